@@ -1,0 +1,74 @@
+# One static library per layer, in the order of docs/ARCHITECTURE.md: a layer
+# links the layers it may include and no other.
+add_library(yt_flags INTERFACE)
+target_include_directories(yt_flags INTERFACE ${PROJECT_SOURCE_DIR}
+                           ${PROJECT_SOURCE_DIR}/include)
+target_compile_definitions(yt_flags INTERFACE _GNU_SOURCE)
+target_compile_options(yt_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow
+  -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wno-missing-field-initializers
+  -ffp-contract=off -fno-math-errno)
+if(YT_WERROR)
+  target_compile_options(yt_flags INTERFACE -Werror)
+endif()
+if(YT_SANITIZE)
+  target_compile_options(yt_flags INTERFACE -fsanitize=address,undefined
+    -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  target_link_options(yt_flags INTERFACE -fsanitize=address,undefined)
+endif()
+if(YT_TSAN)
+  target_compile_options(yt_flags INTERFACE -fsanitize=thread)
+  target_link_options(yt_flags INTERFACE -fsanitize=thread)
+endif()
+
+# yt_layer(NAME folder-sources... LINKS libraries...)
+function(yt_layer name)
+  cmake_parse_arguments(L "" "" "LINKS;SOURCES" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${name}/*.c)
+  list(APPEND sources ${L_SOURCES})
+  if(NOT sources)
+    add_library(yt_${name} INTERFACE)
+    target_link_libraries(yt_${name} INTERFACE yt_flags ${L_LINKS})
+    return()
+  endif()
+  add_library(yt_${name} STATIC ${sources})
+  target_link_libraries(yt_${name} PUBLIC yt_flags ${L_LINKS})
+endfunction()
+
+set(YT_GENERATED ${PROJECT_BINARY_DIR}/generated)
+file(MAKE_DIRECTORY ${YT_GENERATED})
+
+yt_layer(runtime LINKS Threads::Threads)
+
+set(YT_ONNX_SOURCES)
+if(EXISTS ${PROJECT_SOURCE_DIR}/model/onnx.proto)
+  add_custom_command(
+    OUTPUT ${YT_GENERATED}/onnx.pb-c.c ${YT_GENERATED}/onnx.pb-c.h
+    COMMAND ${YT_PROTOC_C} --c_out=${YT_GENERATED}
+            --proto_path=${PROJECT_SOURCE_DIR}/model
+            ${PROJECT_SOURCE_DIR}/model/onnx.proto
+    DEPENDS ${PROJECT_SOURCE_DIR}/model/onnx.proto)
+  set(YT_ONNX_SOURCES ${YT_GENERATED}/onnx.pb-c.c)
+  set_source_files_properties(${YT_GENERATED}/onnx.pb-c.c PROPERTIES
+    COMPILE_OPTIONS "-w")
+endif()
+yt_layer(model SOURCES ${YT_ONNX_SOURCES}
+         LINKS yt_runtime PkgConfig::YT_ZIP PkgConfig::YT_PROTOBUF
+               PkgConfig::YT_XXHASH m)
+get_target_property(yt_model_type yt_model TYPE)
+if(NOT yt_model_type STREQUAL INTERFACE_LIBRARY)
+  target_include_directories(yt_model SYSTEM PUBLIC ${YT_GENERATED})
+endif()
+yt_layer(codegen LINKS yt_runtime yt_llvm)
+yt_layer(db LINKS yt_runtime PkgConfig::YT_SQLITE PkgConfig::YT_JANSSON)
+yt_layer(eval LINKS yt_runtime yt_model PkgConfig::YT_JPEG PkgConfig::YT_PNG
+                    PkgConfig::YT_JANSSON m)
+yt_layer(tuner LINKS yt_runtime yt_model yt_codegen yt_db PkgConfig::YT_CPUID m)
+yt_layer(strategies LINKS yt_runtime yt_model yt_eval yt_tuner yt_db m)
+yt_layer(export LINKS yt_runtime yt_model yt_codegen PkgConfig::YT_JANSSON)
+
+file(GLOB YT_CLI_SOURCES CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/cli/*.c)
+if(YT_CLI_SOURCES)
+  add_executable(yolotune ${YT_CLI_SOURCES})
+  target_link_libraries(yolotune PRIVATE yt_strategies yt_export yt_tuner
+    yt_eval yt_codegen yt_model yt_db yt_runtime PkgConfig::YT_JANSSON m)
+endif()

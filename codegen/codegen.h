@@ -1,0 +1,60 @@
+#ifndef YT_CODEGEN_H
+#define YT_CODEGEN_H
+
+/* Problem + schedule + ISA to machine code, as bytes of an object file. The
+ * same bytes are run by the JIT and linked into an export. No LLVM in this
+ * header. */
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "codegen/schedule.h"
+
+/** One compiled kernel: a relocatable object, position independent, without
+ *  external symbols. Owned; yt_object_deinit() frees. */
+struct yt_object {
+    void *bytes;
+    size_t size;
+    char symbol[YT_SYMBOL_MAX];
+    uint32_t code_bytes;  /* of the kernel's function */
+    uint32_t spills;      /* stack accesses inside its loops */
+    uint64_t emit_ns, codegen_ns;
+};
+
+void yt_object_deinit(struct yt_object *object);
+
+/** Compile one kernel.
+ *
+ * With YT_DUMP=ir,asm in the environment the texts are written to
+ * $YT_DUMP_DIR (default: the working directory), one file per kernel.
+ *
+ * @return YT_OK; YT_BAD_ARGUMENT when the schedule does not apply;
+ *         YT_COMPILE with LLVM's first line otherwise.
+ */
+enum yt_status yt_codegen_compile(const struct yt_problem *p,
+                                  const struct yt_schedule *s,
+                                  const struct yt_isa *isa,
+                                  struct yt_object *object_out);
+
+/** "19.1.7": the LLVM that is linked in. */
+const char *yt_codegen_llvm_version(void);
+
+/** Changes whenever a generator may emit other code for the same names. */
+const char *yt_codegen_version(void);
+
+/** A place for executable code; kernels live until it is destroyed. */
+struct yt_jit;
+
+/** @return YT_OK; YT_COMPILE. */
+enum yt_status yt_jit_create(struct yt_jit **jit_out);
+
+/** Add an object's bytes and find its function. Adding a symbol twice returns
+ *  the first. With YT_PERF=1 in the environment /tmp/perf-PID.map gets a line.
+ *  @return YT_OK; YT_COMPILE. */
+enum yt_status yt_jit_add(struct yt_jit *jit, const struct yt_object *object,
+                          yt_kernel_fn *kernel_out);
+
+/** NULL is fine. */
+void yt_jit_destroy(struct yt_jit *jit);
+
+#endif

@@ -1,0 +1,111 @@
+#ifndef YT_GRAPH_H
+#define YT_GRAPH_H
+
+/* A YOLOv5 network as an importer leaves it: primitive nodes in execution
+ * order, BN already folded, weights in f32. No shapes beyond channels: those
+ * follow from an input size (model/net.h).
+ */
+
+#include <stdint.h>
+
+#include "runtime/plan.h" /* YT_LEVELS_MAX, YT_ANCHORS_MAX, name lengths */
+#include "yolotune/status.h"
+
+enum yt_node_kind {
+    YT_NODE_INPUT,    /* the image, 3 channels, RGB, 0..1 */
+    YT_NODE_CONV,     /* r x r, stride, pad, bias; groups 1; linear */
+    YT_NODE_SILU,
+    YT_NODE_MAXPOOL,  /* r x r, stride 1, pad r/2 */
+    YT_NODE_UPSAMPLE, /* nearest, x2 */
+    YT_NODE_CONCAT,   /* along channels */
+    YT_NODE_ADD,      /* two inputs of one shape */
+    YT_NODE_COUNT
+};
+
+#define YT_NODE_INPUTS_MAX 8
+
+struct yt_node {
+    enum yt_node_kind kind;
+    char name[YT_LAYER_NAME_MAX]; /* dotted module path: "model.2.m.0.cv1" */
+    int32_t inputs[YT_NODE_INPUTS_MAX]; /* indices of earlier nodes */
+    int32_t input_count;
+    int32_t c;           /* output channels */
+    int32_t r;           /* CONV, MAXPOOL: window */
+    int32_t stride, pad; /* CONV */
+    float *weights;      /* CONV: [c][input c][r][r]; owned by the graph */
+    float *bias;         /* CONV: [c]; owned by the graph */
+};
+
+/** One detection level: a 1x1 CONV node with na*(5+nc) channels, anchor-major:
+ *  channel a*(5+nc)+{0,1,2,3,4,5..} = {x, y, w, h, objectness, classes}. */
+struct yt_graph_head {
+    int32_t node;
+    int32_t stride; /* input pixels per cell */
+    float anchors[YT_ANCHORS_MAX][2]; /* [na] width, height, input pixels */
+};
+
+struct yt_graph {
+    struct yt_node *nodes; /* nodes[0] is the input */
+    int32_t node_count, node_cap;
+    struct yt_graph_head heads[YT_LEVELS_MAX];
+    int32_t head_count;
+    int32_t na, nc;
+    char **classes;   /* [nc] names; owned by the graph */
+    int32_t imgsz;    /* the size an ONNX file is fixed to; 640 otherwise */
+    char name[YT_LAYER_NAME_MAX]; /* file name without directory, extension */
+    char format[16];  /* "pt", "onnx", "built-in" */
+    char hash[33];    /* XXH3-128 of the file, hex; of the name if built in */
+};
+
+/** A graph that holds only its input node.
+ *  @return YT_OK; YT_NO_MEMORY. */
+enum yt_status yt_graph_create(struct yt_graph **graph_out);
+
+/** NULL is fine. */
+void yt_graph_destroy(struct yt_graph *graph);
+
+/** Append a node: c and the rules of its kind are filled in and checked
+ *  (inputs exist, channels agree, sizes are sane). weights and bias are left
+ *  NULL for the caller to hand over (yt_graph_conv_storage()).
+ *
+ * @param node  borrowed template; its weights and bias are ignored.
+ * @param[out] index_out  the new node's index.
+ * @return YT_OK; YT_BAD_INPUT naming node and rule; YT_NO_MEMORY.
+ */
+enum yt_status yt_graph_add(struct yt_graph *graph, const struct yt_node *node,
+                            int32_t *index_out);
+
+/** Allocate a CONV node's weights and bias, zeroed. */
+enum yt_status yt_graph_conv_storage(struct yt_graph *graph, int32_t node);
+
+/** Set the class names; copies them. NULL names become "class0", ... */
+enum yt_status yt_graph_set_classes(struct yt_graph *graph, int32_t nc,
+                                    const char *const *names);
+
+/** The rules a complete graph keeps: heads present and shaped na*(5+nc), every
+ *  conv has weights, all finite; strides are powers of two and consistent with
+ *  the convs and upsamples on the way. YT_BAD_INPUT otherwise. */
+enum yt_status yt_graph_check(const struct yt_graph *graph);
+
+/** Largest stride: input sizes are multiples of it. */
+int32_t yt_graph_max_stride(const struct yt_graph *graph);
+
+/** A YOLOv5 of the given size ("n", "s", "m", "l", "x") with seeded random
+ *  weights: real speed, meaningless boxes.
+ *  @return YT_OK; YT_NOT_FOUND for another size; YT_NO_MEMORY. */
+enum yt_status yt_graph_builtin(const char *size, uint64_t seed,
+                                struct yt_graph **graph_out);
+
+/** Read a model file; the format is told by its content, not its name.
+ *  @return YT_OK; YT_NOT_FOUND; YT_IO; YT_BAD_INPUT (damaged, hostile);
+ *          YT_UNSUPPORTED (a model that is not ours to run; says what). */
+enum yt_status yt_model_import(const char *path, struct yt_graph **graph_out);
+
+/** The readers behind it, over bytes in memory (borrowed for the call). They
+ *  fill everything but name and hash. */
+enum yt_status yt_import_pt(const void *bytes, size_t size,
+                            struct yt_graph **graph_out);
+enum yt_status yt_import_onnx(const void *bytes, size_t size,
+                              struct yt_graph **graph_out);
+
+#endif

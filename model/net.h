@@ -1,0 +1,70 @@
+#ifndef YT_NET_H
+#define YT_NET_H
+
+/* A graph lowered to the steps that run: an input size and a block size are
+ * fixed, BN+conv+SiLU, residual adds, concats, upsamples and C3's twin 1x1 are
+ * fused, and every tensor has its place in one arena. What remains to decide
+ * is HOW each layer's problem is solved: its schedule. */
+
+#include <stdint.h>
+
+#include "model/graph.h"
+#include "runtime/problem.h"
+
+struct yt_layer {
+    char name[YT_LAYER_NAME_MAX]; /* "model.2.cv1+cv2" */
+    struct yt_problem problem;    /* physical channels: multiples of lanes */
+    float *weights;  /* [k][c][r][r] of the problem, owned; NULL: no filter */
+    float *bias;     /* [k], owned; NULL: no filter */
+    int64_t in, out, add; /* bytes into the arena; -1: none */
+    int32_t head;         /* detection level this conv feeds, -1: none */
+    uint64_t parameters;  /* of the graph's convs inside, folded: w + b */
+    uint64_t flops;       /* nominal: of the graph's convs inside */
+};
+
+struct yt_net {
+    int32_t lanes;
+    int32_t h, w;
+    int64_t input; /* bytes into the arena: [h][w][3] f32, values 0..255 */
+    struct yt_layer *layers; /* in order of execution */
+    int32_t layer_count;
+    struct {
+        int64_t offset; /* raw head tensor, [ceil(na*(5+nc)/B)][h][w][B] */
+        int32_t h, w, stride;
+    } heads[YT_LEVELS_MAX];
+    int32_t head_count;
+    int64_t arena_bytes;   /* what the placement needs */
+    int64_t floor_bytes;   /* most bytes live at once: no placement is below */
+    int64_t feature_bytes; /* sum of all tensors, as if none were shared */
+    uint64_t parameters;   /* folded weights and biases of the whole graph */
+    uint64_t flops;        /* nominal, 2 per multiply-add */
+};
+
+struct yt_net_options {
+    int32_t lanes; /* 4, 8 or 16 */
+    int32_t h, w;  /* multiples of yt_graph_max_stride() */
+    int32_t no_fuse_upsample; /* 1: an UPSAMPLE step instead of the split 1x1 */
+    int32_t no_fuse_twin;     /* 1: C3's cv1 and cv2 stay two convs */
+};
+
+/** Lower a checked graph.
+ *  @return YT_OK; YT_BAD_ARGUMENT for a size that the stride does not divide;
+ *          YT_UNSUPPORTED when a tensor would be too large; YT_NO_MEMORY. */
+enum yt_status yt_net_lower(const struct yt_graph *graph,
+                            const struct yt_net_options *options,
+                            struct yt_net **net_out);
+
+/** NULL is fine. */
+void yt_net_destroy(struct yt_net *net);
+
+/** Run a graph node by node with double accumulators on plain tensors: the
+ *  reference for whole networks. Slow.
+ *
+ * @param image [3][h][w] f32, RGB, 0..1.
+ * @param heads one [na*(5+nc)][h/stride][w/stride] f32 per level, the caller's.
+ */
+enum yt_status yt_graph_run_reference(const struct yt_graph *graph, int32_t h,
+                                      int32_t w, const float *image,
+                                      float *const *heads);
+
+#endif

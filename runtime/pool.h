@@ -1,0 +1,40 @@
+#ifndef YT_POOL_H
+#define YT_POOL_H
+
+/* Threads that run the tasks of one step after the other. Workers spin for a
+ * short while between steps and then park, so a frame of seventy steps costs
+ * seventy cheap barriers and an idle model costs nothing. */
+
+#include <stdint.h>
+
+#include "runtime/kernel.h"
+#include "yolotune/status.h"
+
+struct yt_pool;
+
+/** Start @p threads - 1 workers; the caller of yt_pool_run() is the first.
+ *
+ * @param pin 1: worker i is pinned to the i-th CPU of the process's affinity
+ *            mask (the caller is left where it is).
+ * @return YT_OK; YT_BAD_ARGUMENT outside 1..256; YT_NO_MEMORY; YT_IO when a
+ *         thread cannot be started.
+ */
+enum yt_status yt_pool_create(int32_t threads, int32_t pin,
+                              struct yt_pool **pool_out);
+
+/** NULL is fine. */
+void yt_pool_destroy(struct yt_pool *pool);
+
+int32_t yt_pool_threads(const struct yt_pool *pool);
+
+/** Run @p kernel over tasks [0, tasks), a contiguous even share per thread,
+ *  and return when all are done. Allocates nothing.
+ *
+ * @param args       passed to the kernel; per-thread scratch is the business
+ *                   of @p thread_args.
+ * @param thread_args NULL, or an array of one argument pointer per thread.
+ */
+void yt_pool_run(struct yt_pool *pool, yt_kernel_fn kernel, const void *args,
+                 const void *const *thread_args, int64_t tasks);
+
+#endif

@@ -1,0 +1,142 @@
+#ifndef YT_PROBLEM_H
+#define YT_PROBLEM_H
+
+/* One operator instance to be solved: WHAT to compute, never HOW.
+ *
+ * A problem is plain data: no pointers, no ownership, copied by assignment.
+ * Two problems are the same when their names are the same. Compare names and
+ * never bytes: struct padding is indeterminate.
+ *
+ * Every size counts elements. Activations live in the blocked layout
+ *
+ *      [ceil(c / B)][h][w][B]      B = lanes of the ISA (see runtime/isa.h)
+ *
+ * so a slice of channels that starts at a multiple of B is an address. Channels
+ * between c and the next multiple of B hold zeros.
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "yolotune/status.h"
+
+enum yt_op {
+#define YT_OP(id, name) YT_OP_##id,
+#include "runtime/ops.inc"
+#undef YT_OP
+    YT_OP_COUNT
+};
+
+enum yt_dtype {
+#define YT_DTYPE(id, name, bytes) YT_DTYPE_##id,
+#include "runtime/dtypes.inc"
+#undef YT_DTYPE
+    YT_DTYPE_COUNT
+};
+
+/** What the second operand of a convolution does. */
+enum yt_addend {
+    YT_ADD_NONE,
+    YT_ADD_RESIDUAL, /* [k][oh][ow], added after the activation */
+    YT_ADD_UP2,      /* [k][oh/2][ow/2], read twice each side, added before
+                        the bias and the activation */
+    YT_ADD_COUNT
+};
+
+/** 2D convolution, bias, activation and addend in one pass.
+ *
+ *      input   [c][h][w]            blocked; c == 3: interleaved [h][w][3]
+ *      filter  [k][c][kh][kw]       packed as the schedule asks
+ *      bias    [k]
+ *      output  [k][oh][ow]          blocked
+ */
+struct yt_conv2d {
+    int32_t c, h, w; /* input; c is 3 or a multiple of the ISA's lanes */
+    int32_t k;       /* output channels, >= 1 */
+    int32_t r;       /* filter rows and columns, in taps */
+    int32_t stride;  /* output step in input pixels, both axes */
+    int32_t pad;     /* zeros on each of the four sides, < r */
+    int32_t silu;    /* 1 applies x * sigmoid(x) */
+    int32_t add;     /* enum yt_addend */
+};
+
+/** Max-pool of an odd window, stride 1, "same" size. SPPF chains three and
+ *  writes them one after the other: output [3][c][h][w]. */
+struct yt_pool {
+    int32_t c, h, w;
+    int32_t r; /* window rows and columns, odd */
+};
+
+struct yt_upsample {
+    int32_t c, h, w; /* input; the output is [c][2h][2w] */
+};
+
+/** Image of any size to the network's input: interleaved [h][w][3], f32,
+ *  values 0..255 (the 1/255 is folded into the first layer's weights). */
+struct yt_letterbox {
+    int32_t h, w; /* the network's input */
+};
+
+/** One detection level's raw tensor [na*(5+nc)][h][w] to candidates. */
+struct yt_decode {
+    int32_t na, nc, h, w, stride;
+};
+
+struct yt_iou {
+    int32_t block; /* boxes per call are padded to a multiple of this */
+};
+
+struct yt_problem {
+    enum yt_op op; /* selects the member of u */
+    enum yt_dtype dtype;
+    union {
+        struct yt_conv2d conv2d;
+        struct yt_pool pool; /* SPPF and MAXPOOL */
+        struct yt_upsample upsample;
+        struct yt_letterbox letterbox;
+        struct yt_decode decode;
+        struct yt_iou iou;
+    } u;
+};
+
+/** Longest name yt_problem_name() writes, with its terminating zero. */
+#define YT_PROBLEM_NAME_MAX 96
+
+/** Check every rule the member comments state (bar the ISA's lanes).
+ *
+ * This is the only validation: code past it may assert instead of checking.
+ *
+ * @return YT_OK; YT_BAD_ARGUMENT when a rule is broken; YT_UNSUPPORTED when an
+ *         element count would not fit in int32_t.
+ */
+enum yt_status yt_problem_check(const struct yt_problem *p);
+
+/** Write the canonical name, e.g. "conv2d-f32-64x80x80-k128r3s2p1-silu".
+ *
+ * The name is the problem's identity in logs and in the database, so changing
+ * the format is a schema change.
+ *
+ * @pre yt_problem_check(p) == YT_OK.
+ */
+void yt_problem_name(const struct yt_problem *p,
+                     char name[YT_PROBLEM_NAME_MAX]);
+
+/** Read back what yt_problem_name() wrote.
+ *  @return YT_OK or YT_BAD_ARGUMENT. */
+enum yt_status yt_problem_parse(const char *name, struct yt_problem *p_out);
+
+const char *yt_op_name(enum yt_op op);
+const char *yt_dtype_name(enum yt_dtype dtype);
+
+/** Bytes of one activation element. */
+int32_t yt_dtype_bytes(enum yt_dtype dtype);
+
+/** Output rows and columns: (h + 2*pad - r) / stride + 1, rounded down. */
+int32_t yt_conv2d_out_h(const struct yt_conv2d *p);
+int32_t yt_conv2d_out_w(const struct yt_conv2d *p);
+
+/** Arithmetic in one call, in flops; a multiply-add counts as two, and taps
+ *  that fall on padding count too, as every peer counts them. */
+uint64_t yt_problem_flops(const struct yt_problem *p);
+
+#endif
