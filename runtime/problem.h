@@ -62,7 +62,7 @@ struct yt_conv2d {
 
 /** Max-pool of an odd window, stride 1, "same" size. SPPF chains three and
  *  writes them one after the other: output [3][c][h][w]. */
-struct yt_pool {
+struct yt_pool2d {
     int32_t c, h, w;
     int32_t r; /* window rows and columns, odd */
 };
@@ -91,7 +91,7 @@ struct yt_problem {
     enum yt_dtype dtype;
     union {
         struct yt_conv2d conv2d;
-        struct yt_pool pool; /* SPPF and MAXPOOL */
+        struct yt_pool2d pool; /* SPPF and MAXPOOL */
         struct yt_upsample upsample;
         struct yt_letterbox letterbox;
         struct yt_decode decode;
