@@ -1,0 +1,161 @@
+#ifndef YT_CLI_H
+#define YT_CLI_H
+
+/* What the subcommands share: exit codes, the option tables that both
+ * getopt_long() and --help are made from, and how failures become one line on
+ * stderr. Only files of this folder print or end the process. */
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "yolotune/status.h"
+
+/** What the process answers; documented in README.md. */
+enum yt_exit {
+    YT_EXIT_OK = 0,
+    YT_EXIT_FAILURE = 1,       /* i/o, memory, compiler, a broken database */
+    YT_EXIT_USAGE = 2,         /* an option or argument that is off */
+    YT_EXIT_INPUT = 3,         /* a file that is missing, damaged, not ours */
+    YT_EXIT_UNSATISFIABLE = 4, /* no configuration meets the constraints */
+    YT_EXIT_INTERRUPTED = 130  /* by a signal; what was measured is saved */
+};
+
+/** The subcommands, one file each: cli/cmd_<name>.c. argv[0] is the
+ *  subcommand's own name; each returns an enum yt_exit. */
+#define YT_COMMAND(name, summary) int yt_cmd_##name(int argc, char **argv);
+#include "cli/commands.inc"
+#undef YT_COMMAND
+
+/* ------------------------------------------------------------- failures */
+
+/** The exit code that stands for @p status. */
+int yt_cli_exit_code(enum yt_status status);
+
+/** Print "yolotune: " and yt_error() on stderr.
+ *  @return the exit code that stands for @p status. */
+int yt_cli_fail(enum yt_status status);
+
+/** Print "yolotune: " and a sentence on what is wrong with the command line,
+ *  then where to read more. @p command NULL: the program itself.
+ *  @return YT_EXIT_USAGE. */
+int yt_cli_usage(const char *command, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* -------------------------------------------------------------- options */
+
+enum yt_option_kind {
+    YT_OPTION_FLAG,   /* int32_t: set to 1 */
+    YT_OPTION_TEXT,   /* const char *: borrowed from argv */
+    YT_OPTION_INT,    /* int32_t, min..max */
+    YT_OPTION_NUMBER, /* float, min..max */
+    YT_OPTION_TIME,   /* uint64_t ns: "500ms", "30s", "5m", "2h", "30" is s */
+    YT_OPTION_SIZE    /* struct yt_size: "640" or "384x640", height first */
+};
+
+/** Network input, pixels; 0x0 when not given. */
+struct yt_size {
+    int32_t h, w;
+};
+
+/** One row: what getopt_long() accepts and what --help says. */
+struct yt_option {
+    const char *name; /* long name, without dashes */
+    char letter;      /* 0: none */
+    enum yt_option_kind kind;
+    const char *arg;  /* placeholder in --help; NULL for FLAG */
+    void *target;     /* as kind says; untouched when the option is absent */
+    double min, max;  /* INT, NUMBER; both 0: any */
+    const char *help; /* a sentence or two, wrapped when printed */
+};
+
+/** A manual page, made with the option rows. Text is wrapped when printed; a
+ *  line that starts with a blank is kept as it is. */
+struct yt_manual {
+    const char *command;     /* "analyze"; NULL: the program itself */
+    const char *summary;     /* "show where a model's time goes" */
+    const char *synopsis;    /* what follows the command, a line per form */
+    const char *description; /* paragraphs apart by an empty line */
+    const char *examples;    /* "command\n    what it does" pairs, or NULL */
+};
+
+/** Read the options, which may be mixed with operands.
+ *
+ * --help and -h print the manual. Operands end up in argv[*operand_out] to
+ * argv[argc - 1].
+ *
+ * @return -1 to go on; an exit code when the command is done (help was
+ *         printed, or an option was off and a sentence said so).
+ */
+int yt_options_parse(const struct yt_manual *manual,
+                     const struct yt_option *options, size_t option_count,
+                     int argc, char **argv, int *operand_out);
+
+/** Print a manual page on stdout. */
+void yt_manual_print(const struct yt_manual *manual,
+                     const struct yt_option *options, size_t option_count);
+
+/* Rows that read the same everywhere. */
+#define YT_OPTION_ROW_MODEL(target)                                            \
+    {"model",                                                                  \
+     'm',                                                                      \
+     YT_OPTION_TEXT,                                                           \
+     "FILE",                                                                   \
+     target,                                                                   \
+     0,                                                                        \
+     0,                                                                        \
+     "The network: a YOLOv5 v6.0-v7.0 checkpoint (.pt) or its ONNX export."}
+#define YT_OPTION_ROW_IMGSZ(target)                                            \
+    {"imgsz",                                                                  \
+     0,                                                                        \
+     YT_OPTION_SIZE,                                                           \
+     "N|HxW",                                                                  \
+     target,                                                                   \
+     0,                                                                        \
+     0,                                                                        \
+     "Network input in pixels, multiples of the model's stride (default: the " \
+     "size the model was made for, mostly 640)."}
+#define YT_OPTION_ROW_THREADS(target)                                          \
+    {"threads",                                                                \
+     't',                                                                      \
+     YT_OPTION_INT,                                                            \
+     "N",                                                                      \
+     target,                                                                   \
+     1,                                                                        \
+     256,                                                                      \
+     "Threads a frame runs on (default: the CPUs this process may use)."}
+#define YT_OPTION_ROW_ISA(target)                                              \
+    {"isa",                                                                    \
+     0,                                                                        \
+     YT_OPTION_TEXT,                                                           \
+     "NAME",                                                                   \
+     target,                                                                   \
+     0,                                                                        \
+     0,                                                                        \
+     "Instruction set to generate code for: scalar, sse4.2, avx2 or avx512 "   \
+     "(default: the widest this CPU has)."}
+#define YT_OPTION_ROW_DB(target)                                               \
+    {"db",                                                                     \
+     0,                                                                        \
+     YT_OPTION_TEXT,                                                           \
+     "FILE",                                                                   \
+     target,                                                                   \
+     0,                                                                        \
+     0,                                                                        \
+     "The results database (default: $XDG_DATA_HOME/yolotune/yolotune.db)."}
+#define YT_OPTION_ROW_JSON(target)                                             \
+    {"json",                                                                   \
+     'j',                                                                      \
+     YT_OPTION_FLAG,                                                           \
+     NULL,                                                                     \
+     target,                                                                   \
+     0,                                                                        \
+     0,                                                                        \
+     "Print one JSON document on standard output instead of text."}
+
+/** The instruction set that --isa named, NULL: the widest here.
+ *  @return YT_OK; YT_BAD_ARGUMENT for an unknown name; YT_UNSUPPORTED when
+ *          this CPU lacks it. */
+struct yt_isa;
+enum yt_status yt_cli_isa(const char *name, const struct yt_isa **isa_out);
+
+#endif

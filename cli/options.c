@@ -1,0 +1,376 @@
+/* Command lines from tables: the rows of a subcommand's options become
+ * getopt_long()'s arrays and the pages that --help prints, so the two cannot
+ * disagree. */
+
+#include "cli/cli.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <getopt.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/fail.h"
+#include "runtime/isa.h"
+
+#define OPTIONS_MAX  48
+#define HELP_COLUMNS 78
+
+/* getopt_long() returns FIRST_LONG + row, so that rows need no letter. */
+#define FIRST_LONG 256
+
+int yt_cli_exit_code(enum yt_status status)
+{
+    switch (status) {
+    case YT_OK:
+        return YT_EXIT_OK;
+    case YT_BAD_ARGUMENT:
+        return YT_EXIT_USAGE;
+    case YT_BAD_INPUT:
+    case YT_UNSUPPORTED:
+    case YT_NOT_FOUND:
+        return YT_EXIT_INPUT;
+    case YT_UNSATISFIABLE:
+        return YT_EXIT_UNSATISFIABLE;
+    case YT_INTERRUPTED:
+        return YT_EXIT_INTERRUPTED;
+    default:
+        return YT_EXIT_FAILURE;
+    }
+}
+
+int yt_cli_fail(enum yt_status status)
+{
+    fflush(stdout);
+    fprintf(stderr, "yolotune: %s\n",
+            *yt_error() ? yt_error() : yt_status_name(status));
+    return yt_cli_exit_code(status);
+}
+
+int yt_cli_usage(const char *command, const char *format, ...)
+{
+    fflush(stdout);
+    fputs("yolotune: ", stderr);
+    if (command)
+        fprintf(stderr, "%s: ", command);
+    va_list args;
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fprintf(stderr, " (see 'yolotune %s%s--help')\n", command ? command : "",
+            command ? " " : "");
+    return YT_EXIT_USAGE;
+}
+
+enum yt_status yt_cli_isa(const char *name, const struct yt_isa **isa_out)
+{
+    if (!name) {
+        *isa_out = yt_isa_best(yt_cpu_features());
+        return YT_OK;
+    }
+    const struct yt_isa *isa = yt_isa_find(name);
+    if (!isa) {
+        char known[128] = "";
+        for (int i = 0; i < YT_ISA_COUNT; i++) {
+            const size_t used = strlen(known);
+            snprintf(known + used, sizeof known - used, "%s%s", i ? ", " : "",
+                     yt_isa_get((enum yt_isa_id)i)->name);
+        }
+        return yt_fail(YT_BAD_ARGUMENT,
+                       "--isa %s: not an instruction set; known are %s", name,
+                       known);
+    }
+    YT_TRY(yt_isa_check(isa, yt_cpu_features()));
+    *isa_out = isa;
+    return YT_OK;
+}
+
+/* ------------------------------------------------------------- values */
+
+/* A whole decimal number; 0 when the text is anything else. */
+static int parse_int(const char *text, long *value_out, char **end_out)
+{
+    if (!isdigit((unsigned char)text[text[0] == '-']))
+        return 0;
+    errno = 0;
+    *value_out = strtol(text, end_out, 10);
+    return errno == 0;
+}
+
+static int parse_number(const char *text, double *value_out, char **end_out)
+{
+    if (!isdigit((unsigned char)text[text[0] == '-']) && text[0] != '.')
+        return 0;
+    errno = 0;
+    *value_out = strtod(text, end_out);
+    return errno == 0 && isfinite(*value_out);
+}
+
+static int parse_time(const char *text, uint64_t *ns_out)
+{
+    static const struct {
+        const char *suffix;
+        double ns;
+    } units[] = {
+        {"", 1e9}, {"ms", 1e6}, {"s", 1e9}, {"m", 60e9}, {"h", 3600e9},
+    };
+    double value = 0;
+    char *end = NULL;
+    if (!parse_number(text, &value, &end) || value < 0)
+        return 0;
+    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
+        if (strcmp(end, units[i].suffix) != 0)
+            continue;
+        if (value * units[i].ns > 1e18)
+            return 0;
+        *ns_out = (uint64_t)(value * units[i].ns);
+        return 1;
+    }
+    return 0;
+}
+
+static int parse_size(const char *text, struct yt_size *size_out)
+{
+    long h = 0;
+    long w = 0;
+    char *end = NULL;
+    if (!parse_int(text, &h, &end))
+        return 0;
+    if (*end == 0)
+        w = h;
+    else if (*end != 'x' || !parse_int(end + 1, &w, &end) || *end != 0)
+        return 0;
+    if (h < 1 || h > 32768 || w < 1 || w > 32768)
+        return 0;
+    size_out->h = (int32_t)h;
+    size_out->w = (int32_t)w;
+    return 1;
+}
+
+/* Store an option's value; an exit code when it is off, -1 otherwise. */
+static int store(const char *command, const struct yt_option *o,
+                 const char *text)
+{
+    const int bounded = o->min != 0 || o->max != 0;
+    char *end = NULL;
+    long whole = 0;
+    double number = 0;
+    switch (o->kind) {
+    case YT_OPTION_FLAG:
+        *(int32_t *)o->target = 1;
+        return -1;
+    case YT_OPTION_TEXT:
+        if (!*text)
+            return yt_cli_usage(command, "--%s is empty", o->name);
+        *(const char **)o->target = text;
+        return -1;
+    case YT_OPTION_INT:
+        if (!parse_int(text, &whole, &end) || *end || whole < INT32_MIN ||
+            whole > INT32_MAX)
+            return yt_cli_usage(command, "--%s %s: not a whole number", o->name,
+                                text);
+        if (bounded && ((double)whole < o->min || (double)whole > o->max))
+            return yt_cli_usage(command, "--%s %s: must be %.0f to %.0f",
+                                o->name, text, o->min, o->max);
+        *(int32_t *)o->target = (int32_t)whole;
+        return -1;
+    case YT_OPTION_NUMBER:
+        if (!parse_number(text, &number, &end) || *end)
+            return yt_cli_usage(command, "--%s %s: not a number", o->name,
+                                text);
+        if (bounded && (number < o->min || number > o->max))
+            return yt_cli_usage(command, "--%s %s: must be %g to %g", o->name,
+                                text, o->min, o->max);
+        *(float *)o->target = (float)number;
+        return -1;
+    case YT_OPTION_TIME:
+        if (!parse_time(text, o->target))
+            return yt_cli_usage(command,
+                                "--%s %s: not a time; write 30s, 5m or 500ms",
+                                o->name, text);
+        return -1;
+    case YT_OPTION_SIZE:
+        if (!parse_size(text, o->target))
+            return yt_cli_usage(command,
+                                "--%s %s: not a size; write 640 or 384x640",
+                                o->name, text);
+        return -1;
+    }
+    return -1;
+}
+
+/* ---------------------------------------------------------------- help */
+
+/* Print text at an indent, wrapped; lines that start with a blank as is. */
+static void print_wrapped(const char *text, int indent)
+{
+    int column = 0;
+    while (*text) {
+        if (*text == '\n') {
+            const int blank_line = text[1] == '\n';
+            putchar('\n');
+            if (blank_line)
+                putchar('\n');
+            text += 1 + blank_line;
+            column = 0;
+            continue;
+        }
+        if (column == 0 && *text == ' ') {
+            const size_t length = strcspn(text, "\n");
+            printf("%*s%.*s", indent, "", (int)length, text);
+            text += length;
+            continue;
+        }
+        const int length = (int)strcspn(text, " \n");
+        if (length == 0) {
+            text++;
+            continue;
+        }
+        if (column && indent + column + 1 + length > HELP_COLUMNS) {
+            putchar('\n');
+            column = 0;
+        }
+        printf("%*s%.*s", column ? 1 : indent, "", length, text);
+        column += length + (column ? 1 : 0);
+        text += length;
+    }
+    putchar('\n');
+}
+
+static void print_synopsis(const struct yt_manual *manual)
+{
+    puts("\nSYNOPSIS");
+    const char *line = manual->synopsis;
+    while (*line) {
+        const int length = (int)strcspn(line, "\n");
+        printf("    yolotune%s%s %.*s\n", manual->command ? " " : "",
+               manual->command ? manual->command : "", length, line);
+        line += length;
+        line += *line == '\n';
+    }
+}
+
+static const char *const exit_status_text =
+    " 0    done\n"
+    " 1    failure: i/o, memory, compiler, database\n"
+    " 2    the command line is off\n"
+    " 3    an input is missing, damaged or not supported\n"
+    " 4    no configuration satisfies the constraints\n"
+    " 130  interrupted; what was measured is saved";
+
+void yt_manual_print(const struct yt_manual *manual,
+                     const struct yt_option *options, size_t option_count)
+{
+    puts("NAME");
+    printf("    yolotune%s%s - %s\n", manual->command ? " " : "",
+           manual->command ? manual->command : "", manual->summary);
+    print_synopsis(manual);
+    puts("\nDESCRIPTION");
+    print_wrapped(manual->description, 4);
+    puts("\nOPTIONS");
+    for (size_t i = 0; i < option_count; i++) {
+        const struct yt_option *o = &options[i];
+        if (o->letter)
+            printf("    -%c, --%s%s%s\n", o->letter, o->name, o->arg ? " " : "",
+                   o->arg ? o->arg : "");
+        else
+            printf("    --%s%s%s\n", o->name, o->arg ? " " : "",
+                   o->arg ? o->arg : "");
+        print_wrapped(o->help, 8);
+    }
+    puts("    -h, --help\n        Print this page.");
+    puts("\nEXIT STATUS");
+    print_wrapped(exit_status_text, 3);
+    if (manual->examples) {
+        puts("\nEXAMPLES");
+        print_wrapped(manual->examples, 3);
+    }
+}
+
+/* --------------------------------------------------------------- parse */
+
+struct getopt_arrays {
+    struct option longs[OPTIONS_MAX + 2];
+    char shorts[2 * OPTIONS_MAX + 4];
+};
+
+static void fill_arrays(const struct yt_option *options, size_t count,
+                        struct getopt_arrays *arrays)
+{
+    char *letter = arrays->shorts;
+    memset(arrays, 0, sizeof *arrays);
+    *letter++ = ':'; /* a missing argument is told apart, nothing is printed */
+    *letter++ = 'h';
+    for (size_t i = 0; i < count; i++) {
+        const int has_arg =
+            options[i].kind == YT_OPTION_FLAG ? no_argument : required_argument;
+        arrays->longs[i].name = options[i].name;
+        arrays->longs[i].has_arg = has_arg;
+        arrays->longs[i].val = FIRST_LONG + (int)i;
+        if (options[i].letter) {
+            *letter++ = options[i].letter;
+            if (has_arg)
+                *letter++ = ':';
+        }
+    }
+    arrays->longs[count].name = "help";
+    arrays->longs[count].val = 'h';
+}
+
+static const struct yt_option *find_row(const struct yt_option *options,
+                                        size_t count, int value)
+{
+    if (value >= FIRST_LONG)
+        return &options[value - FIRST_LONG];
+    for (size_t i = 0; i < count; i++)
+        if (options[i].letter && options[i].letter == value)
+            return &options[i];
+    return NULL;
+}
+
+int yt_options_parse(const struct yt_manual *manual,
+                     const struct yt_option *options, size_t option_count,
+                     int argc, char **argv, int *operand_out)
+{
+    struct getopt_arrays arrays;
+    if (option_count > OPTIONS_MAX)
+        option_count = OPTIONS_MAX;
+    fill_arrays(options, option_count, &arrays);
+
+    optind = 0; /* glibc: forget what an earlier call scanned */
+    opterr = 0;
+    for (;;) {
+        const int value =
+            getopt_long(argc, argv, arrays.shorts, arrays.longs, NULL);
+        if (value == -1)
+            break;
+        if (value == 'h') {
+            yt_manual_print(manual, options, option_count);
+            return YT_EXIT_OK;
+        }
+        if (value == ':')
+            return yt_cli_usage(manual->command, "%s needs a value",
+                                argv[optind - 1]);
+        const struct yt_option *row =
+            value == '?' ? NULL : find_row(options, option_count, value);
+        if (!row) {
+            /* optopt is the letter of an unknown short option, and a row's
+             * value when a flag was given "=value". */
+            if (optopt > 0 && optopt < FIRST_LONG && optopt != 'h')
+                return yt_cli_usage(manual->command, "-%c is not an option",
+                                    optopt);
+            return yt_cli_usage(manual->command,
+                                optopt ? "%s: takes no value"
+                                       : "%s is not an option",
+                                argv[optind - 1]);
+        }
+        const int code = store(manual->command, row, optarg);
+        if (code >= 0)
+            return code;
+    }
+    *operand_out = optind;
+    return -1;
+}
