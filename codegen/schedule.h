@@ -51,10 +51,9 @@ struct yt_schedule {
     enum yt_tune_cpu tune;
     int32_t launder;  /* 1: hide the input pointer at each tap */
     int32_t ic_outer; /* 1: channel blocks outside filter rows */
-    int32_t kc;       /* input channels per pass over the pixels; 0: all */
 };
 
-/** Write "direct-m8n3k4-t4p-h-l" like names; YT_SCHEDULE_NAME_MAX bytes. */
+/** Write the canonical name, e.g. "direct-m8n3k4-t4p-hl". */
 void yt_schedule_name(const struct yt_schedule *s,
                       char name[YT_SCHEDULE_NAME_MAX]);
 

@@ -35,9 +35,10 @@ struct yt_isa {
     int32_t regs;         /* vector registers */
     int32_t fma;          /* 1 when llvm.fma is one instruction */
     uint32_t needs;       /* enum yt_cpu_bits */
-    const char *llvm_cpu; /* lowest CPU that has it; the scheduling model is a
-                             schedule's choice ("tune-cpu") */
-    const char *llvm_features; /* exactly what code generation may use */
+    const char *llvm_cpu; /* the baseline; a CPU name that implied features
+                             would let LLVM use what was never checked */
+    const char *llvm_features; /* exactly what may be used on top of it; the
+                                  scheduling model is a schedule's choice */
 };
 
 /** The row with this id. */

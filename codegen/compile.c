@@ -1,0 +1,214 @@
+/* From a generator's module to an object file in memory. The object is what
+ * the JIT runs and what an export links, byte for byte. */
+
+#include <llvm-c/Analysis.h>
+#include <llvm-c/Target.h>
+#include <llvm-c/TargetMachine.h>
+#include <llvm-c/Transforms/PassBuilder.h>
+
+#include <assert.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "codegen/codegen.h"
+#include "codegen/generate.h"
+#include "codegen/inspect.h"
+#include "runtime/fail.h"
+
+static const struct {
+    enum yt_op op;
+    yt_generator generate;
+} generators[] = {
+    {YT_OP_CONV2D, yt_generate_conv2d},
+};
+
+static const char *const tune_cpus[] = {NULL, "icelake-server", "generic"};
+static_assert(sizeof tune_cpus / sizeof tune_cpus[0] == YT_TUNE_COUNT,
+              "a scheduling model for each enum yt_tune_cpu");
+
+static pthread_once_t llvm_once = PTHREAD_ONCE_INIT;
+static char host_cpu[64];
+
+static void init_llvm(void)
+{
+    LLVMInitializeNativeTarget();
+    LLVMInitializeNativeAsmPrinter();
+    LLVMInitializeNativeAsmParser();
+    LLVMInitializeNativeDisassembler();
+    char *name = LLVMGetHostCPUName();
+    snprintf(host_cpu, sizeof host_cpu, "%s", name);
+    LLVMDisposeMessage(name);
+}
+
+const char *yt_codegen_llvm_version(void)
+{
+    static char text[32];
+    unsigned major, minor, patch;
+    LLVMGetVersion(&major, &minor, &patch);
+    snprintf(text, sizeof text, "%u.%u.%u", major, minor, patch);
+    return text;
+}
+
+const char *yt_codegen_version(void)
+{
+    return "1";
+}
+
+static uint64_t now_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+/* LLVM's message to ours: first line, then LLVM's memory goes. */
+static enum yt_status llvm_failed(const char *what, char *message)
+{
+    char line[256] = "no message";
+    if (message) {
+        snprintf(line, sizeof line, "%s", message);
+        line[strcspn(line, "\n")] = 0;
+        LLVMDisposeMessage(message);
+    }
+    return yt_fail(YT_COMPILE, "LLVM could not %s: %s", what, line);
+}
+
+static enum yt_status llvm_error(const char *what, LLVMErrorRef error)
+{
+    char *text = LLVMGetErrorMessage(error);
+    char line[256];
+    snprintf(line, sizeof line, "%s", text);
+    line[strcspn(line, "\n")] = 0;
+    LLVMDisposeErrorMessage(text);
+    return yt_fail(YT_COMPILE, "LLVM could not %s: %s", what, line);
+}
+
+static enum yt_status machine_create(const struct yt_isa *isa,
+                                     LLVMTargetMachineRef *machine_out)
+{
+    char *triple = LLVMGetDefaultTargetTriple();
+    LLVMTargetRef target;
+    char *message = NULL;
+    if (LLVMGetTargetFromTriple(triple, &target, &message)) {
+        LLVMDisposeMessage(triple);
+        return llvm_failed("find this machine's target", message);
+    }
+    *machine_out = LLVMCreateTargetMachine(
+        target, triple, isa->llvm_cpu, isa->llvm_features,
+        LLVMCodeGenLevelAggressive, LLVMRelocPIC, LLVMCodeModelSmall);
+    LLVMDisposeMessage(triple);
+    YT_FAIL_IF(!*machine_out, YT_COMPILE,
+               "LLVM could not create a target machine for '%s'", isa->name);
+    return YT_OK;
+}
+
+/* YT_DUMP=ir,asm: write the text beside the reader. */
+static void dump(const char *kind, const char *symbol, const char *suffix,
+                 LLVMModuleRef module, LLVMTargetMachineRef machine)
+{
+    const char *wanted = getenv("YT_DUMP");
+    if (!wanted || !strstr(wanted, kind))
+        return;
+    const char *dir = getenv("YT_DUMP_DIR");
+    char path[4096];
+    snprintf(path, sizeof path, "%s/%s.%s", dir ? dir : ".", symbol, suffix);
+    char *message = NULL;
+    if (strcmp(kind, "ir") == 0)
+        LLVMPrintModuleToFile(module, path, &message);
+    else
+        LLVMTargetMachineEmitToFile(machine, module, path, LLVMAssemblyFile,
+                                    &message);
+    LLVMDisposeMessage(message);
+}
+
+static enum yt_status emit_object(struct yt_emit *e,
+                                  LLVMTargetMachineRef machine,
+                                  struct yt_object *object)
+{
+    char *message = NULL;
+    if (LLVMVerifyModule(e->module, LLVMReturnStatusAction, &message))
+        return llvm_failed("accept the generated code", message);
+    LLVMDisposeMessage(message);
+    LLVMPassBuilderOptionsRef options = LLVMCreatePassBuilderOptions();
+    /* Loop and vector passes are left out: the tile is already what it should
+     * be, and unrolling or re-vectorising it only costs registers. */
+    LLVMErrorRef error =
+        LLVMRunPasses(e->module, "mem2reg,early-cse", machine, options);
+    LLVMDisposePassBuilderOptions(options);
+    if (error)
+        return llvm_error("promote variables", error);
+    dump("ir", object->symbol, "ll", e->module, machine);
+    dump("asm", object->symbol, "s", e->module, machine);
+
+    LLVMMemoryBufferRef buffer = NULL;
+    message = NULL;
+    if (LLVMTargetMachineEmitToMemoryBuffer(machine, e->module, LLVMObjectFile,
+                                            &message, &buffer))
+        return llvm_failed("compile a kernel", message);
+    object->size = LLVMGetBufferSize(buffer);
+    object->bytes = malloc(object->size);
+    if (object->bytes)
+        memcpy(object->bytes, LLVMGetBufferStart(buffer), object->size);
+    LLVMDisposeMemoryBuffer(buffer);
+    YT_FAIL_IF(!object->bytes, YT_NO_MEMORY, "no memory for a kernel");
+    return YT_OK;
+}
+
+enum yt_status yt_codegen_compile(const struct yt_problem *p,
+                                  const struct yt_schedule *s,
+                                  const struct yt_isa *isa,
+                                  struct yt_object *object_out)
+{
+    YT_TRY(yt_problem_check(p));
+    yt_generator generate = NULL;
+    for (size_t i = 0; i < sizeof generators / sizeof generators[0]; i++)
+        if (generators[i].op == p->op)
+            generate = generators[i].generate;
+    char name[YT_SCHEDULE_NAME_MAX];
+    yt_schedule_name(s, name);
+    YT_FAIL_IF(!generate || !yt_schedule_applies(p, s, isa), YT_BAD_ARGUMENT,
+               "schedule %s does not apply to this %s on %s", name,
+               yt_op_name(p->op), isa->name);
+    pthread_once(&llvm_once, init_llvm);
+
+    struct yt_object object;
+    memset(&object, 0, sizeof object);
+    yt_schedule_symbol(p, s, isa, object.symbol);
+    LLVMTargetMachineRef machine;
+    YT_TRY(machine_create(isa, &machine));
+    const uint64_t t0 = now_ns();
+    struct yt_emit e;
+    yt_emit_begin(&e, object.symbol, isa,
+                  s->tune == YT_TUNE_HOST ? host_cpu : tune_cpus[s->tune]);
+    char *triple = LLVMGetTargetMachineTriple(machine);
+    LLVMTargetDataRef layout = LLVMCreateTargetDataLayout(machine);
+    LLVMSetTarget(e.module, triple);
+    LLVMSetModuleDataLayout(e.module, layout);
+    LLVMDisposeTargetData(layout);
+    LLVMDisposeMessage(triple);
+    generate(&e, p, s);
+    yt_emit_finish(&e);
+    const uint64_t t1 = now_ns();
+    enum yt_status status = emit_object(&e, machine, &object);
+    object.emit_ns = t1 - t0;
+    object.codegen_ns = now_ns() - t1;
+    yt_emit_deinit(&e);
+    LLVMDisposeTargetMachine(machine);
+    if (status == YT_OK)
+        status = yt_inspect_object(&object);
+    if (status != YT_OK) {
+        yt_object_deinit(&object);
+        return yt_fail_prefix(status, "%s", name);
+    }
+    *object_out = object;
+    return YT_OK;
+}
+
+void yt_object_deinit(struct yt_object *object)
+{
+    free(object->bytes);
+    memset(object, 0, sizeof *object);
+}

@@ -1,0 +1,385 @@
+/* Direct convolution on the blocked layout: a register tile of pixels x
+ * channel vectors stays in accumulators across all taps; bias, SiLU and addend
+ * are its epilogue.
+ *
+ * There is no padded border. Above and below, the loop over filter rows is
+ * shortened; left and right, the tiles of a row whose taps fall outside are
+ * emitted apart, without those multiplications. Tiles that need the same code
+ * share it through a loop, so a row is at most: left edge, middle, right edge,
+ * twice where sizes differ by one.
+ */
+
+#include <assert.h>
+#include <string.h>
+
+#include "codegen/conv_tiles.h"
+#include "codegen/generate.h"
+#include "runtime/kernel.h"
+
+#define MR_MAX 32
+#define NR_MAX 8
+
+struct conv {
+    struct yt_emit *e;
+    const struct yt_conv2d *p;
+    const struct yt_schedule *s;
+    struct yt_conv_tiles t;
+    LLVMValueRef in, out, weights, bias, add; /* of the kernel */
+    LLVMValueRef k_weights, k_bias, k_out, k_add; /* of the channel tile */
+    LLVMValueRef acc[MR_MAX][NR_MAX]; /* variables */
+};
+
+/* Where a tile stands: row oh, first pixel ow (flat: oh is 0). */
+struct place {
+    LLVMValueRef oh, ow;
+    int32_t pixels;
+    int32_t example; /* index of a tile with this shape */
+};
+
+/* Whether tap kw of pixel m of tile i falls inside the image. */
+static int tap_inside(const struct conv *c, int32_t tile, int32_t m, int32_t kw)
+{
+    if (c->t.flat)
+        return 1;
+    const int32_t ow = yt_conv_tile_start(&c->t, tile) + m;
+    const int32_t iw = ow * c->p->stride - c->p->pad + kw;
+    return iw >= 0 && iw < c->p->w;
+}
+
+static int same_code(const struct conv *c, int32_t a, int32_t b)
+{
+    const int32_t pixels = yt_conv_tile_pixels(&c->t, a);
+    if (pixels != yt_conv_tile_pixels(&c->t, b))
+        return 0;
+    for (int32_t m = 0; m < pixels; m++)
+        for (int32_t kw = 0; kw < c->p->r; kw++)
+            if (tap_inside(c, a, m, kw) != tap_inside(c, b, m, kw))
+                return 0;
+    return 1;
+}
+
+/* Address of output pixel (oh, ow) of this channel tile, in out or add. */
+static LLVMValueRef pixel_address(struct conv *c, LLVMValueRef base,
+                                  const struct place *at)
+{
+    struct yt_emit *e = c->e;
+    LLVMValueRef offset = yt_emit_muli(e, at->ow, c->t.out_pixel);
+    if (!c->t.flat)
+        offset = yt_emit_add(e, offset, yt_emit_muli(e, at->oh, c->t.out_row));
+    return yt_emit_index(e, base, offset);
+}
+
+static void init_accumulators(struct conv *c, const struct place *at)
+{
+    struct yt_emit *e = c->e;
+    const int64_t vec_bytes = c->t.out_pixel;
+    LLVMValueRef bias[NR_MAX];
+    for (int32_t n = 0; n < c->s->nr; n++)
+        bias[n] = yt_emit_load(e, e->vec,
+                               yt_emit_at(e, c->k_bias, n * vec_bytes), 4);
+    if (c->p->add != YT_ADD_UP2) {
+        for (int32_t m = 0; m < at->pixels; m++)
+            for (int32_t n = 0; n < c->s->nr; n++)
+                yt_emit_set(e, c->acc[m][n], bias[n]);
+        return;
+    }
+    /* The addend has half the rows and columns. */
+    const int64_t half_row = c->t.out_row / 2;
+    const int64_t half_block = c->t.out_block / 4;
+    LLVMValueRef row = yt_emit_index(
+        e, c->k_add, yt_emit_muli(e, yt_emit_divi(e, at->oh, 2), half_row));
+    for (int32_t m = 0; m < at->pixels; m++) {
+        LLVMValueRef column = yt_emit_divi(e, yt_emit_addi(e, at->ow, m), 2);
+        LLVMValueRef pixel =
+            yt_emit_index(e, row, yt_emit_muli(e, column, c->t.out_pixel));
+        for (int32_t n = 0; n < c->s->nr; n++) {
+            LLVMValueRef up = yt_emit_load(
+                e, e->vec, yt_emit_at(e, pixel, n * half_block), 64);
+            yt_emit_set(e, c->acc[m][n], yt_emit_fadd(e, up, bias[n]));
+        }
+    }
+}
+
+/* ku input channels x all kw: the unrolled heart. */
+static void multiply(struct conv *c, const struct place *at, LLVMValueRef in,
+                     LLVMValueRef weights)
+{
+    struct yt_emit *e = c->e;
+    const int64_t vec_bytes = c->t.out_pixel;
+    for (int32_t kw = 0; kw < c->p->r; kw++) {
+        LLVMValueRef tap =
+            c->s->launder ? yt_emit_launder(e, in) : in;
+        for (int32_t u = 0; u < c->s->ku; u++) {
+            LLVMValueRef w[NR_MAX];
+            for (int32_t n = 0; n < c->s->nr; n++) {
+                const int64_t offset = u * c->t.weight_ic +
+                                       (kw * c->s->nr + n) * vec_bytes;
+                w[n] = yt_emit_load(e, e->vec,
+                                    yt_emit_at(e, weights, offset),
+                                    (unsigned)vec_bytes);
+            }
+            for (int32_t m = 0; m < at->pixels; m++) {
+                if (!tap_inside(c, at->example, m, kw))
+                    continue;
+                LLVMValueRef x = yt_emit_broadcast(
+                    e, tap, (m * c->p->stride + kw) * c->t.in_pixel + u * 4);
+                for (int32_t n = 0; n < c->s->nr; n++) {
+                    LLVMValueRef acc = c->acc[m][n];
+                    yt_emit_set(e, acc,
+                                yt_emit_fma(e, x, w[n], yt_emit_get(e, acc)));
+                }
+            }
+        }
+    }
+}
+
+/* All input channels of one filter row or, with ic_outer, of one block. */
+static void channel_steps(struct conv *c, const struct place *at,
+                          LLVMValueRef in, LLVMValueRef weights)
+{
+    struct yt_emit *e = c->e;
+    const int32_t steps = c->t.ic_block / c->s->ku;
+    if (steps == 1) {
+        multiply(c, at, in, weights);
+        return;
+    }
+    struct yt_loop ic;
+    yt_emit_for(e, &ic, "ic", yt_emit_i64(e, 0),
+                yt_emit_i64(e, c->t.ic_block), c->s->ku, 1);
+    multiply(c, at, yt_emit_index(e, in, yt_emit_muli(e, ic.i, 4)),
+             yt_emit_index(e, weights,
+                           yt_emit_muli(e, ic.i, c->t.weight_ic)));
+    yt_emit_endfor(e, &ic);
+}
+
+struct walk {
+    struct yt_loop loop;
+    int is_loop;
+};
+
+/* for (i = from; i < to) advance both pointers by their stride. */
+static void walk_begin(struct conv *c, struct walk *w, const char *label,
+                       LLVMValueRef from, LLVMValueRef to, int trips,
+                       int64_t in_stride, int64_t weight_stride,
+                       LLVMValueRef *in, LLVMValueRef *weights)
+{
+    w->is_loop = trips != 1;
+    if (!w->is_loop)
+        return;
+    struct yt_emit *e = c->e;
+    yt_emit_for(e, &w->loop, label, from, to, 1, 1);
+    *in = yt_emit_index(e, *in, yt_emit_muli(e, w->loop.i, in_stride));
+    *weights =
+        yt_emit_index(e, *weights, yt_emit_muli(e, w->loop.i, weight_stride));
+}
+
+static void walk_end(struct conv *c, struct walk *w)
+{
+    if (w->is_loop)
+        yt_emit_endfor(c->e, &w->loop);
+}
+
+static void accumulate(struct conv *c, const struct place *at)
+{
+    struct yt_emit *e = c->e;
+    const struct yt_conv2d *p = c->p;
+    LLVMValueRef offset =
+        yt_emit_muli(e, at->ow, p->stride * c->t.in_pixel);
+    LLVMValueRef kh0 = yt_emit_i64(e, 0);
+    LLVMValueRef kh1 = yt_emit_i64(e, p->r);
+    if (!c->t.flat) {
+        LLVMValueRef top = yt_emit_addi(
+            e, yt_emit_muli(e, at->oh, p->stride), -p->pad);
+        offset = yt_emit_add(e, offset, yt_emit_muli(e, top, c->t.in_row));
+        offset = yt_emit_addi(e, offset, -p->pad * c->t.in_pixel);
+        if (p->pad) {
+            LLVMValueRef zero = yt_emit_i64(e, 0);
+            kh0 = yt_emit_max(e, zero, yt_emit_sub(e, zero, top));
+            kh1 = yt_emit_min(
+                e, kh1, yt_emit_sub(e, yt_emit_i64(e, p->h), top));
+        }
+    }
+    LLVMValueRef in = yt_emit_index(e, c->in, offset);
+    LLVMValueRef weights = c->k_weights;
+    LLVMValueRef blocks = yt_emit_i64(e, c->t.ic_blocks);
+    LLVMValueRef zero = yt_emit_i64(e, 0);
+    struct walk kh, block;
+    if (c->s->ic_outer) {
+        walk_begin(c, &block, "block", zero, blocks, c->t.ic_blocks,
+                   c->t.in_block, c->t.weight_block, &in, &weights);
+        walk_begin(c, &kh, "kh", kh0, kh1, p->r, c->t.in_row, c->t.weight_kh,
+                   &in, &weights);
+        channel_steps(c, at, in, weights);
+        walk_end(c, &kh);
+        walk_end(c, &block);
+        return;
+    }
+    walk_begin(c, &kh, "kh", kh0, kh1, p->r, c->t.in_row, c->t.weight_kh, &in,
+               &weights);
+    walk_begin(c, &block, "block", zero, blocks, c->t.ic_blocks,
+               c->t.in_block, c->t.weight_block, &in, &weights);
+    channel_steps(c, at, in, weights);
+    walk_end(c, &block);
+    walk_end(c, &kh);
+}
+
+static void finish(struct conv *c, const struct place *at)
+{
+    struct yt_emit *e = c->e;
+    const unsigned align = (unsigned)c->t.out_pixel;
+    LLVMValueRef out = pixel_address(c, c->k_out, at);
+    LLVMValueRef add = c->p->add == YT_ADD_RESIDUAL
+                           ? pixel_address(c, c->k_add, at)
+                           : NULL;
+    for (int32_t m = 0; m < at->pixels; m++) {
+        for (int32_t n = 0; n < c->s->nr; n++) {
+            const int64_t offset =
+                m * c->t.out_pixel + n * c->t.out_block;
+            LLVMValueRef v = yt_emit_get(e, c->acc[m][n]);
+            if (c->p->silu)
+                v = yt_emit_silu(e, v);
+            if (add)
+                v = yt_emit_fadd(e, v,
+                                 yt_emit_load(e, e->vec,
+                                              yt_emit_at(e, add, offset),
+                                              align));
+            yt_emit_store(e, v, yt_emit_at(e, out, offset), align);
+        }
+    }
+}
+
+static void tile(struct conv *c, const struct place *at)
+{
+    init_accumulators(c, at);
+    accumulate(c, at);
+    finish(c, at);
+}
+
+/* Tiles [from, to) of one shape; tile 'first' is the first of that shape. */
+static void tile_loop(struct conv *c, LLVMValueRef oh, LLVMValueRef from,
+                      LLVMValueRef to, int32_t first, int runs_once)
+{
+    struct yt_emit *e = c->e;
+    struct place at = {
+        .oh = oh,
+        .pixels = yt_conv_tile_pixels(&c->t, first),
+        .example = first,
+    };
+    struct yt_loop loop;
+    yt_emit_for(e, &loop, "tile", from, to, 1, runs_once);
+    at.ow = yt_emit_addi(e, yt_emit_muli(e, loop.i, at.pixels),
+                         yt_conv_tile_start(&c->t, first) -
+                             (int64_t)first * at.pixels);
+    tile(c, &at);
+    yt_emit_endfor(e, &loop);
+}
+
+static void row_of_tiles(struct conv *c, LLVMValueRef oh)
+{
+    struct yt_emit *e = c->e;
+    for (int32_t i = 0; i < c->t.tiles;) {
+        int32_t end = i + 1;
+        while (end < c->t.tiles && same_code(c, i, end))
+            end++;
+        if (end - i == 1) {
+            const struct place at = {
+                .oh = oh,
+                .ow = yt_emit_i64(e, yt_conv_tile_start(&c->t, i)),
+                .pixels = yt_conv_tile_pixels(&c->t, i),
+                .example = i,
+            };
+            tile(c, &at);
+        } else {
+            tile_loop(c, oh, yt_emit_i64(e, i), yt_emit_i64(e, end), i, 1);
+        }
+        i = end;
+    }
+}
+
+/* One task's pixels: a group of rows, or of tiles of the flattened image. */
+static void pixel_group(struct conv *c, LLVMValueRef group)
+{
+    struct yt_emit *e = c->e;
+    const int32_t units = c->t.flat ? c->t.tiles : c->t.rows;
+    LLVMValueRef from = yt_emit_i64(e, 0);
+    LLVMValueRef to = yt_emit_i64(e, units);
+    if (c->s->tiles) {
+        from = yt_emit_muli(e, group, c->s->tiles);
+        to = yt_emit_min(e, yt_emit_addi(e, from, c->s->tiles), to);
+    }
+    if (!c->t.flat) {
+        struct yt_loop row;
+        yt_emit_for(e, &row, "row", from, to, 1, 1);
+        row_of_tiles(c, row.i);
+        yt_emit_endfor(e, &row);
+        return;
+    }
+    LLVMValueRef zero = yt_emit_i64(e, 0);
+    LLVMValueRef large = yt_emit_i64(e, c->t.large);
+    if (c->t.large)
+        tile_loop(c, zero, from, yt_emit_min(e, to, large), 0, 0);
+    if (c->t.large < c->t.tiles)
+        tile_loop(c, zero, c->t.large ? yt_emit_max(e, from, large) : from, to,
+                  c->t.large, c->t.large == 0);
+}
+
+static void task(struct conv *c, LLVMValueRef index)
+{
+    struct yt_emit *e = c->e;
+    LLVMValueRef group, k_tile;
+    if (c->t.k_tiles == 1) {
+        group = index;
+        k_tile = yt_emit_i64(e, 0);
+    } else if (c->s->order == YT_ORDER_PIXELS) {
+        group = yt_emit_modi(e, index, c->t.pixel_groups);
+        k_tile = yt_emit_divi(e, index, c->t.pixel_groups);
+    } else {
+        group = yt_emit_divi(e, index, c->t.k_tiles);
+        k_tile = yt_emit_modi(e, index, c->t.k_tiles);
+    }
+    const int64_t addend_block =
+        c->p->add == YT_ADD_UP2 ? c->t.out_block / 4 : c->t.out_block;
+    c->k_weights = yt_emit_index(
+        e, c->weights, yt_emit_muli(e, k_tile, c->t.weight_tile));
+    c->k_bias = yt_emit_index(
+        e, c->bias, yt_emit_muli(e, k_tile, c->s->nr * c->t.out_pixel));
+    c->k_out = yt_emit_index(
+        e, c->out, yt_emit_muli(e, k_tile, c->s->nr * c->t.out_block));
+    if (c->p->add)
+        c->k_add = yt_emit_index(
+            e, c->add, yt_emit_muli(e, k_tile, c->s->nr * addend_block));
+    pixel_group(c, group);
+}
+
+void yt_generate_conv2d(struct yt_emit *e, const struct yt_problem *problem,
+                        const struct yt_schedule *s)
+{
+    struct conv c;
+    memset(&c, 0, sizeof c);
+    c.e = e;
+    c.p = &problem->u.conv2d;
+    c.s = s;
+    yt_conv_tiles(c.p, s, e->isa, &c.t);
+    assert(s->mr <= MR_MAX && s->nr <= NR_MAX);
+
+    LLVMValueRef args = yt_emit_param(e, 0);
+    c.in = yt_emit_field(e, args, e->ptr, offsetof(struct yt_args, in), "in");
+    c.out =
+        yt_emit_field(e, args, e->ptr, offsetof(struct yt_args, out), "out");
+    c.weights = yt_emit_field(e, args, e->ptr,
+                              offsetof(struct yt_args, weights), "weights");
+    c.bias =
+        yt_emit_field(e, args, e->ptr, offsetof(struct yt_args, bias), "bias");
+    if (c.p->add)
+        c.add =
+            yt_emit_field(e, args, e->ptr, offsetof(struct yt_args, add), "add");
+    for (int32_t m = 0; m < s->mr; m++)
+        for (int32_t n = 0; n < s->nr; n++)
+            c.acc[m][n] = yt_emit_var(e, e->vec, "acc");
+
+    struct yt_loop tasks;
+    yt_emit_for(e, &tasks, "task", yt_emit_param(e, 1), yt_emit_param(e, 2), 1,
+                0);
+    task(&c, tasks.i);
+    yt_emit_endfor(e, &tasks);
+}

@@ -1,0 +1,41 @@
+#ifndef YT_CONV_TILES_H
+#define YT_CONV_TILES_H
+
+/* The arithmetic of a direct convolution's loops, shared by the generator, the
+ * weight packing and the legality rules: plain data, no LLVM. */
+
+#include "codegen/schedule.h"
+
+struct yt_conv_tiles {
+    int32_t oh, ow;
+    int32_t flat;     /* 1: the image is one row of oh*ow pixels */
+    int32_t row;      /* pixels of a row (flat: of the image) */
+    int32_t rows;     /* rows (flat: 1) */
+    int32_t tiles;    /* tiles a row is split into */
+    int32_t base;     /* pixels of a small tile; large ones have one more */
+    int32_t large;    /* how many of the tiles are large; they come first */
+    int32_t ic_block; /* input channels of a block: lanes, or 3 */
+    int32_t ic_blocks;
+    int32_t k_blocks; /* vectors of output channels */
+    int32_t k_tiles;  /* k_blocks / nr */
+    int64_t pixel_groups; /* tasks along pixels */
+
+    /* Strides in bytes (f32). */
+    int64_t in_pixel, in_row, in_block;
+    int64_t out_pixel, out_row, out_block;
+    int64_t weight_ic;    /* one input channel: all kw of one kh */
+    int64_t weight_block; /* from channel block to channel block */
+    int64_t weight_kh;    /* from filter row to filter row */
+    int64_t weight_tile;  /* from channel tile to channel tile */
+};
+
+void yt_conv_tiles(const struct yt_conv2d *p, const struct yt_schedule *s,
+                   const struct yt_isa *isa, struct yt_conv_tiles *t_out);
+
+/** First output pixel of tile @p i. */
+int32_t yt_conv_tile_start(const struct yt_conv_tiles *t, int32_t i);
+
+/** Output pixels of tile @p i. */
+int32_t yt_conv_tile_pixels(const struct yt_conv_tiles *t, int32_t i);
+
+#endif

@@ -1,0 +1,97 @@
+/* Object bytes to callable code, through ORC's object layer: compiled once,
+ * by compile.c, and never again. */
+
+#include <llvm-c/Core.h>
+#include <llvm-c/LLJIT.h>
+#include <llvm-c/Orc.h>
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "codegen/codegen.h"
+#include "runtime/fail.h"
+
+struct yt_jit {
+    LLVMOrcLLJITRef lljit;
+    int perf; /* 1: write /tmp/perf-PID.map */
+};
+
+static enum yt_status orc_failed(const char *what, LLVMErrorRef error)
+{
+    char *text = LLVMGetErrorMessage(error);
+    char line[256];
+    snprintf(line, sizeof line, "%s", text);
+    line[strcspn(line, "\n")] = 0;
+    LLVMDisposeErrorMessage(text);
+    return yt_fail(YT_COMPILE, "LLVM could not %s: %s", what, line);
+}
+
+enum yt_status yt_jit_create(struct yt_jit **jit_out)
+{
+    LLVMInitializeNativeTarget();
+    LLVMInitializeNativeAsmPrinter();
+    struct yt_jit *jit = calloc(1, sizeof *jit);
+    YT_FAIL_IF(!jit, YT_NO_MEMORY, "no memory for a JIT");
+    LLVMErrorRef error = LLVMOrcCreateLLJIT(&jit->lljit, NULL);
+    if (error) {
+        free(jit);
+        return orc_failed("start its JIT", error);
+    }
+    const char *perf = getenv("YT_PERF");
+    jit->perf = perf && strcmp(perf, "0") != 0;
+    *jit_out = jit;
+    return YT_OK;
+}
+
+static void perf_line(const struct yt_object *object, uint64_t address)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/tmp/perf-%d.map", (int)getpid());
+    /* The name is predictable and /tmp is shared: never follow a link. */
+    const int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW |
+                                  O_CLOEXEC, 0600);
+    if (fd < 0)
+        return;
+    dprintf(fd, "%llx %x %s\n", (unsigned long long)address,
+            object->code_bytes, object->symbol);
+    close(fd);
+}
+
+enum yt_status yt_jit_add(struct yt_jit *jit, const struct yt_object *object,
+                          yt_kernel_fn *kernel_out)
+{
+    LLVMOrcExecutorAddress address = 0;
+    LLVMErrorRef error =
+        LLVMOrcLLJITLookup(jit->lljit, &address, object->symbol);
+    if (error) {
+        LLVMConsumeError(error);
+        LLVMMemoryBufferRef copy = LLVMCreateMemoryBufferWithMemoryRangeCopy(
+            object->bytes, object->size, object->symbol);
+        error = LLVMOrcLLJITAddObjectFile(
+            jit->lljit, LLVMOrcLLJITGetMainJITDylib(jit->lljit), copy);
+        if (error)
+            return orc_failed("load a kernel", error);
+        error = LLVMOrcLLJITLookup(jit->lljit, &address, object->symbol);
+        if (error)
+            return orc_failed("find a kernel", error);
+        if (jit->perf)
+            perf_line(object, address);
+    }
+    /* An object pointer becomes a function pointer, as POSIX's dlsym does. */
+    void *code = (void *)(uintptr_t)address;
+    memcpy(kernel_out, &code, sizeof code);
+    return YT_OK;
+}
+
+void yt_jit_destroy(struct yt_jit *jit)
+{
+    if (!jit)
+        return;
+    LLVMErrorRef error = LLVMOrcDisposeLLJIT(jit->lljit);
+    if (error)
+        LLVMConsumeError(error);
+    free(jit);
+}

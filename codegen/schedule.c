@@ -1,0 +1,254 @@
+/* Schedules as data: names, legality, task counts and the weight layouts that
+ * follow from them. */
+
+#include "codegen/schedule.h"
+
+#include <assert.h>
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "codegen/conv_tiles.h"
+#include "runtime/fail.h"
+
+static const char order_letter[] = "pc";
+static_assert(YT_ORDER_COUNT == 2, "a letter for each task order");
+static const char tune_letter[] = "hig";
+static_assert(YT_TUNE_COUNT == 3, "a letter for each scheduling model");
+
+void yt_schedule_name(const struct yt_schedule *s,
+                      char name[YT_SCHEDULE_NAME_MAX])
+{
+    if (s->algo == YT_ALGO_ROWS) {
+        snprintf(name, YT_SCHEDULE_NAME_MAX, "rows-%c", tune_letter[s->tune]);
+        return;
+    }
+    snprintf(name, YT_SCHEDULE_NAME_MAX, "direct-m%dn%dk%d-t%d%c-%c%s%s",
+             s->mr, s->nr, s->ku, s->tiles, order_letter[s->order],
+             tune_letter[s->tune], s->launder ? "l" : "",
+             s->ic_outer ? "c" : "");
+}
+
+static int letter_index(const char *letters, char c)
+{
+    const char *at = c ? strchr(letters, c) : NULL;
+    return at ? (int)(at - letters) : -1;
+}
+
+enum yt_status yt_schedule_parse(const char *name, struct yt_schedule *s_out)
+{
+    struct yt_schedule s;
+    memset(&s, 0, sizeof s);
+    char order = 0, tune = 0;
+    int used = 0;
+    int tune_index = -1;
+    if (sscanf(name, "rows-%c", &tune) == 1) {
+        s.algo = YT_ALGO_ROWS;
+        tune_index = letter_index(tune_letter, tune);
+    } else if (sscanf(name, "direct-m%dn%dk%d-t%d%c-%c%n", &s.mr, &s.nr, &s.ku,
+                      &s.tiles, &order, &tune, &used) == 6) {
+        s.algo = YT_ALGO_DIRECT;
+        const int order_index = letter_index(order_letter, order);
+        tune_index = order_index < 0 ? -1 : letter_index(tune_letter, tune);
+        s.order = order_index < 0 ? YT_ORDER_PIXELS
+                                  : (enum yt_task_order)order_index;
+        s.launder = strchr(name + used, 'l') != NULL;
+        s.ic_outer = strchr(name + used, 'c') != NULL;
+    }
+    YT_FAIL_IF(tune_index < 0, YT_BAD_ARGUMENT, "'%s' is not a schedule's name",
+               name);
+    s.tune = (enum yt_tune_cpu)tune_index;
+    char again[YT_SCHEDULE_NAME_MAX];
+    yt_schedule_name(&s, again);
+    YT_FAIL_IF(strcmp(again, name) != 0, YT_BAD_ARGUMENT,
+               "'%s' is not a schedule's canonical name", name);
+    *s_out = s;
+    return YT_OK;
+}
+
+static int32_t ceil_div(int32_t a, int32_t b)
+{
+    return (a + b - 1) / b;
+}
+
+void yt_conv_tiles(const struct yt_conv2d *p, const struct yt_schedule *s,
+                   const struct yt_isa *isa, struct yt_conv_tiles *t)
+{
+    const int64_t f32 = 4;
+    memset(t, 0, sizeof *t);
+    t->oh = yt_conv2d_out_h(p);
+    t->ow = yt_conv2d_out_w(p);
+    t->flat = p->r == 1 && p->stride == 1 && p->pad == 0 &&
+              p->add != YT_ADD_UP2 && p->c != 3;
+    t->row = t->flat ? t->oh * t->ow : t->ow;
+    t->rows = t->flat ? 1 : t->oh;
+    t->tiles = ceil_div(t->row, s->mr);
+    t->base = t->row / t->tiles;
+    t->large = t->row % t->tiles;
+    t->ic_block = p->c == 3 ? 3 : isa->lanes;
+    t->ic_blocks = p->c / t->ic_block;
+    t->k_blocks = ceil_div(p->k, isa->lanes);
+    t->k_tiles = t->k_blocks / s->nr;
+    const int32_t units = t->flat ? t->tiles : t->rows;
+    t->pixel_groups = s->tiles ? ceil_div(units, s->tiles) : 1;
+
+    t->in_pixel = f32 * t->ic_block;
+    t->in_row = t->in_pixel * p->w;
+    t->in_block = t->in_row * p->h;
+    t->out_pixel = f32 * isa->lanes;
+    t->out_row = t->out_pixel * t->ow;
+    t->out_block = t->out_row * t->oh;
+
+    t->weight_ic = f32 * p->r * s->nr * isa->lanes;
+    const int64_t block = t->weight_ic * t->ic_block;
+    t->weight_block = s->ic_outer ? block * p->r : block;
+    t->weight_kh = s->ic_outer ? block : block * t->ic_blocks;
+    t->weight_tile = block * t->ic_blocks * p->r;
+}
+
+int32_t yt_conv_tile_start(const struct yt_conv_tiles *t, int32_t i)
+{
+    return i * t->base + (i < t->large ? i : t->large);
+}
+
+int32_t yt_conv_tile_pixels(const struct yt_conv_tiles *t, int32_t i)
+{
+    return t->base + (i < t->large);
+}
+
+static int direct_applies(const struct yt_conv2d *p, const struct yt_schedule *s,
+                          const struct yt_isa *isa)
+{
+    if (s->mr < 1 || s->mr > 32 || s->nr < 1 || s->nr > 8 || s->tiles < 0 ||
+        s->ku < 1)
+        return 0;
+    const int32_t block = p->c == 3 ? 3 : isa->lanes;
+    if (p->c % block || block % s->ku)
+        return 0;
+    struct yt_conv_tiles t;
+    yt_conv_tiles(p, s, isa, &t);
+    /* One canonical form each: a tile no wider than the row, a group no longer
+     * than the work, channel tiles without a remainder. */
+    if (s->mr > t.row || t.k_blocks % s->nr)
+        return 0;
+    if (s->tiles >= (t.flat ? t.tiles : t.rows))
+        return 0;
+    if ((p->r == 1 || t.ic_blocks == 1) && s->ic_outer)
+        return 0;
+    return 1;
+}
+
+int yt_schedule_applies(const struct yt_problem *p, const struct yt_schedule *s,
+                        const struct yt_isa *isa)
+{
+    if (p->dtype != YT_DTYPE_F32)
+        return 0;
+    if (p->op != YT_OP_CONV2D)
+        return s->algo == YT_ALGO_ROWS;
+    return s->algo == YT_ALGO_DIRECT && direct_applies(&p->u.conv2d, s, isa);
+}
+
+void yt_schedule_default(const struct yt_problem *p, const struct yt_isa *isa,
+                         struct yt_schedule *s_out)
+{
+    struct yt_schedule s;
+    memset(&s, 0, sizeof s);
+    if (p->op != YT_OP_CONV2D) {
+        s.algo = YT_ALGO_ROWS;
+        *s_out = s;
+        return;
+    }
+    s.algo = YT_ALGO_DIRECT;
+    s.nr = 1;
+    s.ku = 1;
+    s.launder = 1;
+    s.mr = 4;
+    while (s.mr > 1 && !yt_schedule_applies(p, &s, isa))
+        s.mr--;
+    assert(yt_schedule_applies(p, &s, isa));
+    *s_out = s;
+}
+
+int64_t yt_schedule_tasks(const struct yt_problem *p,
+                          const struct yt_schedule *s, const struct yt_isa *isa)
+{
+    switch (p->op) {
+    case YT_OP_CONV2D: {
+        struct yt_conv_tiles t;
+        yt_conv_tiles(&p->u.conv2d, s, isa, &t);
+        return t.pixel_groups * t.k_tiles;
+    }
+    case YT_OP_SPPF:
+    case YT_OP_MAXPOOL:
+        return ceil_div(p->u.pool.c, isa->lanes);
+    case YT_OP_UPSAMPLE:
+        return (int64_t)ceil_div(p->u.upsample.c, isa->lanes) * p->u.upsample.h;
+    case YT_OP_LETTERBOX:
+        return p->u.letterbox.h;
+    case YT_OP_DECODE:
+        return p->u.decode.h;
+    case YT_OP_IOU:
+    case YT_OP_COUNT:
+        break;
+    }
+    return 1;
+}
+
+size_t yt_schedule_weight_bytes(const struct yt_problem *p,
+                                const struct yt_schedule *s,
+                                const struct yt_isa *isa)
+{
+    if (p->op != YT_OP_CONV2D)
+        return 0;
+    struct yt_conv_tiles t;
+    yt_conv_tiles(&p->u.conv2d, s, isa, &t);
+    return (size_t)t.weight_tile * (size_t)t.k_tiles;
+}
+
+/* [k tile][kh][ic][kw][nr * lanes], or with ic_outer
+ * [k tile][ic block][kh][ic][kw][nr * lanes]; zeros past k. */
+void yt_schedule_pack(const struct yt_problem *p, const struct yt_schedule *s,
+                      const struct yt_isa *isa, const float *weights,
+                      void *packed)
+{
+    const struct yt_conv2d *v = &p->u.conv2d;
+    struct yt_conv_tiles t;
+    yt_conv_tiles(v, s, isa, &t);
+    const int32_t width = s->nr * isa->lanes;
+    for (int32_t o = 0; o < t.k_tiles; o++) {
+        for (int32_t c = 0; c < v->c; c++) {
+            for (int32_t kh = 0; kh < v->r; kh++) {
+                char *at = (char *)packed + o * t.weight_tile +
+                           c / t.ic_block * t.weight_block +
+                           kh * t.weight_kh + c % t.ic_block * t.weight_ic;
+                float *out = (float *)(void *)at;
+                for (int32_t kw = 0; kw < v->r; kw++) {
+                    for (int32_t j = 0; j < width; j++) {
+                        const int32_t k = o * width + j;
+                        const size_t from =
+                            (((size_t)k * (size_t)v->c + (size_t)c) *
+                                 (size_t)v->r +
+                             (size_t)kh) *
+                                (size_t)v->r +
+                            (size_t)kw;
+                        *out++ = k < v->k ? weights[from] : 0.0f;
+                    }
+                }
+            }
+        }
+    }
+}
+
+void yt_schedule_symbol(const struct yt_problem *p, const struct yt_schedule *s,
+                        const struct yt_isa *isa, char symbol[YT_SYMBOL_MAX])
+{
+    char problem[YT_PROBLEM_NAME_MAX];
+    char schedule[YT_SCHEDULE_NAME_MAX];
+    yt_problem_name(p, problem);
+    yt_schedule_name(s, schedule);
+    snprintf(symbol, YT_SYMBOL_MAX, "yt_%s_%s_%s", problem, schedule,
+             isa->name);
+    for (char *c = symbol; *c; c++)
+        if (!isalnum((unsigned char)*c))
+            *c = '_';
+}
