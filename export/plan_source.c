@@ -1,0 +1,243 @@
+/* A plan as C source.
+ *
+ * What is printed must read back as the very same bits under any locale:
+ * integers in decimal, floats as hexadecimal constants without a point, text
+ * as ASCII with octal escapes. Fields are named, so their order does not
+ * matter; a field added to one of the structures below must be added here too,
+ * which the assertions on their sizes remind of. */
+
+#include "export/plan_source.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "runtime/fail.h"
+
+#define I32 "%" PRId32
+#define I64 "%" PRId64
+
+static_assert(sizeof(struct yt_conv2d) == 9 * 4, "print the new field");
+static_assert(sizeof(((struct yt_problem *)0)->u.pool) == 4 * 4,
+              "print the new field");
+static_assert(sizeof(struct yt_upsample) == 3 * 4, "print the new field");
+static_assert(sizeof(struct yt_letterbox) == 2 * 4, "print the new field");
+static_assert(sizeof(struct yt_decode) == 5 * 4, "print the new field");
+static_assert(sizeof(struct yt_iou) == 1 * 4, "print the new field");
+
+static const char *const op_ids[] = {
+#define YT_OP(id, name) "YT_OP_" #id,
+#include "runtime/ops.inc"
+#undef YT_OP
+};
+
+static const char *const dtype_ids[] = {
+#define YT_DTYPE(id, name, bytes) "YT_DTYPE_" #id,
+#include "runtime/dtypes.inc"
+#undef YT_DTYPE
+};
+
+static const char *const isa_ids[] = {
+#define YT_ISA(id, name, lanes, regs, fma, needs, cpu, features) "YT_ISA_" #id,
+#include "runtime/isa.inc"
+#undef YT_ISA
+};
+
+void yt_export_c_string(FILE *file, const char *text)
+{
+    fputc('"', file);
+    for (const unsigned char *c = (const unsigned char *)text; *c; c++)
+        if (*c < ' ' || *c > '~' || *c == '"' || *c == '\\' || *c == '?')
+            fprintf(file, "\\%03o", *c);
+        else
+            fputc(*c, file);
+    fputc('"', file);
+}
+
+/* 1.25 is 0xa00000p-23f: the significand's 24 bits and a power of two. */
+static enum yt_status print_float(FILE *file, float value)
+{
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    const uint32_t exponent = bits >> 23 & 0xff;
+    uint32_t significand = bits & 0x7fffff;
+    YT_FAIL_IF(exponent == 0xff, YT_UNSUPPORTED,
+               "an anchor of the plan is not a finite number");
+    if (exponent > 0)
+        significand |= 0x800000;
+    fprintf(file, "%s0x%" PRIx32 "p%df", bits >> 31 ? "-" : "", significand,
+            exponent > 0 ? (int)exponent - 150 : -149);
+    return YT_OK;
+}
+
+static void print_problem(FILE *f, const struct yt_problem *p)
+{
+    fprintf(f, "{.op = %s, .dtype = %s, ", op_ids[p->op], dtype_ids[p->dtype]);
+    switch (p->op) {
+    case YT_OP_CONV2D:
+        fprintf(f,
+                ".u.conv2d = {.c = " I32 ", .h = " I32 ", .w = " I32
+                ", .k = " I32 ", .r = " I32 ", .stride = " I32 ", .pad = " I32
+                ", .silu = " I32 ", .add = " I32 "}",
+                p->u.conv2d.c, p->u.conv2d.h, p->u.conv2d.w, p->u.conv2d.k,
+                p->u.conv2d.r, p->u.conv2d.stride, p->u.conv2d.pad,
+                p->u.conv2d.silu, p->u.conv2d.add);
+        break;
+    case YT_OP_SPPF:
+    case YT_OP_MAXPOOL:
+        fprintf(f,
+                ".u.pool = {.c = " I32 ", .h = " I32 ", .w = " I32 ", .r = " I32
+                "}",
+                p->u.pool.c, p->u.pool.h, p->u.pool.w, p->u.pool.r);
+        break;
+    case YT_OP_UPSAMPLE:
+        fprintf(f, ".u.upsample = {.c = " I32 ", .h = " I32 ", .w = " I32 "}",
+                p->u.upsample.c, p->u.upsample.h, p->u.upsample.w);
+        break;
+    case YT_OP_LETTERBOX:
+        fprintf(f, ".u.letterbox = {.h = " I32 ", .w = " I32 "}",
+                p->u.letterbox.h, p->u.letterbox.w);
+        break;
+    case YT_OP_DECODE:
+        fprintf(f,
+                ".u.decode = {.na = " I32 ", .nc = " I32 ", .h = " I32
+                ", .w = " I32 ", .stride = " I32 "}",
+                p->u.decode.na, p->u.decode.nc, p->u.decode.h, p->u.decode.w,
+                p->u.decode.stride);
+        break;
+    case YT_OP_IOU:
+        fprintf(f, ".u.iou = {.block = " I32 "}", p->u.iou.block);
+        break;
+    case YT_OP_COUNT:
+        break;
+    }
+    fputc('}', f);
+}
+
+static void print_step(FILE *f, const struct yt_step *s, const char *symbol)
+{
+    fputs("{.name = ", f);
+    yt_export_c_string(f, s->name);
+    fputs(",\n     .problem = ", f);
+    print_problem(f, &s->problem);
+    fputs(",\n     .schedule = ", f);
+    yt_export_c_string(f, s->schedule);
+    fprintf(f,
+            ",\n     .kernel = %s,\n     .tasks = " I64 ", .in = " I64
+            ", .out = " I64 ", .add = " I64 ", .weights = " I64 ", .bias = " I64
+            "}",
+            symbol, s->tasks, s->in, s->out, s->add, s->weights, s->bias);
+}
+
+static enum yt_status print_level(FILE *f, const struct yt_level *l,
+                                  const char *symbol)
+{
+    fprintf(f,
+            "{.head = " I64 ", .h = " I32 ", .w = " I32 ", .stride = " I32
+            ", .na = " I32 ",\n     .anchors = {",
+            l->head, l->h, l->w, l->stride, l->na);
+    for (int32_t a = 0; a < l->na; a++) {
+        fputs(a ? ", {" : "{", f);
+        YT_TRY(print_float(f, l->anchors[a][0]));
+        fputs(", ", f);
+        YT_TRY(print_float(f, l->anchors[a][1]));
+        fputc('}', f);
+    }
+    fputs("},\n     .decode = ", f);
+    print_step(f, &l->decode, symbol);
+    fputc('}', f);
+    return YT_OK;
+}
+
+static enum yt_status print_declaration(FILE *f, const char *symbol)
+{
+    static const char word[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ_"
+                               "abcdefghijklmnopqrstuvwxyz0123456789";
+    const size_t length = strlen(symbol);
+    YT_FAIL_IF(length == 0 || strspn(symbol, word) != length, YT_BAD_ARGUMENT,
+               "the kernel's symbol '%s' is no C identifier", symbol);
+    fprintf(f, "void %s(const void *, int64_t, int64_t);\n", symbol);
+    return YT_OK;
+}
+
+/* Declaring a function twice is fine in C. */
+static enum yt_status print_declarations(FILE *f,
+                                         const struct yt_export_input *in)
+{
+    YT_TRY(print_declaration(f, in->letterbox.symbol));
+    YT_TRY(print_declaration(f, in->iou.symbol));
+    for (int32_t i = 0; i < in->plan->step_count; i++)
+        YT_TRY(print_declaration(f, in->steps[i].symbol));
+    for (int32_t i = 0; i < in->plan->level_count; i++)
+        YT_TRY(print_declaration(f, in->decode[i].symbol));
+    return YT_OK;
+}
+
+static void print_isa(FILE *f, const struct yt_isa *isa)
+{
+    fprintf(f,
+            "static const struct yt_isa isa =\n    {.id = %s, .name = \"%s\", "
+            ".lanes = " I32 ", .regs = " I32 ", .fma = " I32
+            ", .needs = 0x%" PRIx32 "u,\n     .llvm_cpu = \"%s\", "
+            ".llvm_features = \"%s\"};\n\n",
+            isa_ids[isa->id], isa->name, isa->lanes, isa->regs, isa->fma,
+            isa->needs, isa->llvm_cpu, isa->llvm_features);
+}
+
+enum yt_status yt_export_plan_source(const struct yt_export_input *in, FILE *f)
+{
+    const struct yt_plan *plan = in->plan;
+    fputs("#include \"runtime/bundle.h\"\n\n", f);
+    /* The headers and the library are another yolotune's when this fails. */
+    fprintf(f,
+            "_Static_assert(sizeof(struct yt_plan) == %zu &&\n"
+            "    sizeof(struct yt_step) == %zu && sizeof(struct yt_level) == "
+            "%zu,\n    \"the runtime's headers are of another yolotune\");\n\n",
+            sizeof(struct yt_plan), sizeof(struct yt_step),
+            sizeof(struct yt_level));
+    YT_TRY(print_declarations(f, in));
+    fputs("extern const unsigned char yt_export_blob[];\n"
+          "extern const struct yt_bundle yt_export_bundle;\n\n",
+          f);
+    print_isa(f, plan->isa);
+
+    fputs("static const char *const classes[] = {\n", f);
+    for (int32_t i = 0; i < plan->nc; i++) {
+        fputs("    ", f);
+        yt_export_c_string(f, plan->classes[i]);
+        fputs(",\n", f);
+    }
+    fputs("};\n\nstatic const struct yt_step steps[] = {\n", f);
+    for (int32_t i = 0; i < plan->step_count; i++) {
+        fputs("    ", f);
+        print_step(f, &plan->steps[i], in->steps[i].symbol);
+        fputs(",\n", f);
+    }
+    fputs("};\n\nstatic const struct yt_plan plan = {\n    .model = ", f);
+    yt_export_c_string(f, plan->model);
+    fprintf(f,
+            ",\n    .isa = &isa,\n    .h = " I32 ", .w = " I32 ", .nc = " I32
+            ",\n    .classes = classes,\n    .threads = " I32
+            ",\n    .letterbox =\n    ",
+            plan->h, plan->w, plan->nc, plan->threads);
+    print_step(f, &plan->letterbox, in->letterbox.symbol);
+    fprintf(f,
+            ",\n    .steps = (struct yt_step *)steps,\n    .step_count = " I32
+            ",\n    .levels = {\n",
+            plan->step_count);
+    for (int32_t i = 0; i < plan->level_count; i++) {
+        fputs("    ", f);
+        YT_TRY(print_level(f, &plan->levels[i], in->decode[i].symbol));
+        fputs(",\n", f);
+    }
+    fprintf(f, "    },\n    .level_count = " I32 ",\n    .iou =\n    ",
+            plan->level_count);
+    print_step(f, &plan->iou, in->iou.symbol);
+    fprintf(f,
+            ",\n    .arena_bytes = " I64 ", .scratch_bytes = " I64
+            ", .blob_bytes = " I64 "};\n\n"
+            "const struct yt_bundle yt_export_bundle = {&plan, "
+            "yt_export_blob};\n",
+            plan->arena_bytes, plan->scratch_bytes, plan->blob_bytes);
+    return YT_OK;
+}

@@ -1,0 +1,16 @@
+#ifndef YT_EXPORT_TEMPLATES_H
+#define YT_EXPORT_TEMPLATES_H
+
+/* The fixed texts of an export, to be filled by yt_export_fill(). Keys: NAME;
+ * MODEL (safe inside comments), ISA, THREADS, WIDTH, HEIGHT, CLASSES, VERSION.
+ */
+
+extern const char yt_export_header_text[];    /* include/NAME.h */
+extern const char yt_export_functions_text[]; /* C: the functions of NAME.h */
+extern const char yt_export_blob_text[];      /* assembler: constants */
+extern const char yt_export_globals_text[];   /* objcopy: what stays global */
+extern const char yt_export_versions_text[];  /* ld: what libNAME.so shows */
+extern const char yt_export_pkgconfig_text[]; /* lib/pkgconfig/NAME.pc */
+extern const char yt_export_cmake_text[];     /* NAMEConfig.cmake */
+
+#endif
