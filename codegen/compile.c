@@ -23,6 +23,9 @@ static const struct {
     yt_generator generate;
 } generators[] = {
     {YT_OP_CONV2D, yt_generate_conv2d},
+    {YT_OP_SPPF, yt_generate_sppf},
+    {YT_OP_MAXPOOL, yt_generate_maxpool},
+    {YT_OP_UPSAMPLE, yt_generate_upsample},
 };
 
 static const char *const tune_cpus[] = {NULL, "icelake-server", "generic"};

@@ -24,9 +24,9 @@ struct conv {
     const struct yt_conv2d *p;
     const struct yt_schedule *s;
     struct yt_conv_tiles t;
-    LLVMValueRef in, out, weights, bias, add; /* of the kernel */
+    LLVMValueRef in, out, weights, bias, add;     /* of the kernel */
     LLVMValueRef k_weights, k_bias, k_out, k_add; /* of the channel tile */
-    LLVMValueRef acc[MR_MAX][NR_MAX]; /* variables */
+    LLVMValueRef acc[MR_MAX][NR_MAX];             /* variables */
 };
 
 /* Where a tile stands: row oh, first pixel ow (flat: oh is 0). */
@@ -75,8 +75,8 @@ static void init_accumulators(struct conv *c, const struct place *at)
     const int64_t vec_bytes = c->t.out_pixel;
     LLVMValueRef bias[NR_MAX];
     for (int32_t n = 0; n < c->s->nr; n++)
-        bias[n] = yt_emit_load(e, e->vec,
-                               yt_emit_at(e, c->k_bias, n * vec_bytes), 4);
+        bias[n] =
+            yt_emit_load(e, e->vec, yt_emit_at(e, c->k_bias, n * vec_bytes), 4);
     if (c->p->add != YT_ADD_UP2) {
         for (int32_t m = 0; m < at->pixels; m++)
             for (int32_t n = 0; n < c->s->nr; n++)
@@ -107,15 +107,13 @@ static void multiply(struct conv *c, const struct place *at, LLVMValueRef in,
     struct yt_emit *e = c->e;
     const int64_t vec_bytes = c->t.out_pixel;
     for (int32_t kw = 0; kw < c->p->r; kw++) {
-        LLVMValueRef tap =
-            c->s->launder ? yt_emit_launder(e, in) : in;
+        LLVMValueRef tap = c->s->launder ? yt_emit_launder(e, in) : in;
         for (int32_t u = 0; u < c->s->ku; u++) {
             LLVMValueRef w[NR_MAX];
             for (int32_t n = 0; n < c->s->nr; n++) {
-                const int64_t offset = u * c->t.weight_ic +
-                                       (kw * c->s->nr + n) * vec_bytes;
-                w[n] = yt_emit_load(e, e->vec,
-                                    yt_emit_at(e, weights, offset),
+                const int64_t offset =
+                    u * c->t.weight_ic + (kw * c->s->nr + n) * vec_bytes;
+                w[n] = yt_emit_load(e, e->vec, yt_emit_at(e, weights, offset),
                                     (unsigned)vec_bytes);
             }
             for (int32_t m = 0; m < at->pixels; m++) {
@@ -144,11 +142,10 @@ static void channel_steps(struct conv *c, const struct place *at,
         return;
     }
     struct yt_loop ic;
-    yt_emit_for(e, &ic, "ic", yt_emit_i64(e, 0),
-                yt_emit_i64(e, c->t.ic_block), c->s->ku, 1);
+    yt_emit_for(e, &ic, "ic", yt_emit_i64(e, 0), yt_emit_i64(e, c->t.ic_block),
+                c->s->ku, 1);
     multiply(c, at, yt_emit_index(e, in, yt_emit_muli(e, ic.i, 4)),
-             yt_emit_index(e, weights,
-                           yt_emit_muli(e, ic.i, c->t.weight_ic)));
+             yt_emit_index(e, weights, yt_emit_muli(e, ic.i, c->t.weight_ic)));
     yt_emit_endfor(e, &ic);
 }
 
@@ -183,20 +180,19 @@ static void accumulate(struct conv *c, const struct place *at)
 {
     struct yt_emit *e = c->e;
     const struct yt_conv2d *p = c->p;
-    LLVMValueRef offset =
-        yt_emit_muli(e, at->ow, p->stride * c->t.in_pixel);
+    LLVMValueRef offset = yt_emit_muli(e, at->ow, p->stride * c->t.in_pixel);
     LLVMValueRef kh0 = yt_emit_i64(e, 0);
     LLVMValueRef kh1 = yt_emit_i64(e, p->r);
     if (!c->t.flat) {
-        LLVMValueRef top = yt_emit_addi(
-            e, yt_emit_muli(e, at->oh, p->stride), -p->pad);
+        LLVMValueRef top =
+            yt_emit_addi(e, yt_emit_muli(e, at->oh, p->stride), -p->pad);
         offset = yt_emit_add(e, offset, yt_emit_muli(e, top, c->t.in_row));
         offset = yt_emit_addi(e, offset, -p->pad * c->t.in_pixel);
         if (p->pad) {
             LLVMValueRef zero = yt_emit_i64(e, 0);
             kh0 = yt_emit_max(e, zero, yt_emit_sub(e, zero, top));
-            kh1 = yt_emit_min(
-                e, kh1, yt_emit_sub(e, yt_emit_i64(e, p->h), top));
+            kh1 =
+                yt_emit_min(e, kh1, yt_emit_sub(e, yt_emit_i64(e, p->h), top));
         }
     }
     LLVMValueRef in = yt_emit_index(e, c->in, offset);
@@ -216,8 +212,8 @@ static void accumulate(struct conv *c, const struct place *at)
     }
     walk_begin(c, &kh, "kh", kh0, kh1, p->r, c->t.in_row, c->t.weight_kh, &in,
                &weights);
-    walk_begin(c, &block, "block", zero, blocks, c->t.ic_blocks,
-               c->t.in_block, c->t.weight_block, &in, &weights);
+    walk_begin(c, &block, "block", zero, blocks, c->t.ic_blocks, c->t.in_block,
+               c->t.weight_block, &in, &weights);
     channel_steps(c, at, in, weights);
     walk_end(c, &block);
     walk_end(c, &kh);
@@ -228,21 +224,18 @@ static void finish(struct conv *c, const struct place *at)
     struct yt_emit *e = c->e;
     const unsigned align = (unsigned)c->t.out_pixel;
     LLVMValueRef out = pixel_address(c, c->k_out, at);
-    LLVMValueRef add = c->p->add == YT_ADD_RESIDUAL
-                           ? pixel_address(c, c->k_add, at)
-                           : NULL;
+    LLVMValueRef add =
+        c->p->add == YT_ADD_RESIDUAL ? pixel_address(c, c->k_add, at) : NULL;
     for (int32_t m = 0; m < at->pixels; m++) {
         for (int32_t n = 0; n < c->s->nr; n++) {
-            const int64_t offset =
-                m * c->t.out_pixel + n * c->t.out_block;
+            const int64_t offset = m * c->t.out_pixel + n * c->t.out_block;
             LLVMValueRef v = yt_emit_get(e, c->acc[m][n]);
             if (c->p->silu)
                 v = yt_emit_silu(e, v);
             if (add)
-                v = yt_emit_fadd(e, v,
-                                 yt_emit_load(e, e->vec,
-                                              yt_emit_at(e, add, offset),
-                                              align));
+                v = yt_emit_fadd(
+                    e, v,
+                    yt_emit_load(e, e->vec, yt_emit_at(e, add, offset), align));
             yt_emit_store(e, v, yt_emit_at(e, out, offset), align);
         }
     }
@@ -339,8 +332,8 @@ static void task(struct conv *c, LLVMValueRef index)
     }
     const int64_t addend_block =
         c->p->add == YT_ADD_UP2 ? c->t.out_block / 4 : c->t.out_block;
-    c->k_weights = yt_emit_index(
-        e, c->weights, yt_emit_muli(e, k_tile, c->t.weight_tile));
+    c->k_weights =
+        yt_emit_index(e, c->weights, yt_emit_muli(e, k_tile, c->t.weight_tile));
     c->k_bias = yt_emit_index(
         e, c->bias, yt_emit_muli(e, k_tile, c->s->nr * c->t.out_pixel));
     c->k_out = yt_emit_index(
@@ -371,8 +364,8 @@ void yt_generate_conv2d(struct yt_emit *e, const struct yt_problem *problem,
     c.bias =
         yt_emit_field(e, args, e->ptr, offsetof(struct yt_args, bias), "bias");
     if (c.p->add)
-        c.add =
-            yt_emit_field(e, args, e->ptr, offsetof(struct yt_args, add), "add");
+        c.add = yt_emit_field(e, args, e->ptr, offsetof(struct yt_args, add),
+                              "add");
     for (int32_t m = 0; m < s->mr; m++)
         for (int32_t n = 0; n < s->nr; n++)
             c.acc[m][n] = yt_emit_var(e, e->vec, "acc");

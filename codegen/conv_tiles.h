@@ -16,8 +16,8 @@ struct yt_conv_tiles {
     int32_t large;    /* how many of the tiles are large; they come first */
     int32_t ic_block; /* input channels of a block: lanes, or 3 */
     int32_t ic_blocks;
-    int32_t k_blocks; /* vectors of output channels */
-    int32_t k_tiles;  /* k_blocks / nr */
+    int32_t k_blocks;     /* vectors of output channels */
+    int32_t k_tiles;      /* k_blocks / nr */
     int64_t pixel_groups; /* tasks along pixels */
 
     /* Strides in bytes (f32). */

@@ -18,8 +18,7 @@ static void add_attribute(struct yt_emit *e, const char *key, const char *value)
 static void add_enum_attribute(struct yt_emit *e, LLVMAttributeIndex index,
                                const char *name)
 {
-    const unsigned kind =
-        LLVMGetEnumAttributeKindForName(name, strlen(name));
+    const unsigned kind = LLVMGetEnumAttributeKindForName(name, strlen(name));
     LLVMAddAttributeAtIndex(e->fn, index,
                             LLVMCreateEnumAttribute(e->ctx, kind, 0));
 }
@@ -117,8 +116,8 @@ LLVMValueRef yt_emit_splat_i32(struct yt_emit *e, int32_t value)
 
 LLVMValueRef yt_emit_spread(struct yt_emit *e, LLVMValueRef scalar)
 {
-    LLVMValueRef one = LLVMBuildInsertElement(
-        e->b, LLVMGetPoison(e->vec), scalar, yt_emit_i32(e, 0), "");
+    LLVMValueRef one = LLVMBuildInsertElement(e->b, LLVMGetPoison(e->vec),
+                                              scalar, yt_emit_i32(e, 0), "");
     return LLVMBuildShuffleVector(e->b, one, LLVMGetPoison(e->vec),
                                   LLVMConstNull(e->veci), "");
 }
@@ -166,7 +165,8 @@ LLVMValueRef yt_emit_load(struct yt_emit *e, LLVMTypeRef type,
 LLVMValueRef yt_emit_field(struct yt_emit *e, LLVMValueRef base,
                            LLVMTypeRef type, int64_t offset, const char *name)
 {
-    LLVMValueRef v = LLVMBuildLoad2(e->b, type, yt_emit_at(e, base, offset), "");
+    LLVMValueRef v =
+        LLVMBuildLoad2(e->b, type, yt_emit_at(e, base, offset), "");
     LLVMSetValueName2(v, name, strlen(name));
     return v;
 }
@@ -191,8 +191,8 @@ LLVMValueRef yt_emit_launder(struct yt_emit *e, LLVMValueRef pointer)
     LLVMTypeRef type = LLVMFunctionType(e->ptr, &e->ptr, 1, 0);
     static const char constraints[] = "=r,0";
     LLVMValueRef hide =
-        LLVMGetInlineAsm(type, "", 0, constraints, sizeof constraints - 1, 0,
-                         0, LLVMInlineAsmDialectATT, 0);
+        LLVMGetInlineAsm(type, "", 0, constraints, sizeof constraints - 1, 0, 0,
+                         LLVMInlineAsmDialectATT, 0);
     return LLVMBuildCall2(e->b, type, hide, &pointer, 1, "");
 }
 
@@ -268,8 +268,7 @@ LLVMValueRef yt_emit_fma(struct yt_emit *e, LLVMValueRef a, LLVMValueRef b,
         return yt_emit_fadd(e, yt_emit_fmul(e, a, b), c);
     LLVMTypeRef type = LLVMTypeOf(a);
     const unsigned id = LLVMLookupIntrinsicID("llvm.fma", 8);
-    LLVMValueRef fn =
-        LLVMGetIntrinsicDeclaration(e->module, id, &type, 1);
+    LLVMValueRef fn = LLVMGetIntrinsicDeclaration(e->module, id, &type, 1);
     LLVMValueRef args[] = {a, b, c};
     return LLVMBuildCall2(e->b, LLVMIntrinsicGetType(e->ctx, id, &type, 1), fn,
                           args, 3, "");
@@ -320,8 +319,7 @@ void yt_emit_for(struct yt_emit *e, struct yt_loop *loop, const char *label,
 
 void yt_emit_endfor(struct yt_emit *e, struct yt_loop *loop)
 {
-    LLVMValueRef next =
-        yt_emit_addi(e, yt_emit_get(e, loop->var), loop->step);
+    LLVMValueRef next = yt_emit_addi(e, yt_emit_get(e, loop->var), loop->step);
     yt_emit_set(e, loop->var, next);
     LLVMBuildCondBr(e->b, yt_emit_less(e, next, loop->to), loop->body,
                     loop->exit);

@@ -20,16 +20,15 @@ static int is_spill(const char *text)
 static void inspect_code(struct yt_object *object, const uint8_t *code,
                          uint64_t size)
 {
-    LLVMDisasmContextRef disasm =
-        LLVMCreateDisasmCPU("x86_64-unknown-linux-gnu", "sapphirerapids", NULL,
-                            0, NULL, NULL);
+    LLVMDisasmContextRef disasm = LLVMCreateDisasmCPU(
+        "x86_64-unknown-linux-gnu", "sapphirerapids", NULL, 0, NULL, NULL);
     if (!disasm)
         return;
     char text[256];
     for (uint64_t at = 0; at < size;) {
-        const size_t length = LLVMDisasmInstruction(
-            disasm, (uint8_t *)(uintptr_t)(code + at), size - at, at, text,
-            sizeof text);
+        const size_t length =
+            LLVMDisasmInstruction(disasm, (uint8_t *)(uintptr_t)(code + at),
+                                  size - at, at, text, sizeof text);
         if (length == 0)
             break;
         object->spills += (uint32_t)is_spill(text);
@@ -68,9 +67,9 @@ enum yt_status yt_inspect_object(struct yt_object *object)
             /* Constants carry local names; anything else is a stray call. */
             if (target && target[0] && target[0] != '.' &&
                 strcmp(target, object->symbol) != 0)
-                status = yt_fail(YT_COMPILE,
-                                 "the kernel refers to '%s' outside itself",
-                                 target);
+                status =
+                    yt_fail(YT_COMPILE,
+                            "the kernel refers to '%s' outside itself", target);
             LLVMDisposeSymbolIterator(symbol);
         }
         LLVMDisposeRelocationIterator(relocation);

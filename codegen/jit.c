@@ -51,12 +51,12 @@ static void perf_line(const struct yt_object *object, uint64_t address)
     char path[64];
     snprintf(path, sizeof path, "/tmp/perf-%d.map", (int)getpid());
     /* The name is predictable and /tmp is shared: never follow a link. */
-    const int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW |
-                                  O_CLOEXEC, 0600);
+    const int fd = open(
+        path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0)
         return;
-    dprintf(fd, "%llx %x %s\n", (unsigned long long)address,
-            object->code_bytes, object->symbol);
+    dprintf(fd, "%llx %x %s\n", (unsigned long long)address, object->code_bytes,
+            object->symbol);
     close(fd);
 }
 

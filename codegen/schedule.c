@@ -23,8 +23,8 @@ void yt_schedule_name(const struct yt_schedule *s,
         snprintf(name, YT_SCHEDULE_NAME_MAX, "rows-%c", tune_letter[s->tune]);
         return;
     }
-    snprintf(name, YT_SCHEDULE_NAME_MAX, "direct-m%dn%dk%d-t%d%c-%c%s%s",
-             s->mr, s->nr, s->ku, s->tiles, order_letter[s->order],
+    snprintf(name, YT_SCHEDULE_NAME_MAX, "direct-m%dn%dk%d-t%d%c-%c%s%s", s->mr,
+             s->nr, s->ku, s->tiles, order_letter[s->order],
              tune_letter[s->tune], s->launder ? "l" : "",
              s->ic_outer ? "c" : "");
 }
@@ -50,8 +50,8 @@ enum yt_status yt_schedule_parse(const char *name, struct yt_schedule *s_out)
         s.algo = YT_ALGO_DIRECT;
         const int order_index = letter_index(order_letter, order);
         tune_index = order_index < 0 ? -1 : letter_index(tune_letter, tune);
-        s.order = order_index < 0 ? YT_ORDER_PIXELS
-                                  : (enum yt_task_order)order_index;
+        s.order =
+            order_index < 0 ? YT_ORDER_PIXELS : (enum yt_task_order)order_index;
         s.launder = strchr(name + used, 'l') != NULL;
         s.ic_outer = strchr(name + used, 'c') != NULL;
     }
@@ -116,8 +116,8 @@ int32_t yt_conv_tile_pixels(const struct yt_conv_tiles *t, int32_t i)
     return t->base + (i < t->large);
 }
 
-static int direct_applies(const struct yt_conv2d *p, const struct yt_schedule *s,
-                          const struct yt_isa *isa)
+static int direct_applies(const struct yt_conv2d *p,
+                          const struct yt_schedule *s, const struct yt_isa *isa)
 {
     if (s->mr < 1 || s->mr > 32 || s->nr < 1 || s->nr > 8 || s->tiles < 0 ||
         s->ku < 1)
@@ -219,8 +219,8 @@ void yt_schedule_pack(const struct yt_problem *p, const struct yt_schedule *s,
         for (int32_t c = 0; c < v->c; c++) {
             for (int32_t kh = 0; kh < v->r; kh++) {
                 char *at = (char *)packed + o * t.weight_tile +
-                           c / t.ic_block * t.weight_block +
-                           kh * t.weight_kh + c % t.ic_block * t.weight_ic;
+                           c / t.ic_block * t.weight_block + kh * t.weight_kh +
+                           c % t.ic_block * t.weight_ic;
                 float *out = (float *)(void *)at;
                 for (int32_t kw = 0; kw < v->r; kw++) {
                     for (int32_t j = 0; j < width; j++) {

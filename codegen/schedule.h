@@ -20,7 +20,7 @@ enum yt_algo {
 };
 
 enum yt_task_order {
-    YT_ORDER_PIXELS,   /* tasks walk pixels first: weights stay, input streams */
+    YT_ORDER_PIXELS, /* tasks walk pixels first: weights stay, input streams */
     YT_ORDER_CHANNELS, /* tasks walk channel tiles first: input stays */
     YT_ORDER_COUNT
 };
@@ -43,10 +43,10 @@ enum yt_tune_cpu {
  */
 struct yt_schedule {
     enum yt_algo algo;
-    int32_t mr;       /* output pixels of a tile, 1..32 */
-    int32_t nr;       /* vectors of output channels of a tile, 1..8 */
-    int32_t ku;       /* input channels unrolled in the loop body */
-    int32_t tiles;    /* pixel tiles (flattened) or rows per task; 0: all */
+    int32_t mr;    /* output pixels of a tile, 1..32 */
+    int32_t nr;    /* vectors of output channels of a tile, 1..8 */
+    int32_t ku;    /* input channels unrolled in the loop body */
+    int32_t tiles; /* pixel tiles (flattened) or rows per task; 0: all */
     enum yt_task_order order;
     enum yt_tune_cpu tune;
     int32_t launder;  /* 1: hide the input pointer at each tap */

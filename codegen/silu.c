@@ -16,13 +16,13 @@
 
 #include "codegen/emit.h"
 
-#define EXP_CLAMP 87.0f /* exp(87) < FLT_MAX / 4: 1 + exp stays finite */
-#define LOG2E_HI 1.4426950216293335f
-#define LOG2E_LO 1.925963033500011e-08f
+#define EXP_CLAMP   87.0f /* exp(87) < FLT_MAX / 4: 1 + exp stays finite */
+#define LOG2E_HI    1.4426950216293335f
+#define LOG2E_LO    1.925963033500011e-08f
 #define ROUND_MAGIC 12582912.0f /* 1.5 * 2^23 */
 
 static const float exp2_coefficients[] = {
-    1.0000001192092896f,  0.6931469440460205f,  0.24022120237350464f,
+    1.0000001192092896f,  0.6931469440460205f,   0.24022120237350464f,
     0.05550713092088699f, 0.009675540961325169f, 0.0013276472454890609f,
 };
 
@@ -46,8 +46,8 @@ static LLVMValueRef clamp(struct yt_emit *e, LLVMValueRef x)
 {
     LLVMValueRef high = yt_emit_splat(e, EXP_CLAMP);
     if (e->isa->lanes == 16) {
-        LLVMValueRef args[] = {x,         high,         yt_emit_i32(e, 2),
-                               x,         all_lanes(e), yt_emit_i32(e, 4)};
+        LLVMValueRef args[] = {x, high,         yt_emit_i32(e, 2),
+                               x, all_lanes(e), yt_emit_i32(e, 4)};
         return call_avx512(e, "llvm.x86.avx512.mask.range.ps.512", args, 6);
     }
     return yt_emit_fmax(e, yt_emit_fmin(e, x, high),
@@ -100,8 +100,8 @@ static LLVMValueRef divide(struct yt_emit *e, LLVMValueRef a, LLVMValueRef d)
         return LLVMBuildFDiv(e->b, a, d, "");
     LLVMValueRef args[] = {d, d, all_lanes(e)};
     LLVMValueRef r = call_avx512(e, "llvm.x86.avx512.rcp14.ps.512", args, 3);
-    LLVMValueRef error = yt_emit_fma(e, LLVMBuildFNeg(e->b, d, ""), r,
-                                     yt_emit_splat(e, 1.0f));
+    LLVMValueRef error =
+        yt_emit_fma(e, LLVMBuildFNeg(e->b, d, ""), r, yt_emit_splat(e, 1.0f));
     LLVMValueRef ar = yt_emit_fmul(e, a, r);
     return yt_emit_fma(e, ar, error, ar);
 }

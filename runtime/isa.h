@@ -20,12 +20,12 @@ enum yt_isa_id {
  *  it has registers of its own, enabled by the operating system (XCR0). */
 enum yt_cpu_bits {
     YT_CPU_SSE42 = 1 << 0,
-    YT_CPU_AVX2_FMA = 1 << 1,  /* AVX2, FMA, F16C, BMI2 */
-    YT_CPU_AVX512 = 1 << 2,    /* F, CD, BW, DQ, VL */
+    YT_CPU_AVX2_FMA = 1 << 1, /* AVX2, FMA, F16C, BMI2 */
+    YT_CPU_AVX512 = 1 << 2,   /* F, CD, BW, DQ, VL */
     YT_CPU_AVX_VNNI = 1 << 3,
     YT_CPU_AVX512_VNNI = 1 << 4,
     YT_CPU_AVX512_BF16 = 1 << 5,
-    YT_CPU_AMX = 1 << 6        /* TILE, INT8, BF16 */
+    YT_CPU_AMX = 1 << 6 /* TILE, INT8, BF16 */
 };
 
 struct yt_isa {

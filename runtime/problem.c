@@ -91,8 +91,7 @@ static enum yt_status check_conv2d(const struct yt_conv2d *p)
     const int64_t oh = yt_conv2d_out_h(p);
     const int64_t ow = yt_conv2d_out_w(p);
     YT_FAIL_IF(!fits(p->k, oh, ow, 4), YT_UNSUPPORTED,
-               "conv2d %dx%dx%d k%d: output too large", p->c, p->h, p->w,
-               p->k);
+               "conv2d %dx%dx%d k%d: output too large", p->c, p->h, p->w, p->k);
     YT_FAIL_IF(p->add == YT_ADD_UP2 && (oh % 2 || ow % 2), YT_BAD_ARGUMENT,
                "conv2d up2: output %dx%d is not even", (int)oh, (int)ow);
     return YT_OK;
@@ -143,8 +142,8 @@ enum yt_status yt_problem_check(const struct yt_problem *p)
         break;
     }
     YT_FAIL_IF(c < 1 || h < 1 || w < 1, YT_BAD_ARGUMENT,
-               "%s %dx%dx%d: sizes must be at least 1", yt_op_name(p->op), c,
-               h, w);
+               "%s %dx%dx%d: sizes must be at least 1", yt_op_name(p->op), c, h,
+               w);
     YT_FAIL_IF(!fits(c, h, w, 16), YT_UNSUPPORTED, "%s %dx%dx%d: too large",
                yt_op_name(p->op), c, h, w);
     return YT_OK;
