@@ -69,6 +69,7 @@ yt_layer(export LINKS yt_runtime yt_model yt_codegen PkgConfig::YT_JANSSON)
 file(GLOB YT_CLI_SOURCES CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/cli/*.c)
 if(YT_CLI_SOURCES)
   add_executable(yolotune ${YT_CLI_SOURCES})
+  target_compile_definitions(yolotune PRIVATE YT_VERSION="${PROJECT_VERSION}")
   target_link_libraries(yolotune PRIVATE yt_strategies yt_export yt_tuner
     yt_eval yt_codegen yt_model yt_db yt_runtime PkgConfig::YT_JANSSON m)
 endif()

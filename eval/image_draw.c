@@ -119,7 +119,7 @@ void yt_picture_draw_boxes(struct yt_picture *picture,
 {
     const int32_t longer =
         picture->width > picture->height ? picture->width : picture->height;
-    const int32_t scale = longer < 800 ? 1 : (longer + 400) / 800;
+    const int32_t scale = longer < 500 ? 1 : (longer + 250) / 500;
     for (size_t i = box_count; i-- > 0;) {
         const int32_t id = boxes[i].class_id;
         char label[96];

@@ -1,0 +1,102 @@
+/* JSON documents by jansson, without a check after each line. */
+
+#include "cli/json.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "cli/cli.h"
+#include "runtime/fail.h"
+
+void yt_json_init(struct yt_json *doc)
+{
+    doc->root = json_object();
+    doc->failed = doc->root == NULL;
+}
+
+/* jansson's *_new functions steal the value, also when they fail. */
+static void add(struct yt_json *doc, json_t *to, const char *name,
+                json_t *value)
+{
+    if (json_object_set_new(to ? to : doc->root, name, value) != 0)
+        doc->failed = 1;
+}
+
+/* File names and class names are bytes; JSON wants UTF-8. What is not is
+ * replaced byte by byte. */
+static json_t *text_value(const char *text)
+{
+    json_t *value = json_string(text);
+    if (value)
+        return value;
+    char *copy = strdup(text);
+    if (!copy)
+        return NULL;
+    for (char *c = copy; *c; c++)
+        if ((unsigned char)*c >= 0x80)
+            *c = '?';
+    value = json_string(copy);
+    free(copy);
+    return value;
+}
+
+void yt_json_text(struct yt_json *doc, json_t *to, const char *name,
+                  const char *value)
+{
+    add(doc, to, name, text_value(value));
+}
+
+void yt_json_int(struct yt_json *doc, json_t *to, const char *name,
+                 int64_t value)
+{
+    add(doc, to, name, json_integer(value));
+}
+
+void yt_json_bool(struct yt_json *doc, json_t *to, const char *name, int value)
+{
+    add(doc, to, name, json_boolean(value));
+}
+
+void yt_json_real(struct yt_json *doc, json_t *to, const char *name,
+                  double value)
+{
+    add(doc, to, name, isfinite(value) ? json_real(value) : json_null());
+}
+
+json_t *yt_json_object(struct yt_json *doc, json_t *to, const char *name)
+{
+    json_t *object = json_object();
+    add(doc, to, name, object);
+    return doc->failed ? NULL : object;
+}
+
+json_t *yt_json_array(struct yt_json *doc, json_t *to, const char *name)
+{
+    json_t *array = json_array();
+    add(doc, to, name, array);
+    return doc->failed ? NULL : array;
+}
+
+json_t *yt_json_element(struct yt_json *doc, json_t *array)
+{
+    json_t *object = json_object();
+    if (json_array_append_new(array, object) != 0)
+        doc->failed = 1;
+    return doc->failed ? NULL : object;
+}
+
+int yt_json_print(struct yt_json *doc)
+{
+    int code = YT_EXIT_OK;
+    /* 9 digits bring a float back exactly and keep times readable. */
+    if (doc->failed)
+        code = yt_cli_fail(yt_fail(YT_NO_MEMORY, "no memory for the output"));
+    else if (json_dumpf(doc->root, stdout,
+                        JSON_INDENT(2) | JSON_REAL_PRECISION(9)) != 0)
+        code = yt_cli_fail(yt_fail(YT_IO, "cannot write to standard output"));
+    else
+        putchar('\n');
+    json_decref(doc->root);
+    doc->root = NULL;
+    return code;
+}

@@ -1,0 +1,87 @@
+#ifndef YT_REPORT_H
+#define YT_REPORT_H
+
+/* What people read: numbers with units, tables whose columns line up, and
+ * progress. Results go to stdout, progress to stderr. */
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+/* Each of these writes into the caller's buffer and returns it. */
+#define YT_TEXT_MAX 32
+
+/** 7225885 as "7,225,885". */
+char *yt_text_count(uint64_t value, char text[YT_TEXT_MAX]);
+
+/** 1536 as "1.5 KiB"; whole bytes below 1 KiB. */
+char *yt_text_bytes(uint64_t bytes, char text[YT_TEXT_MAX]);
+
+/** 4.5e9 as "4.50 G": three digits and a decimal prefix. */
+char *yt_text_si(double value, char text[YT_TEXT_MAX]);
+
+/** Nanoseconds as "873 ns", "4.21 us", "12.6 ms", "3.04 s" or "2 min 5 s". */
+char *yt_text_time(double ns, char text[YT_TEXT_MAX]);
+
+/* --------------------------------------------------------------- tables */
+
+#define YT_TABLE_COLUMNS_MAX 16
+
+/** A table grows row by row and is printed once its widths are known. Running
+ *  out of memory sticks and shows as a note under the printed part. */
+struct yt_table {
+    int columns;
+    const char *titles[YT_TABLE_COLUMNS_MAX]; /* borrowed */
+    char align[YT_TABLE_COLUMNS_MAX];         /* 'l' or 'r' */
+    char **cells;                             /* [rows * columns], owned */
+    size_t rows, cap;
+    int failed;
+};
+
+/** @param columns titles apart by '|', each behind its alignment: "lname|rms".
+ *                 Borrowed until yt_table_deinit(). */
+void yt_table_init(struct yt_table *table, const char *columns);
+
+/** Append one row of @p table->columns strings; copies them. */
+void yt_table_row(struct yt_table *table, const char *const *cells);
+
+/** Titles, a rule and the rows. */
+void yt_table_print(const struct yt_table *table, FILE *to);
+
+void yt_table_deinit(struct yt_table *table);
+
+/* ------------------------------------------------------------- progress */
+
+/** Lines about a long job: one line rewritten in place on a terminal, a line
+ *  now and then elsewhere, so that a log stays short. */
+struct yt_progress {
+    FILE *to;
+    int terminal;
+    int quiet;
+    uint64_t begin_ns, shown_ns;
+    int width; /* of the line that stands on the terminal */
+};
+
+/** @param quiet 1: print nothing. */
+void yt_progress_begin(struct yt_progress *progress, int quiet);
+
+/** Show how far the job is, at most ten times a second on a terminal and every
+ *  five seconds elsewhere.
+ *
+ * @param done, total work units; time left follows from them. total 0: unknown.
+ */
+void yt_progress_show(struct yt_progress *progress, double done, double total,
+                      const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/** A line that stays, above the progress. */
+void yt_progress_note(struct yt_progress *progress, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/** Remove the progress line. */
+void yt_progress_end(struct yt_progress *progress);
+
+/** Monotonic clock. */
+uint64_t yt_report_now_ns(void);
+
+#endif

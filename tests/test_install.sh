@@ -1,0 +1,64 @@
+#!/bin/bash
+# make install in an empty folder: the program runs from there, and a product
+# links the runtime through pkg-config and through CMake, on no other library
+# than libc's.
+set -eu
+build=$YT_BUILD_DIR
+if [ ! -x "$build/yolotune" ]; then
+    echo "yolotune is not built: skipped"
+    exit 77
+fi
+if ! grep -q 'CMAKE_INSTALL_PREFIX' "$build/CMakeCache.txt"; then
+    echo "no build folder in YT_BUILD_DIR" >&2
+    exit 1
+fi
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cmake --install "$build" --prefix "$work/prefix" >"$work/log" ||
+    { cat "$work/log"; exit 1; }
+
+"$work/prefix/bin/yolotune" version | grep -q '^yolotune [0-9]'
+test -f "$work/prefix/share/bash-completion/completions/yolotune"
+
+cat >"$work/product.c" <<'C'
+#include <stdio.h>
+#include "yolotune/runtime.h"
+int main(void)
+{
+    struct yt_model *model = NULL;
+    const enum yt_status status = yt_model_open(NULL, NULL, &model);
+    printf("%s: %s\n", yt_status_name(status), yt_error());
+    return status == YT_BAD_ARGUMENT && model == NULL ? 0 : 1;
+}
+C
+if ! nm "$work/prefix/lib/yolotune/libyt_runtime.a" 2>/dev/null |
+    grep -q ' T yt_model_open$'; then
+    echo "the runtime has no yt_model_open: product not linked"
+    exit 77
+fi
+
+# The .pc file names the prefix of the build; pkg-config is told the real one.
+export PKG_CONFIG_PATH=$work/prefix/lib/pkgconfig
+flags=$(pkg-config --define-variable=prefix="$work/prefix" \
+    --cflags --libs yolotune-runtime)
+# shellcheck disable=SC2086
+cc -Wall -Werror "$work/product.c" $flags -o "$work/product"
+"$work/product"
+if ldd "$work/product" | grep -vE 'linux-vdso|libc\.so|ld-linux|libpthread'; then
+    echo "the product needs more than libc" >&2
+    exit 1
+fi
+
+mkdir "$work/cmake"
+cat >"$work/cmake/CMakeLists.txt" <<'CMAKE'
+cmake_minimum_required(VERSION 3.18)
+project(product C)
+find_package(yolotune-runtime REQUIRED)
+add_executable(product ../product.c)
+target_link_libraries(product yolotune::runtime)
+CMAKE
+cmake -S "$work/cmake" -B "$work/cmake/build" \
+    -DCMAKE_PREFIX_PATH="$work/prefix" >"$work/log" 2>&1 &&
+    cmake --build "$work/cmake/build" >>"$work/log" 2>&1 ||
+    { cat "$work/log"; exit 1; }
+"$work/cmake/build/product"
