@@ -1,0 +1,61 @@
+#ifndef YT_ENGINE_H
+#define YT_ENGINE_H
+
+/* What a subcommand needs to run a model here, in one call: the graph is read
+ * (or built in), this host is looked up, the best plan that the database holds
+ * for it is taken, and the network is built and opened. No LLVM, no SQLite in
+ * this header. */
+
+#include "db/db.h"
+#include "model/graph.h"
+#include "tuner/network.h"
+#include "yolotune/runtime.h"
+
+struct yt_engine_options {
+    const char *model;   /* path; NULL: a built-in YOLOv5n with seeded weights:
+                            its speed is real, its boxes are not */
+    const char *isa;     /* name; NULL: the widest this CPU has */
+    int32_t h, w;        /* 0: the graph's own size */
+    int32_t threads;     /* 0: the CPUs this process may use */
+    const char *db;      /* path; NULL: the default one */
+    int32_t no_db;       /* 1: neither read nor write a database */
+    int32_t untuned;     /* 1: default schedules even if a plan is stored */
+    int32_t pin;         /* 1: pin the model's threads */
+};
+
+struct yt_engine {
+    struct yt_graph *graph;
+    struct yt_network *network; /* built */
+    struct yt_model *model;     /* opened */
+    struct yt_db *db;           /* NULL: none */
+    struct yt_db_here here;
+    int64_t model_id;           /* row in db */
+    int64_t plan_id;            /* row of the plan in use; 0: none */
+    int32_t tuned;              /* 1: schedules came from a stored plan */
+};
+
+/** @return YT_OK; what reading, lowering, compiling or opening returned. */
+enum yt_status yt_engine_open(const struct yt_engine_options *options,
+                              struct yt_engine **engine_out);
+
+/** Read the stored plan of this engine's model, size, ISA and threads.
+ *  @return YT_OK: the schedules are set (not built); YT_NOT_FOUND; YT_STALE. */
+enum yt_status yt_engine_load_plan(struct yt_engine *engine);
+
+/** Build again with the schedules as they are now, and open the model. */
+enum yt_status yt_engine_reopen(struct yt_engine *engine);
+
+/** NULL is fine. */
+void yt_engine_close(struct yt_engine *engine);
+
+/** The plan as text, one line per step; parses back with yt_plan_text_read().
+ *  malloc'ed, the caller's to free; NULL when out of memory. */
+char *yt_plan_text_write(const struct yt_network *network);
+
+/** Set the schedules a plan's text names; layers are matched by their
+ *  problems, in order.
+ *  @return YT_OK; YT_BAD_INPUT naming the line; YT_STALE when the plan is for
+ *          another network, size or ISA. Nothing is set unless YT_OK. */
+enum yt_status yt_plan_text_read(struct yt_network *network, const char *text);
+
+#endif

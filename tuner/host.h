@@ -1,0 +1,47 @@
+#ifndef YT_HOST_H
+#define YT_HOST_H
+
+/* Facts about this machine: by libcpuid, sysfs and the scheduler's interfaces,
+ * and two that are measured: arithmetic peak and memory bandwidth. */
+
+#include "db/db.h"
+#include "runtime/isa.h"
+
+struct yt_host {
+    char vendor[16], brand[80], arch[16], governor[32];
+    char features[2048]; /* libcpuid's names, apart by one space */
+    int32_t family, model, stepping;
+    int32_t physical_cores, logical_cores;
+    int32_t l1d_kib, l2_kib, l3_kib;
+    int32_t allowed_cpus; /* by affinity */
+    double quota_cpus;    /* by cgroup; NAN: none */
+    int32_t threads;      /* sensible upper bound: affinity, quota, and one per
+                             physical core */
+    uint32_t cpu_bits;    /* yt_cpu_features(), less what LLVM or libcpuid
+                             deny */
+};
+
+/** @return YT_OK; YT_UNSUPPORTED when this is no CPU yolotune knows. */
+enum yt_status yt_host_read(struct yt_host *host_out);
+
+/** The database's view of it; borrows from @p host. */
+void yt_host_row(const struct yt_host *host, struct yt_db_host *row_out);
+
+struct yt_peak {
+    double gflops_1, gflops_n; /* f32 FMA from registers, 1 and n threads */
+    double gbs_1, gbs_n;       /* reading a buffer past the caches */
+    int32_t threads;           /* n */
+};
+
+/** Measure; takes about half a second.
+ *  @return YT_OK; YT_COMPILE; YT_NO_MEMORY; YT_IO (threads). */
+enum yt_status yt_peak_measure(const struct yt_isa *isa, int32_t threads,
+                               struct yt_peak *peak_out);
+
+/** The peak from the database when it is there, else measured and stored.
+ *  @p db NULL: measured. */
+enum yt_status yt_peak_get(struct yt_db *db, const struct yt_db_here *here,
+                           const struct yt_isa *isa, int32_t threads,
+                           struct yt_peak *peak_out);
+
+#endif
