@@ -10,14 +10,20 @@
 #include "runtime/kernel.h"
 #include "yolotune/status.h"
 
+#define YT_POOL_THREADS_MAX 256
+
 struct yt_pool;
 
+/** CPUs that the calling thread's affinity mask allows, at least 1. */
+int32_t yt_pool_cpus(void);
+
 /** Start @p threads - 1 workers; the caller of yt_pool_run() is the first.
+ * Workers block all signals. They do not survive fork().
  *
  * @param pin 1: worker i is pinned to the i-th CPU of the process's affinity
  *            mask (the caller is left where it is).
- * @return YT_OK; YT_BAD_ARGUMENT outside 1..256; YT_NO_MEMORY; YT_IO when a
- *         thread cannot be started.
+ * @return YT_OK; YT_BAD_ARGUMENT outside 1..YT_POOL_THREADS_MAX; YT_NO_MEMORY;
+ *         YT_IO when a thread cannot be started or pinned.
  */
 enum yt_status yt_pool_create(int32_t threads, int32_t pin,
                               struct yt_pool **pool_out);
@@ -28,7 +34,10 @@ void yt_pool_destroy(struct yt_pool *pool);
 int32_t yt_pool_threads(const struct yt_pool *pool);
 
 /** Run @p kernel over tasks [0, tasks), a contiguous even share per thread,
- *  and return when all are done. Allocates nothing.
+ *  and return when all are done: thread i gets tasks*i/threads up to
+ *  tasks*(i+1)/threads, and a thread without a share does not call the kernel.
+ *  What the kernels wrote is visible to the caller. Allocates nothing. One
+ *  call at a time per pool.
  *
  * @param args       passed to the kernel; per-thread scratch is the business
  *                   of @p thread_args.

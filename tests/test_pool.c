@@ -1,0 +1,281 @@
+/* The pool: every task runs once, on the share promised, whatever the number
+ * of threads; sleepers wake. Run it under ThreadSanitizer too (YT_TSAN). */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <time.h>
+#include <cmocka.h>
+
+#include "runtime/pool.h"
+
+enum { TASKS_MAX = 1000 };
+
+struct counts {
+    int64_t plain[TASKS_MAX]; /* not atomic: a race would be the pool's */
+    atomic_int calls;
+};
+
+static void count_tasks(const void *args, int64_t begin, int64_t end)
+{
+    struct counts *counts = *(struct counts *const *)args;
+    for (int64_t i = begin; i < end; i++)
+        counts->plain[i]++;
+    atomic_fetch_add(&counts->calls, 1);
+}
+
+static const int32_t thread_counts[] = {1, 2, 3, 5, 16};
+static const int64_t task_counts[] = {0, 1, 2, 3, 7, 16, 17, 1000};
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static void every_task_runs_once(void **state)
+{
+    (void)state;
+    for (size_t t = 0; t < COUNT(thread_counts); t++) {
+        struct yt_pool *pool = NULL;
+        assert_int_equal(yt_pool_create(thread_counts[t], 0, &pool), YT_OK);
+        assert_int_equal(yt_pool_threads(pool), thread_counts[t]);
+        for (size_t n = 0; n < COUNT(task_counts); n++) {
+            struct counts counts = {0};
+            struct counts *const args = &counts;
+            for (int round = 1; round <= 20; round++) {
+                yt_pool_run(pool, count_tasks, &args, NULL, task_counts[n]);
+                for (int64_t i = 0; i < TASKS_MAX; i++)
+                    assert_int_equal(counts.plain[i],
+                                     i < task_counts[n] ? round : 0);
+            }
+            const int64_t shares = task_counts[n] < thread_counts[t]
+                                       ? task_counts[n]
+                                       : thread_counts[t];
+            assert_int_equal(atomic_load(&counts.calls), 20 * shares);
+        }
+        yt_pool_destroy(pool);
+    }
+}
+
+struct share {
+    int64_t begin, end;
+};
+
+static void record_share(const void *args, int64_t begin, int64_t end)
+{
+    struct share *share = *(struct share *const *)args;
+    share->begin = begin;
+    share->end = end;
+}
+
+static void shares_are_contiguous_and_even(void **state)
+{
+    (void)state;
+    enum { THREADS = 4 };
+    struct yt_pool *pool = NULL;
+    assert_int_equal(yt_pool_create(THREADS, 0, &pool), YT_OK);
+    for (int64_t tasks = THREADS; tasks < 40; tasks++) {
+        struct share shares[THREADS] = {{0}};
+        struct share *slots[THREADS];
+        const void *thread_args[THREADS];
+        for (int i = 0; i < THREADS; i++) {
+            slots[i] = &shares[i];
+            thread_args[i] = &slots[i];
+        }
+        yt_pool_run(pool, record_share, NULL, thread_args, tasks);
+        int64_t next = 0;
+        for (int i = 0; i < THREADS; i++) {
+            assert_int_equal(shares[i].begin, next);
+            next = shares[i].end;
+            const int64_t size = shares[i].end - shares[i].begin;
+            assert_in_range(size, tasks / THREADS, tasks / THREADS + 1);
+        }
+        assert_int_equal(next, tasks);
+    }
+    yt_pool_destroy(pool);
+}
+
+static void add_one(const void *args, int64_t begin, int64_t end)
+{
+    int64_t *const *values = args;
+    for (int64_t i = begin; i < end; i++)
+        (*values)[i]++;
+}
+
+/* A step reads what other threads wrote in the step before. */
+static void shift_right(const void *args, int64_t begin, int64_t end)
+{
+    int64_t *const *pair = args;
+    for (int64_t i = begin; i < end; i++)
+        pair[1][i] = i == 0 ? 0 : pair[0][i - 1];
+}
+
+static void steps_see_the_step_before(void **state)
+{
+    (void)state;
+    enum { SIZE = 64, STEPS = 4000 };
+    int64_t a[SIZE] = {0}, b[SIZE] = {0};
+    struct yt_pool *pool = NULL;
+    assert_int_equal(yt_pool_create(3, 0, &pool), YT_OK);
+    int64_t *now = a, *next = b;
+    for (int step = 0; step < STEPS; step++) {
+        int64_t *const pair[] = {now, next};
+        yt_pool_run(pool, shift_right, pair, NULL, SIZE);
+        yt_pool_run(pool, add_one, &pair[1], NULL, SIZE);
+        int64_t *const swap = now;
+        now = next;
+        next = swap;
+    }
+    /* After enough steps element i has been incremented i + 1 times. */
+    for (int64_t i = 0; i < SIZE; i++)
+        assert_int_equal(now[i], i + 1);
+    yt_pool_destroy(pool);
+}
+
+static void sleep_ms(long ms)
+{
+    const struct timespec time = {.tv_nsec = ms * 1000000};
+    nanosleep(&time, NULL);
+}
+
+static void slow_task(const void *args, int64_t begin, int64_t end)
+{
+    if (begin > 0)
+        sleep_ms(2); /* longer than the caller spins */
+    count_tasks(args, begin, end);
+}
+
+static void sleepers_wake(void **state)
+{
+    (void)state;
+    struct yt_pool *pool = NULL;
+    struct counts counts = {0};
+    struct counts *const args = &counts;
+    assert_int_equal(yt_pool_create(2, 0, &pool), YT_OK);
+    for (int round = 1; round <= 10; round++) {
+        sleep_ms(2); /* workers park meanwhile */
+        yt_pool_run(pool, slow_task, &args, NULL, 2);
+        assert_int_equal(counts.plain[0], round);
+        assert_int_equal(counts.plain[1], round);
+    }
+    yt_pool_destroy(pool);
+}
+
+struct affinity {
+    cpu_set_t set;
+};
+
+static void record_affinity(const void *args, int64_t begin, int64_t end)
+{
+    struct affinity *const affinity = *(struct affinity *const *)args;
+    for (int64_t i = begin; i < end; i++)
+        sched_getaffinity(0, sizeof affinity[i].set, &affinity[i].set);
+}
+
+static void workers_are_pinned(void **state)
+{
+    (void)state;
+    struct affinity seen[2];
+    struct affinity *const args = seen;
+    cpu_set_t all;
+    if (sched_getaffinity(0, sizeof all, &all) != 0 || CPU_COUNT(&all) < 2) {
+        print_message("skipped: needs two allowed CPUs\n");
+        skip();
+    }
+    struct yt_pool *pool = NULL;
+    assert_int_equal(yt_pool_create(2, 1, &pool), YT_OK);
+    memset(seen, 0, sizeof seen);
+    yt_pool_run(pool, record_affinity, &args, NULL, 2);
+    yt_pool_destroy(pool);
+    assert_true(CPU_EQUAL(&seen[0].set, &all));
+    assert_int_equal(CPU_COUNT(&seen[1].set), 1);
+    int second = -1;
+    for (int cpu = 0, found = 0; cpu < CPU_SETSIZE && found < 2; cpu++)
+        if (CPU_ISSET(cpu, &all)) {
+            second = cpu;
+            found++;
+        }
+    assert_true(CPU_ISSET(second, &seen[1].set));
+}
+
+static void *run_own_pool(void *unused)
+{
+    (void)unused;
+    struct yt_pool *pool = NULL;
+    struct counts *counts = calloc(1, sizeof *counts);
+    if (counts == NULL || yt_pool_create(2, 0, &pool) != YT_OK)
+        return NULL;
+    for (int i = 0; i < 500; i++)
+        yt_pool_run(pool, count_tasks, &counts, NULL, 10);
+    yt_pool_destroy(pool);
+    return counts;
+}
+
+static void pools_are_independent(void **state)
+{
+    (void)state;
+    pthread_t threads[3];
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, run_own_pool, NULL),
+                         0);
+    for (int i = 0; i < 3; i++) {
+        void *result = NULL;
+        pthread_join(threads[i], &result);
+        assert_non_null(result);
+        const struct counts *counts = result;
+        for (int64_t task = 0; task < 10; task++)
+            assert_int_equal(counts->plain[task], 500);
+        free(result);
+    }
+}
+
+static void one_cpu_is_enough(void **state)
+{
+    (void)state;
+    cpu_set_t all, one;
+    assert_int_equal(sched_getaffinity(0, sizeof all, &all), 0);
+    CPU_ZERO(&one);
+    for (int cpu = 0; cpu < CPU_SETSIZE && CPU_COUNT(&one) == 0; cpu++)
+        if (CPU_ISSET(cpu, &all))
+            CPU_SET(cpu, &one);
+    assert_int_equal(sched_setaffinity(0, sizeof one, &one), 0);
+    assert_int_equal(yt_pool_cpus(), 1);
+    struct yt_pool *pool = NULL;
+    assert_int_equal(yt_pool_create(4, 1, &pool), YT_OK);
+    struct counts counts = {0};
+    struct counts *const args = &counts;
+    for (int i = 0; i < 200; i++)
+        yt_pool_run(pool, count_tasks, &args, NULL, 9);
+    yt_pool_destroy(pool);
+    assert_int_equal(sched_setaffinity(0, sizeof all, &all), 0);
+    for (int64_t i = 0; i < 9; i++)
+        assert_int_equal(counts.plain[i], 200);
+}
+
+static void bad_counts_are_refused(void **state)
+{
+    (void)state;
+    static const int32_t bad[] = {-1, 0, YT_POOL_THREADS_MAX + 1};
+    for (size_t i = 0; i < COUNT(bad); i++) {
+        struct yt_pool *pool = NULL;
+        assert_int_equal(yt_pool_create(bad[i], 0, &pool), YT_BAD_ARGUMENT);
+        assert_null(pool);
+        assert_non_null(strstr(yt_error(), "threads="));
+    }
+    yt_pool_destroy(NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_task_runs_once),
+        cmocka_unit_test(shares_are_contiguous_and_even),
+        cmocka_unit_test(steps_see_the_step_before),
+        cmocka_unit_test(sleepers_wake),
+        cmocka_unit_test(workers_are_pinned),
+        cmocka_unit_test(pools_are_independent),
+        cmocka_unit_test(one_cpu_is_enough),
+        cmocka_unit_test(bad_counts_are_refused),
+    };
+    return cmocka_run_group_tests_name("pool", tests, NULL, NULL);
+}
