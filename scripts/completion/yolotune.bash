@@ -1,3 +1,4 @@
+# shellcheck disable=SC2207 # word lists are what compgen speaks
 # bash completion for yolotune. Commands and options are read from the
 # program's own help, so this file knows only what a value looks like.
 _yolotune()
