@@ -62,6 +62,9 @@ enum yt_status yt_isa_check(const struct yt_isa *isa, uint32_t cpu_bits)
                    "this CPU (or its operating system) lacks %s, which "
                    "'%s' needs",
                    bit_names[i].name, isa->name);
+    YT_FAIL_IF(missing, YT_UNSUPPORTED,
+               "this CPU lacks a feature that '%s' needs (bits 0x%x)",
+               isa->name, missing);
     return YT_OK;
 }
 
