@@ -108,7 +108,13 @@ static int start(const struct command *c, const char *folder, pid_t *pid_out)
     return error;
 }
 
-/* The log's first line that says "error", else its first line. */
+/* Whether a line of a compiler or linker names the cause. */
+static int is_cause(const char *line)
+{
+    return strstr(line, "error") || strstr(line, "undefined reference");
+}
+
+/* The log's first line that names the cause, else its first line. */
 static void read_log(const char *folder, char *line, size_t line_bytes)
 {
     line[0] = 0;
@@ -125,10 +131,10 @@ static void read_log(const char *folder, char *line, size_t line_bytes)
         const int starts = whole;
         whole = strchr(text, '\n') != NULL;
         text[strcspn(text, "\n")] = 0;
-        const int error = strstr(text, "error") != NULL;
-        if (starts && text[0] && (error || line[0] == 0))
+        const int cause = starts && is_cause(text);
+        if (cause || (starts && line[0] == 0))
             snprintf(line, line_bytes, "%s", text);
-        if (starts && error)
+        if (cause)
             break;
     }
     fclose(log);
