@@ -1,0 +1,102 @@
+#ifndef YT_LETTERBOX_H
+#define YT_LETTERBOX_H
+
+/* An image of any size to the network's input, as YOLOv5's letterbox() does
+ * it: scaled by r = min(h / image h, w / image w) with OpenCV's INTER_LINEAR,
+ * bit for bit, centred, and surrounded by grey 114.
+ *
+ *      out [h][w][3] f32, red first, values 0..255
+ *
+ *      +----------------------+ 0
+ *      |         114          |
+ *      +----------------------+ top
+ *      |  content_w x content_h  resized image
+ *      +----------------------+ top + content_h
+ *      |         114          |
+ *      +----------------------+ h
+ *
+ * The setup turns sizes, weights and pixel format into tables, once a frame;
+ * the kernel moves and multiplies, row by row: a task is an output row. */
+
+#include <stdint.h>
+
+#include "yolotune/runtime.h"
+#include "yolotune/status.h"
+
+#define YT_LETTERBOX_GREY 114
+#define YT_LETTERBOX_ONE  2048 /* a weight of 1, 11 bits of fraction */
+
+/** Two taps of one output column: pixels at offset and offset + right_step. */
+struct yt_letterbox_column {
+    int32_t offset;      /* bytes from the row's start to the left pixel */
+    int16_t left, right; /* weights, 0..YT_LETTERBOX_ONE */
+};
+
+/** Two taps of one output row. */
+struct yt_letterbox_row {
+    int64_t upper, lower; /* bytes from pixels to the start of each row */
+    int32_t upper_weight, lower_weight; /* 0..YT_LETTERBOX_ONE */
+};
+
+/** What the kernel gets. One value of one channel is, in 32-bit integers,
+ *
+ *      a = p[upper + offset] * left + p[upper + offset + right_step] * right
+ *      b = p[lower + offset] * left + p[lower + offset + right_step] * right
+ *      ((upper_weight * (a >> 4) >> 16) + (lower_weight * (b >> 4) >> 16) + 2)
+ *          >> 2
+ *
+ * and is in 0..255. The order of the roundings is OpenCV's. */
+struct yt_letterbox_args {
+    const uint8_t *pixels;
+    float *out;                                /* [h][w][3] */
+    const struct yt_letterbox_column *columns; /* [content_w] */
+    const struct yt_letterbox_row *rows;       /* [content_h] */
+    int32_t h, w;
+    int32_t top, left;            /* of the content, in output pixels */
+    int32_t content_h, content_w; /* >= 1 */
+    int32_t right_step;   /* bytes between the two taps; 0: one column wide */
+    int32_t wide_columns; /* leading columns where 8 bytes may be read at
+                             offset: both taps of any format */
+    uint8_t channel[4];   /* byte of red, green, blue in a pixel */
+    uint8_t shuffle[16];  /* pshufb control: those 8 bytes to 16-bit pairs
+                             (left, right) of red, green, blue, nothing */
+};
+
+/** Where the image went, and how to come back. */
+struct yt_letterbox_map {
+    double gain;         /* output pixels per image pixel */
+    double pad_x, pad_y; /* unrounded, as scale_boxes() subtracts them */
+    int32_t top, left, content_h, content_w;
+    int32_t image_w, image_h;
+};
+
+/** YT_OK or YT_BAD_ARGUMENT: the rules at struct yt_image. */
+enum yt_status yt_image_check(const struct yt_image *image);
+
+/** Bytes of one pixel of a valid format. */
+int32_t yt_image_pixel_bytes(enum yt_pixel_format format);
+
+/** Geometry of an image_w x image_h image in an h x w network. */
+void yt_letterbox_map(int32_t h, int32_t w, int32_t image_h, int32_t image_w,
+                      struct yt_letterbox_map *map_out);
+
+/** Bytes of tables yt_letterbox_setup() needs for an h x w network. */
+int64_t yt_letterbox_table_bytes(int32_t h, int32_t w);
+
+/** Fill the tables and the kernel's arguments for one frame.
+ *
+ * @param image  checked by yt_image_check(); borrowed while the kernel runs.
+ * @param tables yt_letterbox_table_bytes(), aligned to 8 bytes.
+ * @param out    [h][w][3].
+ */
+void yt_letterbox_setup(const struct yt_image *image, int32_t h, int32_t w,
+                        void *tables, float *out,
+                        struct yt_letterbox_args *args_out);
+
+/** The kernel in C, schedule "c": tasks are the output rows, h of them. */
+void yt_letterbox_c(const void *args, int64_t begin, int64_t end);
+
+/** Map a box back to the image and clip it, in place: x0, y0, x1, y1. */
+void yt_letterbox_unmap(const struct yt_letterbox_map *map, struct yt_box *box);
+
+#endif
