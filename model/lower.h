@@ -1,0 +1,175 @@
+#ifndef YT_LOWER_H
+#define YT_LOWER_H
+
+/* What the passes behind yt_net_lower() share: an intermediate network of
+ * values, stores and ops, and the rules that keep it right.
+ *
+ *   value  a tensor, written by one op (a leaf), or a concat of leaves
+ *   store  where a value lies: either memory of its own (a root) or a range
+ *          inside another store. A concat is a store its parts are put into,
+ *          so are values that take over each other's memory.
+ *   op     one step to run
+ *
+ * Passes only propose: they change stores and ops, ask yt_ir_valid(), and
+ * yt_ir_restore() what was not legal.
+ */
+
+#include <stdint.h>
+
+#include "model/graph.h"
+#include "model/net.h"
+
+struct yt_ir_shape {
+    int32_t c, h, w;
+};
+
+struct yt_ir_value {
+    int32_t c, h, w;
+    int32_t cp; /* physical channels: c rounded up to lanes; image: 3 */
+    int32_t store;
+    const int32_t *map;  /* [c] physical channel of each; NULL: the same */
+    int32_t first_leaf;  /* of yt_ir.leaves, for a concat */
+    int32_t leaf_count;  /* 0: a leaf itself */
+    int32_t head;        /* detection level, -1: none */
+    int32_t first, last; /* ops that write it and read it last; image: -1 */
+};
+
+struct yt_ir_store {
+    int32_t parent; /* -1: a root */
+    int64_t offset; /* bytes into the parent */
+    int64_t bytes;
+};
+
+#define YT_IR_PARTS_MAX 4
+
+/** One of the tensors an op writes; they follow one another in memory. */
+struct yt_ir_part {
+    int32_t node; /* CONV node whose filter makes it; -1: the identity */
+    int32_t
+        c_first; /* input channel of that filter that meets the op's first */
+    int32_t out; /* value */
+    int32_t add; /* value, -1: none; those of an op follow one another */
+};
+
+struct yt_ir_op {
+    enum yt_op op;
+    int32_t named_after; /* node */
+    const char *suffix;  /* of the name */
+    int32_t in;          /* value */
+    struct yt_ir_part parts[YT_IR_PARTS_MAX];
+    int32_t part_count;
+    int32_t r, stride, pad; /* CONV2D; r also of the pools */
+    int32_t silu;
+    int32_t biased; /* 0: another op adds the nodes' bias */
+    enum yt_addend addend;
+};
+
+struct yt_ir {
+    const struct yt_graph *graph;
+    struct yt_net_options options;
+    struct yt_ir_shape *shapes; /* [node_count] */
+
+    struct yt_ir_value *values; /* values[0]: the image, in stores[0] */
+    struct yt_ir_store *stores;
+    struct yt_ir_op *ops;
+    int32_t value_count, store_count, op_count, cap;
+
+    int32_t *leaves;
+    int32_t leaf_count, leaf_cap;
+    int32_t **maps; /* owned; values share them */
+    int32_t map_count;
+
+    struct yt_ir_store *saved_stores;
+    struct yt_ir_op *saved_ops;
+    int32_t saved_store_count, saved_op_count;
+};
+
+/** Output shape of each node for an input size. @p shapes has node_count.
+ *  @return YT_OK; YT_BAD_INPUT when operands disagree or a size reaches 0;
+ *          YT_UNSUPPORTED when a tensor exceeds what int32_t indexes. */
+enum yt_status yt_graph_shapes(const struct yt_graph *graph, int32_t h,
+                               int32_t w, struct yt_ir_shape *shapes);
+
+/* lower_ir.c */
+
+/** An intermediate network that holds the image alone. */
+enum yt_status yt_ir_init(struct yt_ir *ir, const struct yt_graph *graph,
+                          const struct yt_net_options *options);
+void yt_ir_deinit(struct yt_ir *ir);
+
+/** Channels rounded up to whole blocks. */
+int32_t yt_ir_round(const struct yt_ir *ir, int32_t c);
+
+/** A leaf with memory of its own. @p map may be NULL. */
+int32_t yt_ir_add_value(struct yt_ir *ir, struct yt_ir_shape shape, int32_t cp,
+                        const int32_t *map);
+int32_t yt_ir_add_store(struct yt_ir *ir, int64_t bytes);
+
+/** The concat of values, each of which yt_ir_embed() accepts. */
+enum yt_status yt_ir_add_concat(struct yt_ir *ir, const int32_t *parts,
+                                int32_t count, int32_t *value_out);
+
+/** Append an op; asserts that there is room. */
+void yt_ir_add_op(struct yt_ir *ir, const struct yt_ir_op *op);
+void yt_ir_remove_op(struct yt_ir *ir, int32_t index);
+
+struct yt_ir_place {
+    int32_t root;
+    int64_t offset, bytes;
+};
+
+struct yt_ir_place yt_ir_locate(const struct yt_ir *ir, int32_t value);
+
+/** Whether value @p b starts where @p a ends. */
+int yt_ir_adjacent(const struct yt_ir *ir, int32_t a, int32_t b);
+
+/** Put a root store into another. @return 1; 0 when it is no root, is the
+ *  image's, would hold itself or would not fit. */
+int yt_ir_embed(struct yt_ir *ir, int32_t store, int32_t into, int64_t offset);
+
+/** Recompute first and last of all values. */
+void yt_ir_liveness(struct yt_ir *ir);
+
+/** Whether no op writes over a value of this root that is still needed. An op
+ *  may write over the very tensor it adds (element by element), nothing else
+ *  it reads. Uses fresh liveness. */
+int yt_ir_valid(struct yt_ir *ir, int32_t root);
+
+/** Keep stores and ops, to be brought back when a proposal is not legal. */
+void yt_ir_save(struct yt_ir *ir);
+void yt_ir_restore(struct yt_ir *ir);
+
+/* The passes, in order. */
+
+/** Graph to ops: conv + SiLU + residual add, concat by address, upsample split
+ *  (lower_select.c). */
+enum yt_status yt_ir_select(struct yt_ir *ir);
+
+/** Values that take over memory, twins, SPPF (lower_fuse.c). */
+void yt_ir_fuse(struct yt_ir *ir);
+
+/** Ops to layers with physical filters; places are taken from @p offsets,
+ *  [store_count], the arena offset of each root (lower_emit.c). */
+enum yt_status yt_ir_emit(const struct yt_ir *ir, const int64_t *offsets,
+                          struct yt_net *net);
+
+/* place.c */
+
+/** A tensor to be placed: needed from step first to step last, both in. */
+struct yt_place_item {
+    int64_t bytes;
+    int32_t first, last;
+    int64_t offset; /* out */
+};
+
+/** Give items that are needed at the same time disjoint ranges that start at
+ *  multiples of YT_ALIGN.
+ *  @param[out] total_out bytes of the arena.
+ *  @return YT_OK; YT_NO_MEMORY. */
+enum yt_status yt_place(struct yt_place_item *items, int32_t count,
+                        int64_t *total_out);
+
+/** Most bytes needed at one step: no placement is smaller. */
+int64_t yt_place_floor(const struct yt_place_item *items, int32_t count);
+
+#endif

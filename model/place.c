@@ -1,0 +1,96 @@
+/* Where tensors lie in one arena: the largest first, each in the lowest gap
+ * among those that live at the same time. Offline placement by decreasing size
+ * is what TFLite's and XNNPACK's memory planners do as well; on YOLOv5 it ends
+ * at the lower bound or close to it. */
+
+#include "model/lower.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/fail.h"
+
+static int64_t align_up(int64_t bytes)
+{
+    return (bytes + YT_ALIGN - 1) / YT_ALIGN * YT_ALIGN;
+}
+
+/* Larger first; among equals longer-lived, then earlier, so that the order
+ * depends on nothing else. */
+static int compare(const void *a, const void *b)
+{
+    const struct yt_place_item *x = *(struct yt_place_item *const *)a;
+    const struct yt_place_item *y = *(struct yt_place_item *const *)b;
+    if (x->bytes != y->bytes)
+        return x->bytes > y->bytes ? -1 : 1;
+    const int64_t span_x = (int64_t)x->last - x->first;
+    const int64_t span_y = (int64_t)y->last - y->first;
+    if (span_x != span_y)
+        return span_x > span_y ? -1 : 1;
+    if (x->first != y->first)
+        return x->first < y->first ? -1 : 1;
+    return x < y ? -1 : x > y;
+}
+
+/* @param placed by rising offset. */
+static int64_t lowest_gap(const struct yt_place_item *item,
+                          struct yt_place_item *const *placed, int32_t count)
+{
+    int64_t at = 0;
+    for (int32_t i = 0; i < count; i++) {
+        const struct yt_place_item *other = placed[i];
+        if (other->last < item->first || item->last < other->first)
+            continue;
+        if (other->offset >= at + item->bytes)
+            break;
+        const int64_t end = align_up(other->offset + other->bytes);
+        if (end > at)
+            at = end;
+    }
+    return at;
+}
+
+static void insert(struct yt_place_item **placed, int32_t count,
+                   struct yt_place_item *item)
+{
+    int32_t i = count;
+    for (; i > 0 && placed[i - 1]->offset > item->offset; i--)
+        placed[i] = placed[i - 1];
+    placed[i] = item;
+}
+
+enum yt_status yt_place(struct yt_place_item *items, int32_t count,
+                        int64_t *total_out)
+{
+    struct yt_place_item **order = calloc(2 * (size_t)count + 1, sizeof *order);
+    YT_FAIL_IF(!order, YT_NO_MEMORY, "no memory to place %d tensors", count);
+    struct yt_place_item **placed = order + count;
+    for (int32_t i = 0; i < count; i++)
+        order[i] = &items[i];
+    qsort(order, (size_t)count, sizeof(struct yt_place_item *), compare);
+    int64_t total = 0;
+    for (int32_t i = 0; i < count; i++) {
+        order[i]->offset = lowest_gap(order[i], placed, i);
+        const int64_t end = align_up(order[i]->offset + order[i]->bytes);
+        total = end > total ? end : total;
+        insert(placed, i, order[i]);
+    }
+    free(order);
+    *total_out = total;
+    return YT_OK;
+}
+
+int64_t yt_place_floor(const struct yt_place_item *items, int32_t count)
+{
+    /* The sum is largest at a step where some item begins. */
+    int64_t most = 0;
+    for (int32_t i = 0; i < count; i++) {
+        int64_t live = 0;
+        for (int32_t j = 0; j < count; j++)
+            if (items[j].first <= items[i].first &&
+                items[i].first <= items[j].last)
+                live += items[j].bytes;
+        most = live > most ? live : most;
+    }
+    return most;
+}
