@@ -41,6 +41,10 @@ int yt_cli_fail(enum yt_status status);
 int yt_cli_usage(const char *command, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/** A flag that the first SIGINT, SIGTERM or SIGHUP after this call sets, so
+ *  that a long job can save and end; the second one ends the process. */
+const volatile int *yt_cli_stop_flag(void);
+
 /* -------------------------------------------------------------- options */
 
 enum yt_option_kind {
@@ -141,7 +145,7 @@ void yt_manual_print(const struct yt_manual *manual,
      target,                                                                   \
      0,                                                                        \
      0,                                                                        \
-     "The results database (default: $XDG_DATA_HOME/yolotune/yolotune.db)."}
+     "The results database (default: $XDG_DATA_HOME/yolotune/results.db)."}
 #define YT_OPTION_ROW_JSON(target)                                             \
     {"json",                                                                   \
      'j',                                                                      \
@@ -151,6 +155,24 @@ void yt_manual_print(const struct yt_manual *manual,
      0,                                                                        \
      0,                                                                        \
      "Print one JSON document on standard output instead of text."}
+
+/** The options of every command that runs a model. */
+struct yt_engine_options;
+struct yt_cli_engine {
+    const char *model, *isa, *db;
+    struct yt_size imgsz;
+    int32_t threads;
+};
+
+#define YT_OPTION_ROWS_ENGINE(engine)                                          \
+    YT_OPTION_ROW_MODEL(&(engine)->model),                                     \
+        YT_OPTION_ROW_IMGSZ(&(engine)->imgsz),                                 \
+        YT_OPTION_ROW_THREADS(&(engine)->threads),                             \
+        YT_OPTION_ROW_ISA(&(engine)->isa), YT_OPTION_ROW_DB(&(engine)->db)
+
+/** What tuner/engine.h wants to know; borrows from @p cli. */
+void yt_cli_engine_options(const struct yt_cli_engine *cli,
+                           struct yt_engine_options *options_out);
 
 /** The instruction set that --isa named, NULL: the widest here.
  *  @return YT_OK; YT_BAD_ARGUMENT for an unknown name; YT_UNSUPPORTED when
