@@ -53,15 +53,14 @@ static enum yt_status make_folder(struct yt_staging *s, const char *path)
                    strerror(cause));
 }
 
-/* Create a folder and its missing parents, from @p from on. */
-static enum yt_status make_folders(struct yt_staging *s, const char *path,
-                                   size_t from)
+/* Create a folder and its missing parents. */
+static enum yt_status make_folders(struct yt_staging *s, const char *path)
 {
     char *copy = strdup(path);
     if (!copy)
         return no_memory();
     enum yt_status status = YT_OK;
-    for (char *c = copy + from; status == YT_OK && *c; c++)
+    for (char *c = copy; status == YT_OK && *c; c++)
         if (*c == '/' && c > copy) {
             *c = 0;
             status = make_folder(s, copy);
@@ -80,7 +79,7 @@ enum yt_status yt_staging_begin(struct yt_staging *s, const char *dir)
     s->dir = strdup(dir);
     if (!s->dir)
         return no_memory();
-    YT_TRY(make_folders(s, dir, 0));
+    YT_TRY(make_folders(s, dir));
 
     char *temp = join(dir, ".yolotune-export-XXXXXX");
     if (!temp)
@@ -120,7 +119,7 @@ enum yt_status yt_staging_add(struct yt_staging *s, const char *path)
         return no_memory();
     /* Below out/ only: its own folders are not to be remembered. */
     struct yt_staging local = {.made_count = 0};
-    enum yt_status status = make_folders(&local, folder, strlen(s->out) + 1);
+    enum yt_status status = make_folders(&local, folder);
     for (size_t i = 0; i < local.made_count; i++)
         free(local.made[i]);
     free(folder);
@@ -190,7 +189,7 @@ enum yt_status yt_staging_commit(struct yt_staging *s)
             if (!move) {
                 char *slash = strrchr(to, '/');
                 *slash = 0;
-                YT_TRY_GOTO(make_folders(s, to, strlen(s->dir) + 1));
+                YT_TRY_GOTO(make_folders(s, to));
                 *slash = '/';
                 YT_FAIL_IF_GOTO(lstat(to, &info) == 0 && S_ISDIR(info.st_mode),
                                 YT_BAD_ARGUMENT,
