@@ -1,0 +1,178 @@
+/* From nets to the graph: names, order, weights in f32 with the batch
+ * normalisation folded in. Only here are weights copied out of the file, after
+ * everything else was found to be in order. */
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "model/onnx_eval.h"
+#include "model/onnx_net.h"
+#include "runtime/fail.h"
+
+static int is_name_char(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+           (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
+}
+
+static void append(char *path, const char *text, size_t length)
+{
+    size_t used = strlen(path);
+    if (used > 0 && used < YT_LAYER_NAME_MAX - 1)
+        path[used++] = '.';
+    for (size_t i = 0; i < length && used < YT_LAYER_NAME_MAX - 1; ++i)
+        path[used++] = is_name_char(text[i]) ? text[i] : '_';
+    path[used] = 0;
+}
+
+void yt_onnx_module_path(const char *onnx_name, char *path)
+{
+    path[0] = 0;
+    const char *op = onnx_name ? strrchr(onnx_name, '/') : NULL;
+    if (!op)
+        return;
+    for (const char *part = onnx_name; part < op;) {
+        const size_t length = strcspn(part, "/");
+        const char *next = part + length + 1;
+        /* A list is spelled twice, "m/m.0"; and Conv's own convolution is
+         * "cv1/conv", which the module's name says already. */
+        const int is_list = next < op && strncmp(next, part, length) == 0 &&
+                            next[length] == '.';
+        const int is_conv = next > op && path[0] && length == 4 &&
+                            strncmp(part, "conv", 4) == 0;
+        if (length > 0 && !is_list && !is_conv)
+            append(path, part, length);
+        part = next;
+    }
+    /* The second use of one module: "MaxPool_1". */
+    const char *number = strrchr(op, '_');
+    if (path[0] && number && number[1] &&
+        strspn(number + 1, "0123456789") == strlen(number + 1)) {
+        const size_t used = strlen(path);
+        snprintf(path + used, YT_LAYER_NAME_MAX - used, "%s", number);
+    }
+}
+
+/* Before torch 1.13 nodes were called "Conv_41", but the weights still
+ * "model.2.m.0.cv1.conv.weight". */
+static void weight_path(const char *weight_name, char *path)
+{
+    static const char *const endings[] = {".weight", ".conv"};
+    path[0] = 0;
+    size_t length = strlen(weight_name);
+    for (size_t i = 0; i < 2; ++i) {
+        const size_t tail = strlen(endings[i]);
+        if (length > tail &&
+            strncmp(weight_name + length - tail, endings[i], tail) == 0)
+            length -= tail;
+        else if (i == 0)
+            return;
+    }
+    append(path, weight_name, length);
+}
+
+/* What a name gets where its module's path alone would be ambiguous, and what
+ * it is called where there is no path. */
+static const struct {
+    const char *suffix, *word;
+} kind_names[] = {
+    [YT_NODE_INPUT] = {"", "input"},
+    [YT_NODE_CONV] = {"", "conv"},
+    [YT_NODE_SILU] = {"", "silu"},
+    [YT_NODE_MAXPOOL] = {"", "maxpool"},
+    [YT_NODE_UPSAMPLE] = {"", "upsample"},
+    [YT_NODE_CONCAT] = {".concat", "concat"},
+    [YT_NODE_ADD] = {".add", "add"},
+};
+_Static_assert(sizeof kind_names / sizeof kind_names[0] == YT_NODE_COUNT,
+               "one row for each kind");
+
+static void name_node(const struct yt_onnx_scope *scope,
+                      const struct yt_onnx_net *net, int32_t ordinal,
+                      char *name)
+{
+    yt_onnx_module_path(scope->nodes[net->node].proto->name, name);
+    if (!name[0] && net->kind == YT_NODE_CONV)
+        weight_path(scope->values[net->weights].name, name);
+    const size_t used = strlen(name);
+    if (used > 0)
+        snprintf(name + used, YT_LAYER_NAME_MAX - used, "%s",
+                 kind_names[net->kind].suffix);
+    else
+        snprintf(name, YT_LAYER_NAME_MAX, "%s%d", kind_names[net->kind].word,
+                 (int)ordinal);
+}
+
+static enum yt_status read_floats(struct yt_onnx_scope *scope, int32_t v,
+                                  float *to, int64_t count)
+{
+    const struct yt_onnx_value *value = &scope->values[v];
+    if (value->kind == YT_ONNX_CONST) {
+        for (int64_t i = 0; i < count; ++i)
+            to[i] = (float)yt_onnx_tensor_at(&value->t, i);
+        return YT_OK;
+    }
+    struct yt_onnx_probe probe = {.scope = scope};
+    for (int64_t i = 0; i < count && probe.status == YT_OK; ++i)
+        to[i] = (float)yt_onnx_eval(&probe, v, i);
+    return probe.status;
+}
+
+static enum yt_status fold_norm(struct yt_onnx_scope *scope,
+                                const struct yt_onnx_net *net,
+                                struct yt_node *node, int64_t filter_elems)
+{
+    struct yt_onnx_probe probe = {.scope = scope};
+    for (int64_t k = 0; k < net->c; ++k) {
+        const double scale = yt_onnx_eval(&probe, net->norm[0], k);
+        const double shift = yt_onnx_eval(&probe, net->norm[1], k);
+        const double mean = yt_onnx_eval(&probe, net->norm[2], k);
+        const double variance = yt_onnx_eval(&probe, net->norm[3], k);
+        const double gain = scale / sqrt(variance + net->norm_eps);
+        for (int64_t i = 0; i < filter_elems; ++i) {
+            float *weight = &node->weights[k * filter_elems + i];
+            *weight = (float)(*weight * gain);
+        }
+        node->bias[k] = (float)((node->bias[k] - mean) * gain + shift);
+    }
+    return probe.status;
+}
+
+static enum yt_status emit_weights(struct yt_onnx_scope *scope,
+                                   const struct yt_onnx_net *net,
+                                   struct yt_graph *graph, int32_t index)
+{
+    YT_TRY(yt_graph_conv_storage(graph, index));
+    struct yt_node *node = &graph->nodes[index];
+    const int64_t elems = scope->values[net->weights].t.count;
+    YT_TRY(read_floats(scope, net->weights, node->weights, elems));
+    if (net->bias >= 0)
+        YT_TRY(read_floats(scope, net->bias, node->bias, net->c));
+    return net->has_norm ? fold_norm(scope, net, node, elems / net->c) : YT_OK;
+}
+
+enum yt_status yt_onnx_net_emit(struct yt_onnx_scope *scope,
+                                struct yt_graph *graph, int32_t *node_of)
+{
+    int32_t ordinals[YT_NODE_COUNT] = {0};
+    node_of[0] = 0;
+    for (int32_t i = 1; i < scope->net_count; ++i) {
+        const struct yt_onnx_net *net = &scope->nets[i];
+        if (!net->needed)
+            continue;
+        struct yt_node node = {.kind = net->kind,
+                               .input_count = net->input_count,
+                               .c = (int32_t)net->c,
+                               .r = net->r,
+                               .stride = net->stride,
+                               .pad = net->pad};
+        for (int32_t k = 0; k < net->input_count; ++k)
+            node.inputs[k] = node_of[net->inputs[k]];
+        name_node(scope, net, ordinals[net->kind]++, node.name);
+        YT_TRY(yt_graph_add(graph, &node, &node_of[i]));
+        if (net->kind == YT_NODE_CONV)
+            YT_TRY(emit_weights(scope, net, graph, node_of[i]));
+    }
+    return YT_OK;
+}
