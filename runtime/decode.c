@@ -1,0 +1,147 @@
+/* Head tensors to candidates. Nearly all cells fail on objectness, so that
+ * scan is the loop that counts: one load and one comparison per cell. */
+
+#include "runtime/decode.h"
+
+#include <string.h>
+
+#include "runtime/reference.h"
+#include "runtime/sigmoid.h"
+
+/* ln(odds) by Halley's iteration on exp(y) = odds: far away a step moves y by
+ * nearly 2, nearby it triples the digits. The threshold is lowered first by
+ * more than the float sigmoid's error. */
+float yt_decode_min_logit(float conf)
+{
+    const double lowered = (double)conf * (1 - 1e-5);
+    const double odds = lowered / (1 - lowered);
+    double logit = 0;
+    double step = 1;
+    while (step > 1e-9 || step < -1e-9) {
+        const double e = yt_reference_exp(logit);
+        step = 2 * (odds - e) / (odds + e);
+        logit += step;
+    }
+    return (float)logit;
+}
+
+/* Channel c of pixel 0 of row y. */
+static const float *channel(const struct yt_decode_args *args, int32_t c,
+                            int32_t y)
+{
+    const int32_t lanes = args->lanes;
+    const int64_t row = (int64_t)(c / lanes) * args->h + y;
+    return args->head + row * args->w * lanes + c % lanes;
+}
+
+struct best {
+    float logit;
+    int32_t class_id;
+};
+
+/* The first of the largest class logits at column x. Channels lie in runs of
+ * up to lanes neighbours. */
+static struct best find_class(const struct yt_decode_args *args, int32_t first,
+                              int32_t y, int32_t x)
+{
+    struct best best = {YT_EXPF_MIN, 0};
+    const int64_t at = (int64_t)x * args->lanes;
+    for (int32_t j = 0; j < args->nc;) {
+        const int32_t c = first + j;
+        const int32_t room = args->lanes - c % args->lanes;
+        const int32_t run = room < args->nc - j ? room : args->nc - j;
+        const float *logits = channel(args, c, y) + at;
+        for (int32_t i = 0; i < run; i++)
+            if (logits[i] > best.logit)
+                best = (struct best){logits[i], j + i};
+        j += run;
+    }
+    return best;
+}
+
+static void write_candidate(const struct yt_decode_args *args, int32_t a,
+                            int32_t y, int32_t x, float score, int32_t class_id,
+                            int64_t to)
+{
+    const int64_t at = (int64_t)x * args->lanes;
+    const int32_t base = a * (5 + args->nc);
+    float s[4];
+    for (int32_t j = 0; j < 4; j++)
+        s[j] = yt_sigmoidf(channel(args, base + j, y)[at]);
+    const float stride = (float)args->stride;
+    const float cx = (s[0] * 2 + ((float)x - 0.5f)) * stride;
+    const float cy = (s[1] * 2 + ((float)y - 0.5f)) * stride;
+    const float half_w = (s[2] * 2) * (s[2] * 2) * args->anchors[a][0] / 2;
+    const float half_h = (s[3] * 2) * (s[3] * 2) * args->anchors[a][1] / 2;
+    const struct yt_candidates *out = &args->out;
+    out->x0[to] = cx - half_w;
+    out->y0[to] = cy - half_h;
+    out->x1[to] = cx + half_w;
+    out->y1[to] = cy + half_h;
+    out->score[to] = score;
+    out->class_id[to] = class_id;
+}
+
+static int32_t decode_row(const struct yt_decode_args *args, int32_t a,
+                          int32_t y, int64_t segment)
+{
+    const int32_t base = a * (5 + args->nc);
+    const float *object = channel(args, base + 4, y);
+    int32_t count = 0;
+    for (int32_t x = 0; x < args->w; x++) {
+        const float logit = object[(int64_t)x * args->lanes];
+        if (!(logit > args->min_logit))
+            continue;
+        const struct best best = find_class(args, base + 5, y, x);
+        const float score = yt_sigmoidf(logit) * yt_sigmoidf(best.logit);
+        if (!(score > args->conf))
+            continue;
+        write_candidate(args, a, y, x, score, best.class_id, segment + count);
+        count++;
+    }
+    return count;
+}
+
+void yt_decode_c(const void *args_, int64_t begin, int64_t end)
+{
+    const struct yt_decode_args *args = args_;
+    for (int64_t task = begin; task < end; task++)
+        args->counts[task] =
+            decode_row(args, (int32_t)(task / args->h),
+                       (int32_t)(task % args->h), task * args->w);
+}
+
+struct yt_candidates yt_candidates_at(const struct yt_candidates *all,
+                                      int64_t first)
+{
+    return (struct yt_candidates){
+        .x0 = all->x0 + first,
+        .y0 = all->y0 + first,
+        .x1 = all->x1 + first,
+        .y1 = all->y1 + first,
+        .score = all->score + first,
+        .class_id = all->class_id + first,
+    };
+}
+
+int64_t yt_decode_compact(const struct yt_decode_args *args,
+                          const struct yt_candidates *all, int64_t count)
+{
+    const int64_t segments = (int64_t)args->na * args->h;
+    for (int64_t i = 0; i < segments; i++) {
+        const size_t entries = (size_t)args->counts[i];
+        if (entries == 0)
+            continue;
+        const struct yt_candidates to = yt_candidates_at(all, count);
+        const struct yt_candidates from =
+            yt_candidates_at(&args->out, i * args->w);
+        memmove(to.x0, from.x0, entries * sizeof *to.x0);
+        memmove(to.y0, from.y0, entries * sizeof *to.y0);
+        memmove(to.x1, from.x1, entries * sizeof *to.x1);
+        memmove(to.y1, from.y1, entries * sizeof *to.y1);
+        memmove(to.score, from.score, entries * sizeof *to.score);
+        memmove(to.class_id, from.class_id, entries * sizeof *to.class_id);
+        count += (int64_t)entries;
+    }
+    return count;
+}
