@@ -75,7 +75,8 @@ enum yt_status yt_picture_decode(const void *bytes, size_t size,
     YT_FAIL_IF(size == 0, YT_BAD_INPUT, "the file is empty");
     for (size_t i = 0; i < FORMAT_COUNT; i++) {
         const struct format *f = &formats[i];
-        if (size < f->magic_bytes || memcmp(bytes, f->magic, f->magic_bytes))
+        if (size < f->magic_bytes ||
+            memcmp(bytes, f->magic, f->magic_bytes) != 0)
             continue;
         struct yt_picture picture = {0};
         const enum yt_status status = f->decode(bytes, size, &picture);

@@ -27,7 +27,7 @@ static uint32_t get32(const uint8_t *p, int big)
 
 int yt_exif_orientation(const uint8_t *tiff, size_t size)
 {
-    if (size < 8 || (memcmp(tiff, "II", 2) && memcmp(tiff, "MM", 2)))
+    if (size < 8 || (memcmp(tiff, "II", 2) != 0 && memcmp(tiff, "MM", 2) != 0))
         return 1;
     const int big = tiff[0] == 'M';
     const uint32_t ifd = get32(tiff + 4, big);
