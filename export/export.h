@@ -72,8 +72,7 @@ enum yt_status yt_export_write(const struct yt_export_input *in,
  *  "yolov5n-v6.2" becomes "yolov5n_v6_2". */
 void yt_export_name(const char *model, char name[YT_EXPORT_NAME_MAX]);
 
-/** YT_OK when @p name can be used as it is, i.e. yt_export_name() would keep
- *  it; YT_BAD_ARGUMENT saying why not. */
+/** YT_OK when @p name can be used as it is; YT_BAD_ARGUMENT saying why not. */
 enum yt_status yt_export_name_check(const char *name);
 
 #endif
