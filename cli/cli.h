@@ -10,6 +10,9 @@
 
 #include "yolotune/status.h"
 
+struct yt_engine_options;
+struct yt_isa;
+
 /** What the process answers; documented in README.md. */
 enum yt_exit {
     YT_EXIT_OK = 0,
@@ -157,7 +160,6 @@ void yt_manual_print(const struct yt_manual *manual,
      "Print one JSON document on standard output instead of text."}
 
 /** The options of every command that runs a model. */
-struct yt_engine_options;
 struct yt_cli_engine {
     const char *model, *isa, *db;
     struct yt_size imgsz;
@@ -177,7 +179,6 @@ void yt_cli_engine_options(const struct yt_cli_engine *cli,
 /** The instruction set that --isa named, NULL: the widest here.
  *  @return YT_OK; YT_BAD_ARGUMENT for an unknown name; YT_UNSUPPORTED when
  *          this CPU lacks it. */
-struct yt_isa;
 enum yt_status yt_cli_isa(const char *name, const struct yt_isa **isa_out);
 
 #endif

@@ -68,7 +68,8 @@ void yt_progress_begin(struct yt_progress *progress, int quiet);
 /** Show how far the job is, at most ten times a second on a terminal and every
  *  five seconds elsewhere.
  *
- * @param done, total work units; time left follows from them. total 0: unknown.
+ * @param done  work units so far; time left follows from them.
+ * @param total work units in all; 0: unknown.
  */
 void yt_progress_show(struct yt_progress *progress, double done, double total,
                       const char *format, ...)

@@ -21,8 +21,8 @@ void yt_picture_draw_boxes(struct yt_picture *picture,
 
 /** Write one line of text.
  *
- * @param x, y   top left of the first letter's cell, which is 6 * scale wide
- *               and 8 * scale high.
+ * @param x      left of the first letter's cell, which is 6 * scale wide.
+ * @param y      its top; it is 8 * scale high.
  * @param colour [3] RGB.
  */
 void yt_picture_draw_text(struct yt_picture *picture, int32_t x, int32_t y,
