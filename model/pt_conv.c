@@ -1,0 +1,209 @@
+/* Convolutions of a checkpoint. Batch normalisation is an affine map of each
+ * output channel and disappears into the filter:
+ *
+ *      scale  = gamma / sqrt(variance + eps)
+ *      filter = filter * scale,   bias = beta + (bias - mean) * scale
+ *
+ * in double, with the eps of the file: YOLOv5 trains with 1e-3, not torch's
+ * default, and the difference shows in the boxes. */
+
+#include "model/pt_modules.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "model/pt_tensor.h"
+#include "runtime/fail.h"
+
+/* A pair of equal small numbers, as nn.Conv2d keeps stride and padding. */
+static enum yt_status square(const struct yt_pickle_value *conv,
+                             const char *attr, const struct yt_pt_path *path,
+                             int32_t *value_out)
+{
+    char text[96];
+    const struct yt_pickle_value *pair = yt_pickle_attr(conv, attr);
+    int64_t a = 0, b = 0;
+    YT_FAIL_IF(!pair || pair->kind != YT_PICKLE_TUPLE || pair->count != 2 ||
+                   !yt_pickle_int(pair->items[0], &a) ||
+                   !yt_pickle_int(pair->items[1], &b),
+               YT_BAD_INPUT, "%s: %s must be two numbers, is %s", path->text,
+               attr, yt_pickle_describe(pair, text));
+    YT_FAIL_IF(a != b, YT_UNSUPPORTED,
+               "%s: %s %lld by %lld; only equal ones can run", path->text, attr,
+               (long long)a, (long long)b);
+    YT_FAIL_IF(a < 0 || a > 1024, YT_BAD_INPUT, "%s: %s %lld", path->text, attr,
+               (long long)a);
+    *value_out = (int32_t)a;
+    return YT_OK;
+}
+
+static enum yt_status check_plain(const struct yt_pickle_value *conv,
+                                  const struct yt_pt_path *path)
+{
+    int64_t groups = 0;
+    int32_t dilation = 0;
+    YT_FAIL_IF(!yt_pickle_int(yt_pickle_attr(conv, "groups"), &groups),
+               YT_BAD_INPUT, "%s: a convolution without groups", path->text);
+    YT_FAIL_IF(groups != 1, YT_UNSUPPORTED,
+               "%s: a convolution in %lld groups cannot run", path->text,
+               (long long)groups);
+    YT_TRY(square(conv, "dilation", path, &dilation));
+    YT_FAIL_IF(dilation != 1, YT_UNSUPPORTED,
+               "%s: a convolution of dilation %d cannot run", path->text,
+               dilation);
+    const struct yt_pickle_value *mode = yt_pickle_attr(conv, "padding_mode");
+    YT_FAIL_IF(mode && !yt_pickle_is_text(mode, "zeros"), YT_UNSUPPORTED,
+               "%s: a convolution padded with anything but zeros cannot run",
+               path->text);
+    return YT_OK;
+}
+
+static const struct yt_pickle_value *
+tensor_of(const struct yt_pickle_value *module, const char *where,
+          const char *name)
+{
+    const struct yt_pickle_value *value =
+        yt_pickle_get(yt_pickle_attr(module, where), name);
+    return value && value->kind != YT_PICKLE_NONE ? value : NULL;
+}
+
+/* A vector of @p c values, or @p fallback in each where the module has none. */
+static enum yt_status load_vector(struct yt_pt_reader *r,
+                                  const struct yt_pickle_value *module,
+                                  const char *where, const char *name,
+                                  const float *fallback, int32_t c,
+                                  const struct yt_pt_path *path, float *values)
+{
+    const struct yt_pickle_value *value = tensor_of(module, where, name);
+    if (!value && fallback) {
+        for (int32_t i = 0; i < c; i++)
+            values[i] = *fallback;
+        return YT_OK;
+    }
+    const struct yt_pt_path full = yt_pt_path_child(path, name);
+    struct yt_tensor tensor;
+    YT_TRY(yt_tensor_parse(value, full.text, &tensor));
+    YT_FAIL_IF(tensor.rank != 1 || tensor.elems != c, YT_BAD_INPUT,
+               "%s: %lld values for %d channels", full.text,
+               (long long)tensor.elems, c);
+    return yt_tensor_load(&tensor, r->archive, full.text, values);
+}
+
+static enum yt_status fold(struct yt_pt_reader *r,
+                           const struct yt_pickle_value *bn,
+                           const struct yt_node *node,
+                           const struct yt_pt_path *conv_path)
+{
+    static const float one = 1, zero = 0;
+    const int32_t c = node->c;
+    const struct yt_pt_path path = yt_pt_path_child(conv_path, "bn");
+    enum yt_status status = YT_OK;
+    double eps = 0;
+    YT_TRY(yt_pt_expect(bn, "torch.nn.modules.batchnorm.BatchNorm2d", &path));
+    YT_FAIL_IF(!yt_pickle_real(yt_pickle_attr(bn, "eps"), &eps), YT_BAD_INPUT,
+               "%s: a batch normalisation without eps", path.text);
+
+    float *vectors = malloc(4 * (size_t)c * sizeof *vectors);
+    YT_FAIL_IF(!vectors, YT_NO_MEMORY, "%s: no memory for %d channels",
+               path.text, c);
+    float *gamma = vectors, *beta = vectors + c;
+    float *mean = vectors + 2 * (size_t)c, *variance = vectors + 3 * (size_t)c;
+    YT_TRY_GOTO(
+        load_vector(r, bn, "_parameters", "weight", &one, c, &path, gamma));
+    YT_TRY_GOTO(
+        load_vector(r, bn, "_parameters", "bias", &zero, c, &path, beta));
+    YT_TRY_GOTO(
+        load_vector(r, bn, "_buffers", "running_mean", NULL, c, &path, mean));
+    YT_TRY_GOTO(load_vector(r, bn, "_buffers", "running_var", NULL, c, &path,
+                            variance));
+
+    const size_t filter_elems = (size_t)r->graph->nodes[node->inputs[0]].c *
+                                (size_t)(node->r * node->r);
+    for (int32_t k = 0; k < c; k++) {
+        const double spread = (double)variance[k] + eps;
+        YT_FAIL_IF_GOTO(!(spread > 0), YT_BAD_INPUT,
+                        "%s: channel %d has a variance of %g", path.text, k,
+                        spread);
+        const double scale = (double)gamma[k] / sqrt(spread);
+        float *filter = node->weights + (size_t)k * filter_elems;
+        for (size_t i = 0; i < filter_elems; i++)
+            filter[i] = (float)((double)filter[i] * scale);
+        node->bias[k] =
+            (float)((double)beta[k] +
+                    ((double)node->bias[k] - (double)mean[k]) * scale);
+    }
+done:
+    free(vectors);
+    return status;
+}
+
+enum yt_status yt_pt_conv2d(struct yt_pt_reader *r,
+                            const struct yt_pickle_value *conv,
+                            const struct yt_pickle_value *bn, int32_t input,
+                            const struct yt_pt_path *path, int32_t *node_out)
+{
+    static const float zero = 0;
+    struct yt_node node = {
+        .kind = YT_NODE_CONV, .inputs = {input}, .input_count = 1};
+    struct yt_tensor filter;
+    YT_TRY(yt_pt_expect(conv, "torch.nn.modules.conv.Conv2d", path));
+    YT_TRY(check_plain(conv, path));
+    YT_TRY(square(conv, "stride", path, &node.stride));
+    YT_TRY(square(conv, "padding", path, &node.pad));
+    const struct yt_pt_path full = yt_pt_path_child(path, "weight");
+    YT_TRY(yt_tensor_parse(tensor_of(conv, "_parameters", "weight"), full.text,
+                           &filter));
+    YT_FAIL_IF(filter.rank != 4 || filter.dims[2] != filter.dims[3],
+               YT_UNSUPPORTED,
+               "%s: a filter that is not square in two dimensions cannot run",
+               path->text);
+    YT_FAIL_IF(filter.dims[1] != r->graph->nodes[input].c, YT_BAD_INPUT,
+               "%s: filters of %lld channels for an input of %d", path->text,
+               (long long)filter.dims[1], r->graph->nodes[input].c);
+    /* No dimension exceeds pt_tensor.c's 2^28. */
+    node.c = (int32_t)filter.dims[0];
+    node.r = (int32_t)filter.dims[2];
+    memcpy(node.name, path->text, sizeof node.name);
+
+    int32_t index = 0;
+    YT_TRY(yt_graph_add(r->graph, &node, &index));
+    YT_TRY(yt_graph_conv_storage(r->graph, index));
+    const struct yt_node *added = &r->graph->nodes[index];
+    YT_TRY(yt_tensor_load(&filter, r->archive, full.text, added->weights));
+    YT_TRY(load_vector(r, conv, "_parameters", "bias", &zero, added->c, path,
+                       added->bias));
+    if (bn)
+        YT_TRY(fold(r, bn, added, path));
+    *node_out = index;
+    return YT_OK;
+}
+
+enum yt_status yt_pt_conv(struct yt_pt_reader *r,
+                          const struct yt_pickle_value *module,
+                          const int32_t *inputs, int32_t input_count,
+                          const struct yt_pt_path *path, int32_t *node_out)
+{
+    char text[96];
+    int32_t index = 0;
+    (void)input_count;
+    YT_TRY(yt_pt_expect(module, "models.common.Conv", path));
+    YT_TRY(yt_pt_conv2d(r, yt_pt_child(module, "conv"),
+                        yt_pt_child(module, "bn"), inputs[0], path, &index));
+    const struct yt_pickle_value *act = yt_pt_child(module, "act");
+    const struct yt_pickle_value *kind = yt_pickle_class(act);
+    if (yt_pickle_is_global(kind, "torch.nn.modules.linear.Identity")) {
+        *node_out = index;
+        return YT_OK;
+    }
+    YT_FAIL_IF(!yt_pickle_is_global(kind, "torch.nn.modules.activation.SiLU") &&
+                   !yt_pickle_is_global(kind, "utils.activations.SiLU"),
+               YT_UNSUPPORTED,
+               "%s: the activation %s cannot run; SiLU and Identity can",
+               path->text, yt_pickle_describe(act, text));
+    struct yt_node silu = {
+        .kind = YT_NODE_SILU, .inputs = {index}, .input_count = 1};
+    const struct yt_pt_path full = yt_pt_path_child(path, "act");
+    memcpy(silu.name, full.text, sizeof silu.name);
+    return yt_graph_add(r->graph, &silu, node_out);
+}

@@ -1,0 +1,67 @@
+#ifndef YT_PT_MODULES_H
+#define YT_PT_MODULES_H
+
+/* YOLOv5's nn.Module tree, as the pickle left it, to graph nodes. */
+
+#include "model/graph.h"
+#include "model/pt_archive.h"
+#include "model/pt_pickle.h"
+
+struct yt_pt_reader {
+    struct yt_archive *archive;
+    struct yt_graph *graph;
+    int32_t depth;  /* of containers within containers */
+    int32_t visits; /* modules seen: they may repeat, and contain themselves */
+};
+
+/** A module's path in the tree, "model.2.m.0.cv1": node names and messages. */
+struct yt_pt_path {
+    char text[YT_LAYER_NAME_MAX];
+};
+
+struct yt_pt_path yt_pt_path_child(const struct yt_pt_path *parent,
+                                   const char *child);
+struct yt_pt_path yt_pt_path_index(const struct yt_pt_path *parent,
+                                   int32_t index);
+
+/** nn.Module's _modules: a dict of name, module, ...; NULL when absent. */
+const struct yt_pickle_value *
+yt_pt_children(const struct yt_pickle_value *module);
+
+/** One child by name; NULL when absent or None. */
+const struct yt_pickle_value *yt_pt_child(const struct yt_pickle_value *module,
+                                          const char *name);
+
+/** Fail unless @p module is of the class. YT_UNSUPPORTED naming what it is. */
+enum yt_status yt_pt_expect(const struct yt_pickle_value *module,
+                            const char *class_name,
+                            const struct yt_pt_path *path);
+
+/** pt_conv.c: an nn.Conv2d, with @p bn folded into it unless that is NULL. */
+enum yt_status yt_pt_conv2d(struct yt_pt_reader *r,
+                            const struct yt_pickle_value *conv,
+                            const struct yt_pickle_value *bn, int32_t input,
+                            const struct yt_pt_path *path, int32_t *node_out);
+
+/** pt_conv.c: YOLOv5's Conv: convolution, BN unless fused, activation. */
+enum yt_status yt_pt_conv(struct yt_pt_reader *r,
+                          const struct yt_pickle_value *module,
+                          const int32_t *inputs, int32_t input_count,
+                          const struct yt_pt_path *path, int32_t *node_out);
+
+/** pt_modules.c: any module but Detect.
+ *  @return YT_OK; YT_UNSUPPORTED naming a class that cannot run; YT_BAD_INPUT.
+ */
+enum yt_status yt_pt_module(struct yt_pt_reader *r,
+                            const struct yt_pickle_value *module,
+                            const int32_t *inputs, int32_t input_count,
+                            const struct yt_pt_path *path, int32_t *node_out);
+
+/** pt_detect.c: Detect, the last module: heads, strides, anchors, nc. The class
+ *  names are left to the caller. */
+enum yt_status yt_pt_detect(struct yt_pt_reader *r,
+                            const struct yt_pickle_value *module,
+                            const int32_t *inputs, int32_t input_count,
+                            const struct yt_pt_path *path, int32_t *nc_out);
+
+#endif
