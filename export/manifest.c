@@ -12,7 +12,9 @@
 /* jansson takes UTF-8 only; a model's class names may be anything. */
 static json_t *text(const char *bytes)
 {
-    json_t *string = json_string(bytes ? bytes : "");
+    if (!bytes)
+        bytes = "";
+    json_t *string = json_string(bytes);
     if (string)
         return string;
     char *ascii = strdup(bytes);

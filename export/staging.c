@@ -161,7 +161,7 @@ enum yt_status yt_staging_write_work(const struct yt_staging *s,
     char *full = join(s->work, name);
     if (!full)
         return no_memory();
-    enum yt_status status = write_file(full, full, bytes, size);
+    enum yt_status status = write_file(full, s->dir, bytes, size);
     free(full);
     return status;
 }

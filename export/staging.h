@@ -43,7 +43,7 @@ enum yt_status yt_staging_add(struct yt_staging *s, const char *path);
 enum yt_status yt_staging_write(struct yt_staging *s, const char *path,
                                 const void *bytes, size_t size);
 
-/** Write work/@p name. @return YT_OK; YT_IO naming it. */
+/** Write work/@p name. @return YT_OK; YT_IO naming DIR. */
 enum yt_status yt_staging_write_work(const struct yt_staging *s,
                                      const char *name, const void *bytes,
                                      size_t size);

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -71,6 +72,8 @@ static int command_init(struct command *c, enum yt_tool tool,
     for (char *word = strtok_r(c->text, " ", &rest); word;
          word = strtok_r(NULL, " ", &rest))
         c->words[count++] = word;
+    if (count == 0)
+        return 0;
     /* The child starts in another folder. */
     if (strchr(c->words[0], '/') && (c->resolved = realpath(c->words[0], NULL)))
         c->words[0] = c->resolved;
@@ -85,8 +88,9 @@ static int command_init(struct command *c, enum yt_tool tool,
     return 1;
 }
 
-/* 0, or the errno of what failed. */
-static int start(const struct command *c, const char *folder, pid_t *pid_out)
+/* What it prints goes to @p log. 0, or the errno of what failed. */
+static int start(const struct command *c, const char *folder, int log,
+                 pid_t *pid_out)
 {
     posix_spawn_file_actions_t actions;
     int error = posix_spawn_file_actions_init(&actions);
@@ -97,10 +101,9 @@ static int start(const struct command *c, const char *folder, pid_t *pid_out)
         error = posix_spawn_file_actions_addopen(&actions, 0, "/dev/null",
                                                  O_RDONLY, 0);
     if (!error)
-        error = posix_spawn_file_actions_addopen(
-            &actions, 1, "tool.log", O_WRONLY | O_CREAT | O_TRUNC, 0666);
+        error = posix_spawn_file_actions_adddup2(&actions, log, 1);
     if (!error)
-        error = posix_spawn_file_actions_adddup2(&actions, 1, 2);
+        error = posix_spawn_file_actions_adddup2(&actions, log, 2);
     if (!error)
         error = posix_spawnp(pid_out, c->words[0], &actions, NULL,
                              (char *const *)c->words, c->environment);
@@ -115,19 +118,15 @@ static int is_cause(const char *line)
 }
 
 /* The log's first line that names the cause, else its first line. */
-static void read_log(const char *folder, char *line, size_t line_bytes)
+static void read_log(int log, char *line, size_t line_bytes)
 {
     line[0] = 0;
-    char path[4096];
-    if ((size_t)snprintf(path, sizeof path, "%s/tool.log", folder) >=
-        sizeof path)
-        return;
-    FILE *log = fopen(path, "r");
-    if (!log)
+    FILE *file = lseek(log, 0, SEEK_SET) == 0 ? fdopen(dup(log), "r") : NULL;
+    if (!file)
         return;
     char text[256];
     int whole = 1; /* text starts a line: what follows a cut is skipped */
-    while (fgets(text, sizeof text, log)) {
+    while (fgets(text, sizeof text, file)) {
         const int starts = whole;
         whole = strchr(text, '\n') != NULL;
         text[strcspn(text, "\n")] = 0;
@@ -137,11 +136,12 @@ static void read_log(const char *folder, char *line, size_t line_bytes)
         if (cause)
             break;
     }
-    fclose(log);
+    fclose(file);
 }
 
-enum yt_status yt_toolchain_run(enum yt_tool tool, const char *folder,
-                                const char *const *args, const char *purpose)
+/* yt_toolchain_run() with a place for what the tool prints. */
+static enum yt_status run(enum yt_tool tool, const char *folder,
+                          const char *const *args, const char *purpose, int log)
 {
     enum yt_status status = YT_OK;
     struct command c;
@@ -149,7 +149,7 @@ enum yt_status yt_toolchain_run(enum yt_tool tool, const char *folder,
                     "out of memory while exporting");
     const char *name = c.words[0];
     pid_t pid;
-    const int error = start(&c, folder, &pid);
+    const int error = start(&c, folder, log, &pid);
     YT_FAIL_IF_GOTO(error == ENOENT || error == EACCES, YT_NOT_FOUND,
                     "the program '%s' was not found: an export needs a C "
                     "compiler and binutils (Debian: apt-get install %s), or "
@@ -172,7 +172,7 @@ enum yt_status yt_toolchain_run(enum yt_tool tool, const char *folder,
                     WTERMSIG(answer), purpose);
     if (WEXITSTATUS(answer) != 0) {
         char line[256];
-        read_log(folder, line, sizeof line);
+        read_log(log, line, sizeof line);
         status = yt_fail(YT_COMPILE, "'%s' could not make %s: %s", name,
                          purpose, line[0] ? line : "it does not say why");
     }
@@ -181,10 +181,31 @@ done:
     return status;
 }
 
+/* Memory, not a file: a full disk must not swallow its own message. */
+static int open_log(void)
+{
+    return memfd_create("tool-log", MFD_CLOEXEC);
+}
+
+enum yt_status yt_toolchain_run(enum yt_tool tool, const char *folder,
+                                const char *const *args, const char *purpose)
+{
+    const int log = open_log();
+    YT_FAIL_IF(log < 0, YT_IO, "cannot keep what a tool prints: %s",
+               strerror(errno));
+    enum yt_status status = run(tool, folder, args, purpose, log);
+    close(log);
+    return status;
+}
+
 void yt_toolchain_version(const char *folder, char *text, size_t text_bytes)
 {
     static const char *const args[] = {"--version", NULL};
     text[0] = 0;
-    if (yt_toolchain_run(YT_TOOL_CC, folder, args, "its version") == YT_OK)
-        read_log(folder, text, text_bytes);
+    const int log = open_log();
+    if (log < 0)
+        return;
+    if (run(YT_TOOL_CC, folder, args, "its version", log) == YT_OK)
+        read_log(log, text, text_bytes);
+    close(log);
 }

@@ -21,8 +21,7 @@ enum yt_tool {
  * The tool is $CC, $LD, $OBJCOPY or $AR, which may hold arguments too
  * ("ccache gcc"), or else cc, ld, objcopy, ar.
  *
- * @param folder  becomes the tool's working directory; a file tool.log in it
- *                keeps what the tool printed.
+ * @param folder  becomes the tool's working directory.
  * @param args    its arguments, NULL at the end.
  * @param purpose what is being made, for messages: "libx.so".
  * @return YT_OK; YT_NOT_FOUND when there is no such program; YT_COMPILE with
