@@ -121,22 +121,20 @@ static int is_cause(const char *line)
 static void read_log(int log, char *line, size_t line_bytes)
 {
     line[0] = 0;
-    FILE *file = lseek(log, 0, SEEK_SET) == 0 ? fdopen(dup(log), "r") : NULL;
-    if (!file)
+    char text[16384];
+    const ssize_t length = pread(log, text, sizeof text - 1, 0);
+    if (length <= 0)
         return;
-    char text[256];
-    int whole = 1; /* text starts a line: what follows a cut is skipped */
-    while (fgets(text, sizeof text, file)) {
-        const int starts = whole;
-        whole = strchr(text, '\n') != NULL;
-        text[strcspn(text, "\n")] = 0;
-        const int cause = starts && is_cause(text);
-        if (cause || (starts && line[0] == 0))
-            snprintf(line, line_bytes, "%s", text);
+    text[length] = 0;
+    char *rest = NULL;
+    for (char *next = strtok_r(text, "\n", &rest); next;
+         next = strtok_r(NULL, "\n", &rest)) {
+        const int cause = is_cause(next);
+        if (cause || line[0] == 0)
+            snprintf(line, line_bytes, "%s", next);
         if (cause)
             break;
     }
-    fclose(file);
 }
 
 /* yt_toolchain_run() with a place for what the tool prints. */
