@@ -25,6 +25,11 @@ static_assert(sizeof(struct yt_letterbox) == 2 * 4, "print the new field");
 static_assert(sizeof(struct yt_decode) == 5 * 4, "print the new field");
 static_assert(sizeof(struct yt_iou) == 1 * 4, "print the new field");
 
+static_assert(sizeof(struct yt_isa) == 48, "print the new field");
+static_assert(sizeof(struct yt_step) == 232, "print the new field");
+static_assert(sizeof(struct yt_level) == 320, "print the new field");
+static_assert(sizeof(struct yt_plan) == 1896, "print the new field");
+
 static const char *const op_ids[] = {
 #define YT_OP(id, name) "YT_OP_" #id,
 #include "runtime/ops.inc"

@@ -150,14 +150,14 @@ const char yt_export_functions_text[] =
     "}\n";
 
 const char yt_export_blob_text[] =
-    "    .section .rodata.yt_export_blob,\"a\",@progbits\n"
+    "    .section .rodata.yt_export_blob,\"a\",%progbits\n"
     "    .balign 64\n"
     "    .globl yt_export_blob\n"
-    "    .type yt_export_blob, @object\n"
+    "    .type yt_export_blob, %object\n"
     "yt_export_blob:\n"
     "    .incbin \"blob.bin\"\n"
     "    .size yt_export_blob, . - yt_export_blob\n"
-    "    .section .note.GNU-stack,\"\",@progbits\n";
+    "    .section .note.GNU-stack,\"\",%progbits\n";
 
 const char yt_export_globals_text[] = "@NAME@_open\n"
                                       "@NAME@_info\n"
