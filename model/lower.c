@@ -21,40 +21,6 @@ static enum yt_status check_options(const struct yt_graph *graph,
     return YT_OK;
 }
 
-/* Give each root an offset; it lives as long as anything inside it does. */
-static enum yt_status place_roots(const struct yt_ir *ir, int64_t *offsets,
-                                  int64_t *total_out)
-{
-    struct yt_place_item *items =
-        calloc((size_t)ir->store_count, sizeof *items);
-    YT_FAIL_IF(!items, YT_NO_MEMORY, "no memory to place tensors");
-    for (int32_t i = 0; i < ir->store_count; i++)
-        items[i] = (struct yt_place_item){
-            .first = INT32_MAX, .last = -1, .bytes = ir->stores[i].bytes};
-    for (int32_t i = 0; i < ir->value_count; i++) {
-        const struct yt_ir_value *v = &ir->values[i];
-        struct yt_place_item *item = &items[yt_ir_locate(ir, i).root];
-        if (v->leaf_count > 0)
-            continue;
-        if (v->first < item->first)
-            item->first = v->first;
-        if (v->last > item->last)
-            item->last = v->last;
-    }
-    /* Stores inside others, and those a fusion left empty, take no place. */
-    int32_t count = 0;
-    for (int32_t i = 0; i < ir->store_count; i++)
-        if (items[i].first != INT32_MAX) {
-            items[count] = items[i];
-            offsets[i] = count++;
-        }
-    const enum yt_status status = yt_place(items, count, total_out);
-    for (int32_t i = 0; i < ir->store_count; i++)
-        offsets[i] = offsets[i] >= 0 ? items[offsets[i]].offset : -1;
-    free(items);
-    return status;
-}
-
 /* The value that takes over this one's memory in the very op that reads it
  * last, -1: none. */
 static int32_t heir(const struct yt_ir *ir, int32_t value)
@@ -115,9 +81,7 @@ static enum yt_status lower(struct yt_ir *ir, struct yt_net *net)
     YT_TRY(measure(ir, net));
     int64_t *offsets = malloc((size_t)ir->store_count * sizeof *offsets);
     YT_FAIL_IF(!offsets, YT_NO_MEMORY, "no memory to place tensors");
-    for (int32_t i = 0; i < ir->store_count; i++)
-        offsets[i] = -1;
-    enum yt_status status = place_roots(ir, offsets, &net->arena_bytes);
+    enum yt_status status = yt_ir_place(ir, offsets, &net->arena_bytes);
     if (status == YT_OK)
         status = yt_ir_emit(ir, offsets, net);
     free(offsets);

@@ -148,8 +148,8 @@ enum yt_status yt_ir_select(struct yt_ir *ir);
 /** Values that take over memory, twins, SPPF (lower_fuse.c). */
 void yt_ir_fuse(struct yt_ir *ir);
 
-/** Ops to layers with physical filters; places are taken from @p offsets,
- *  [store_count], the arena offset of each root (lower_emit.c). */
+/** Ops to layers with physical filters, at the places yt_ir_place() gave
+ *  (lower_emit.c). */
 enum yt_status yt_ir_emit(const struct yt_ir *ir, const int64_t *offsets,
                           struct yt_net *net);
 
@@ -168,6 +168,14 @@ struct yt_place_item {
  *  @return YT_OK; YT_NO_MEMORY. */
 enum yt_status yt_place(struct yt_place_item *items, int32_t count,
                         int64_t *total_out);
+
+/** Place an intermediate network's roots; each lives as long as anything in it.
+ *
+ * @param offsets [store_count], the caller's: arena bytes of each root; -1 for
+ *                stores inside others.
+ */
+enum yt_status yt_ir_place(const struct yt_ir *ir, int64_t *offsets,
+                           int64_t *total_out);
 
 /** Most bytes needed at one step: no placement is smaller. */
 int64_t yt_place_floor(const struct yt_place_item *items, int32_t count);

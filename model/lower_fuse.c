@@ -68,24 +68,15 @@ static int merge(struct yt_ir *ir, int32_t a, int32_t b)
     return 1;
 }
 
-static int has_head(const struct yt_ir *ir, const struct yt_ir_op *op)
-{
-    for (int32_t i = 0; i < op->part_count; i++)
-        if (ir->values[op->parts[i].out].head >= 0)
-            return 1;
-    return 0;
-}
-
-/* Two 1x1 convolutions that differ in their filters alone. */
-static int are_twins(const struct yt_ir *ir, const struct yt_ir_op *a,
-                     const struct yt_ir_op *b)
+/* Two 1x1 convolutions that differ in their filters alone. Having a SiLU they
+ * are no heads, whose channels are not whole blocks. */
+static int are_twins(const struct yt_ir_op *a, const struct yt_ir_op *b)
 {
     return a->op == YT_OP_CONV2D && b->op == YT_OP_CONV2D && a->in == b->in &&
            a->r == 1 && b->r == 1 && a->stride == 1 && b->stride == 1 &&
            a->pad == 0 && b->pad == 0 && a->silu && b->silu &&
            a->parts[0].node >= 0 && b->parts[0].node >= 0 &&
-           a->addend == b->addend && a->addend != YT_ADD_RESIDUAL &&
-           !has_head(ir, a) && !has_head(ir, b);
+           a->addend == b->addend && a->addend != YT_ADD_RESIDUAL;
 }
 
 static int merge_twins(struct yt_ir *ir, int32_t a, int32_t b)
@@ -112,7 +103,7 @@ static void fuse_twins(struct yt_ir *ir)
 {
     for (int32_t a = 0; a < ir->op_count; a++)
         for (int32_t b = a + 1; b < ir->op_count; b++) {
-            if (!are_twins(ir, &ir->ops[a], &ir->ops[b]))
+            if (!are_twins(&ir->ops[a], &ir->ops[b]))
                 continue;
             yt_ir_save(ir);
             if (merge_twins(ir, a, b))
