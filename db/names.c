@@ -1,0 +1,84 @@
+/* What is known by its name: models (by their file's hash), problems and
+ * schedules. */
+
+#include "db/handle.h"
+
+#include "db/names.h"
+#include "runtime/problem.h"
+
+enum yt_status yt_db_problem_id(struct yt_db *db, const char *name,
+                                int64_t *id_out)
+{
+    struct yt_problem problem;
+    struct yt_db_call call;
+    yt_db_call_begin(&call, db, YT_STATEMENT_PROBLEM_FIND);
+    yt_db_bind_text(&call, name);
+    const enum yt_status status = yt_db_call_id(&call, id_out);
+    if (status != YT_NOT_FOUND)
+        return status;
+
+    YT_TRY(yt_problem_parse(name ? name : "", &problem));
+    yt_db_call_begin(&call, db, YT_STATEMENT_PROBLEM_ADD);
+    yt_db_bind_text(&call, name);
+    yt_db_bind_text(&call, yt_op_name(problem.op));
+    yt_db_bind_text(&call, yt_dtype_name(problem.dtype));
+    yt_db_bind_int(&call, (int64_t)yt_problem_flops(&problem));
+    return yt_db_call_id(&call, id_out);
+}
+
+enum yt_status yt_db_schedule_id(struct yt_db *db, const char *name,
+                                 int64_t *id_out)
+{
+    struct yt_db_call call;
+    yt_db_call_begin(&call, db, YT_STATEMENT_SCHEDULE_FIND);
+    yt_db_bind_text(&call, name);
+    const enum yt_status status = yt_db_call_id(&call, id_out);
+    if (status != YT_NOT_FOUND)
+        return status;
+
+    yt_db_call_begin(&call, db, YT_STATEMENT_SCHEDULE_ADD);
+    yt_db_bind_text(&call, name);
+    return yt_db_call_id(&call, id_out);
+}
+
+enum yt_status yt_db_problem_put(struct yt_db *db, const char *name,
+                                 int64_t *id_out)
+{
+    struct yt_db_scope scope;
+    int64_t id = 0;
+    YT_TRY(yt_db_scope_begin(&scope, db));
+    YT_TRY(yt_db_scope_end(&scope, yt_db_problem_id(db, name, &id)));
+    *id_out = id;
+    return YT_OK;
+}
+
+enum yt_status yt_db_schedule_put(struct yt_db *db, const char *name,
+                                  int64_t *id_out)
+{
+    struct yt_db_scope scope;
+    int64_t id = 0;
+    YT_TRY(yt_db_scope_begin(&scope, db));
+    YT_TRY(yt_db_scope_end(&scope, yt_db_schedule_id(db, name, &id)));
+    *id_out = id;
+    return YT_OK;
+}
+
+enum yt_status yt_db_model_put(struct yt_db *db,
+                               const struct yt_db_model *model, int64_t *id_out)
+{
+    struct yt_db_scope scope;
+    struct yt_db_call call;
+    int64_t id = 0;
+    YT_TRY(yt_db_scope_begin(&scope, db));
+    yt_db_call_begin(&call, db, YT_STATEMENT_MODEL_PUT);
+    yt_db_bind_text(&call, model->hash);
+    yt_db_bind_text(&call, model->name);
+    yt_db_bind_text(&call, model->format);
+    yt_db_bind_int(&call, model->params);
+    yt_db_bind_int(&call, model->flops);
+    yt_db_bind_int(&call, model->imgsz);
+    yt_db_bind_int(&call, model->nc);
+    YT_TRY(yt_db_scope_end(&scope, yt_db_call_id(&call, &id)));
+    *id_out = id;
+    return YT_OK;
+}
