@@ -58,10 +58,13 @@ static int toy_shell(const struct toy *toy, const char *command, char *output,
     const size_t length = fread(text, 1, sizeof text - 1, pipe);
     text[length] = 0;
     const int status = pclose(pipe);
-    if (output)
-        snprintf(output, output_bytes, "%s", text);
-    else if (status != 0)
+    if (output) {
+        const size_t kept = length < output_bytes ? length : output_bytes - 1;
+        memcpy(output, text, kept);
+        output[kept] = 0;
+    } else if (status != 0) {
         print_message("%s\n%s\n", command, text);
+    }
     return status;
 }
 
