@@ -1,0 +1,59 @@
+#ifndef YT_MODEL_H
+#define YT_MODEL_H
+
+/* The executor in pieces, for the tuner, which measures what ships: these are
+ * the functions yt_model_detect() is made of. They check nothing and take no
+ * lock; one call at a time per model.
+ *
+ * A model reads its bundle's kernels, task counts, offsets and constants at
+ * each run, so kernels may be rebound between runs. It reads sizes once, at
+ * yt_model_open(): arena_bytes, scratch_bytes, the levels' geometry, classes
+ * and the block of the IoU kernel.
+ *
+ * A workspace is yolotune/runtime.h's: info.workspace_bytes, aligned to
+ * YT_ALIGN, never assumed to hold zeros:
+ *
+ *      arena | letterbox tables | candidates | decode counts | kept indices
+ *            | NMS scratch | arguments per thread | scratch per thread */
+
+#include "runtime/bundle.h"
+#include "runtime/nms.h"
+#include "yolotune/runtime.h"
+
+/** The options with their defaults filled in.
+ *  @return YT_OK; YT_BAD_ARGUMENT for a value outside its range. */
+enum yt_status
+yt_detect_options_resolve(const struct yt_detect_options *options,
+                          struct yt_detect_options *resolved_out);
+
+const struct yt_plan *yt_model_plan(const struct yt_model *model);
+
+/** Image to the letterbox step's tensor. @p image passed yt_image_check(). */
+void yt_model_run_letterbox(struct yt_model *model,
+                            const struct yt_image *image, void *workspace);
+
+/** Steps [first, last) of the plan. */
+void yt_model_run_steps(struct yt_model *model, void *workspace, int32_t first,
+                        int32_t last);
+
+/** Head tensors to candidates in the workspace.
+ *  @return how many; they are at yt_model_candidates(). */
+int32_t yt_model_run_decode(struct yt_model *model, float conf,
+                            void *workspace);
+
+struct yt_candidates yt_model_candidates(const struct yt_model *model,
+                                         void *workspace);
+
+/** Decode, NMS, and boxes back to the pixels of an image_h x image_w image.
+ *
+ * @param options  resolved.
+ * @param[out] boxes_out [boxes_cap], best score first.
+ * @return entries written, at most boxes_cap and max_det.
+ */
+size_t yt_model_run_postprocess(struct yt_model *model,
+                                const struct yt_detect_options *options,
+                                int32_t image_h, int32_t image_w,
+                                void *workspace, struct yt_box *boxes_out,
+                                size_t boxes_cap);
+
+#endif
