@@ -36,6 +36,24 @@ enum yt_status yt_codegen_compile(const struct yt_problem *p,
                                   const struct yt_isa *isa,
                                   struct yt_object *object_out);
 
+/** Kernels that measure the machine instead of solving a problem. */
+enum yt_probe {
+    YT_PROBE_FMA, /* one task: YT_PROBE_FMAS vector multiply-adds on registers;
+                     args->out takes one vector at the end */
+    YT_PROBE_READ /* one task: reads YT_PROBE_READ_BYTES at args->in */
+};
+#define YT_PROBE_FMAS       960
+#define YT_PROBE_READ_BYTES 4096
+
+/** Compile a probe; the ABI is that of all kernels, args a struct yt_args.
+ *  @return as yt_codegen_compile(). */
+enum yt_status yt_codegen_probe(enum yt_probe probe, const struct yt_isa *isa,
+                                struct yt_object *object_out);
+
+/** Whether there is a generator for this operator; the runtime has a kernel in
+ *  C for those without. */
+int yt_codegen_generates(enum yt_op op);
+
 /** "19.1.7": the LLVM that is linked in. */
 const char *yt_codegen_llvm_version(void);
 

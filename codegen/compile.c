@@ -160,52 +160,107 @@ static enum yt_status emit_object(struct yt_emit *e,
     return YT_OK;
 }
 
-enum yt_status yt_codegen_compile(const struct yt_problem *p,
-                                  const struct yt_schedule *s,
-                                  const struct yt_isa *isa,
-                                  struct yt_object *object_out)
+static yt_generator find_generator(enum yt_op op)
 {
-    YT_TRY(yt_problem_check(p));
-    yt_generator generate = NULL;
     for (size_t i = 0; i < sizeof generators / sizeof generators[0]; i++)
-        if (generators[i].op == p->op)
-            generate = generators[i].generate;
-    char name[YT_SCHEDULE_NAME_MAX];
-    yt_schedule_name(s, name);
-    YT_FAIL_IF(!generate || !yt_schedule_applies(p, s, isa), YT_BAD_ARGUMENT,
-               "schedule %s does not apply to this %s on %s", name,
-               yt_op_name(p->op), isa->name);
-    pthread_once(&llvm_once, init_llvm);
+        if (generators[i].op == op)
+            return generators[i].generate;
+    return NULL;
+}
 
-    struct yt_object object;
-    memset(&object, 0, sizeof object);
-    yt_schedule_symbol(p, s, isa, object.symbol);
+int yt_codegen_generates(enum yt_op op)
+{
+    return find_generator(op) != NULL;
+}
+
+/* What is being generated: a kernel of a problem, or a probe. */
+struct source {
+    yt_generator generate; /* NULL: a probe */
+    const struct yt_problem *problem;
+    const struct yt_schedule *schedule;
+    enum yt_probe probe;
+    const char *tune_cpu; /* NULL: the host's */
+};
+
+static void generate_body(struct yt_emit *e, const struct source *source)
+{
+    if (source->generate)
+        source->generate(e, source->problem, source->schedule);
+    else if (source->probe == YT_PROBE_FMA)
+        yt_generate_probe_fma(e);
+    else
+        yt_generate_probe_read(e);
+}
+
+static enum yt_status compile_source(const struct source *source,
+                                     const struct yt_isa *isa,
+                                     struct yt_object *object)
+{
+    pthread_once(&llvm_once, init_llvm);
     LLVMTargetMachineRef machine;
     YT_TRY(machine_create(isa, &machine));
     const uint64_t t0 = now_ns();
     struct yt_emit e;
-    yt_emit_begin(&e, object.symbol, isa,
-                  s->tune == YT_TUNE_HOST ? host_cpu : tune_cpus[s->tune]);
+    yt_emit_begin(&e, object->symbol, isa,
+                  source->tune_cpu ? source->tune_cpu : host_cpu);
     char *triple = LLVMGetTargetMachineTriple(machine);
     LLVMTargetDataRef layout = LLVMCreateTargetDataLayout(machine);
     LLVMSetTarget(e.module, triple);
     LLVMSetModuleDataLayout(e.module, layout);
     LLVMDisposeTargetData(layout);
     LLVMDisposeMessage(triple);
-    generate(&e, p, s);
+    generate_body(&e, source);
     yt_emit_finish(&e);
     const uint64_t t1 = now_ns();
-    enum yt_status status = emit_object(&e, machine, &object);
-    object.emit_ns = t1 - t0;
-    object.codegen_ns = now_ns() - t1;
+    enum yt_status status = emit_object(&e, machine, object);
+    object->emit_ns = t1 - t0;
+    object->codegen_ns = now_ns() - t1;
     yt_emit_deinit(&e);
     LLVMDisposeTargetMachine(machine);
     if (status == YT_OK)
-        status = yt_inspect_object(&object);
-    if (status != YT_OK) {
-        yt_object_deinit(&object);
+        status = yt_inspect_object(object);
+    if (status != YT_OK)
+        yt_object_deinit(object);
+    return status;
+}
+
+enum yt_status yt_codegen_compile(const struct yt_problem *p,
+                                  const struct yt_schedule *s,
+                                  const struct yt_isa *isa,
+                                  struct yt_object *object_out)
+{
+    YT_TRY(yt_problem_check(p));
+    yt_generator generate = find_generator(p->op);
+    char name[YT_SCHEDULE_NAME_MAX];
+    yt_schedule_name(s, name);
+    YT_FAIL_IF(!generate || !yt_schedule_applies(p, s, isa), YT_BAD_ARGUMENT,
+               "schedule %s does not apply to this %s on %s", name,
+               yt_op_name(p->op), isa->name);
+    struct yt_object object;
+    memset(&object, 0, sizeof object);
+    yt_schedule_symbol(p, s, isa, object.symbol);
+    const struct source source = {
+        .generate = generate,
+        .problem = p,
+        .schedule = s,
+        .tune_cpu = tune_cpus[s->tune],
+    };
+    enum yt_status status = compile_source(&source, isa, &object);
+    if (status != YT_OK)
         return yt_fail_prefix(status, "%s", name);
-    }
+    *object_out = object;
+    return YT_OK;
+}
+
+enum yt_status yt_codegen_probe(enum yt_probe probe, const struct yt_isa *isa,
+                                struct yt_object *object_out)
+{
+    struct yt_object object;
+    memset(&object, 0, sizeof object);
+    snprintf(object.symbol, sizeof object.symbol, "yt_probe_%s_%d_lanes",
+             probe == YT_PROBE_FMA ? "fma" : "read", isa->lanes);
+    const struct source source = {.probe = probe};
+    YT_TRY(compile_source(&source, isa, &object));
     *object_out = object;
     return YT_OK;
 }

@@ -186,7 +186,7 @@ int64_t yt_schedule_tasks(const struct yt_problem *p,
     case YT_OP_LETTERBOX:
         return p->u.letterbox.h;
     case YT_OP_DECODE:
-        return p->u.decode.h;
+        return (int64_t)p->u.decode.na * p->u.decode.h;
     case YT_OP_IOU:
     case YT_OP_COUNT:
         break;

@@ -8,6 +8,7 @@
 
 #include "db/db.h"
 #include "model/graph.h"
+#include "tuner/host.h"
 #include "tuner/network.h"
 #include "yolotune/runtime.h"
 
@@ -30,6 +31,8 @@ struct yt_engine {
     struct yt_db *db;           /* NULL: none */
     struct yt_db_here here;
     int64_t model_id;           /* row in db */
+    int32_t threads;            /* asked for; the plan may use fewer */
+    struct yt_host host;
     int64_t plan_id;            /* row of the plan in use; 0: none */
     int32_t tuned;              /* 1: schedules came from a stored plan */
 };
@@ -52,8 +55,12 @@ void yt_engine_close(struct yt_engine *engine);
  *  malloc'ed, the caller's to free; NULL when out of memory. */
 char *yt_plan_text_write(const struct yt_network *network);
 
-/** Set the schedules a plan's text names; layers are matched by their
- *  problems, in order.
+/** The key under which the engine's plans are stored. */
+struct yt_db_plan_key yt_engine_plan_key(const struct yt_engine *engine,
+                                         enum yt_db_role role);
+
+/** Set the schedules and threads a plan's text names; layers are matched by
+ *  their problems, in order.
  *  @return YT_OK; YT_BAD_INPUT naming the line; YT_STALE when the plan is for
  *          another network, size or ISA. Nothing is set unless YT_OK. */
 enum yt_status yt_plan_text_read(struct yt_network *network, const char *text);

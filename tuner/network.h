@@ -31,7 +31,7 @@ struct yt_network {
     struct yt_schedule pre, iou;   /* of letterbox and NMS */
     struct yt_schedule decode[YT_LEVELS_MAX];
 
-    struct yt_kernel_entry *kernels; /* grows; entries never move away */
+    struct yt_kernel_entry *kernels; /* grows; borrowed pointers go stale */
     int32_t kernel_count, kernel_cap;
     struct yt_jit *jit;
     void *blob;

@@ -23,13 +23,15 @@ struct yt_progress_event {
 };
 
 struct yt_tune_options {
-    uint64_t budget_ns;  /* of the whole search; 0 means 120 s */
+    uint64_t budget_ns;  /* of the whole search; 0 means 150 s */
     const volatile int *stop; /* NULL, or end early when it is not 0; what was
                                  measured stays */
     void (*progress)(void *user, const struct yt_progress_event *event);
     void *user;
-    const struct yt_image *image; /* frames to evaluate with; NULL: noise */
+    const struct yt_image *image; /* frames to evaluate with */
     const char *scenario;         /* stored with the recommendation */
+    int32_t exhaustive; /* 1: after the search, try the rest of the space for
+                           as long as the budget lasts */
 };
 
 struct yt_tune_result {

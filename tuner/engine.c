@@ -1,0 +1,147 @@
+/* Everything between a command line and a model that runs. */
+
+#include "tuner/engine.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "codegen/codegen.h"
+#include "runtime/fail.h"
+
+#define BUILTIN_SIZE "n"
+#define BUILTIN_SEED 5
+
+static enum yt_status read_graph(const struct yt_engine_options *options,
+                                 struct yt_graph **graph_out)
+{
+    if (options->model)
+        return yt_model_import(options->model, graph_out);
+    return yt_graph_builtin(BUILTIN_SIZE, BUILTIN_SEED, graph_out);
+}
+
+static enum yt_status pick_isa(const char *name, uint32_t cpu_bits,
+                               const struct yt_isa **isa_out)
+{
+    const struct yt_isa *isa = name ? yt_isa_find(name) : yt_isa_best(cpu_bits);
+    YT_FAIL_IF(!isa, YT_BAD_ARGUMENT,
+               "'%s' is no instruction set yolotune generates code for", name);
+    YT_TRY(yt_isa_check(isa, cpu_bits));
+    *isa_out = isa;
+    return YT_OK;
+}
+
+static enum yt_status open_database(struct yt_engine *engine,
+                                    const struct yt_engine_options *options)
+{
+    if (options->no_db)
+        return YT_OK;
+    struct yt_db_host row;
+    yt_host_row(&engine->host, &row);
+    YT_TRY(yt_db_open(options->db, YT_DB_READ_WRITE, &engine->db));
+    YT_TRY(yt_db_host_put(engine->db, &row, &engine->here));
+    const struct yt_db_model model = {
+        .hash = engine->graph->hash,
+        .name = engine->graph->name,
+        .format = engine->graph->format,
+        .params = (int64_t)engine->network->net->parameters,
+        .flops = (int64_t)engine->network->net->flops,
+        .imgsz = engine->graph->imgsz,
+        .nc = engine->graph->nc,
+    };
+    return yt_db_model_put(engine->db, &model, &engine->model_id);
+}
+
+struct yt_db_plan_key yt_engine_plan_key(const struct yt_engine *engine,
+                                         enum yt_db_role role)
+{
+    const struct yt_plan *plan = &engine->network->plan;
+    return (struct yt_db_plan_key){
+        .here = engine->here,
+        .model = engine->model_id,
+        .h = plan->h,
+        .w = plan->w,
+        .isa = plan->isa->name,
+        .threads = engine->threads,
+        .precision = "f32",
+        .role = role,
+    };
+}
+
+enum yt_status yt_engine_load_plan(struct yt_engine *engine)
+{
+    YT_FAIL_IF(!engine->db, YT_NOT_FOUND, "no database, so no stored plan");
+    const struct yt_db_plan_key key =
+        yt_engine_plan_key(engine, YT_DB_TUNED);
+    struct yt_db_plan *plan;
+    YT_TRY(yt_db_plan_find(engine->db, &key, &plan));
+    enum yt_status status = yt_plan_text_read(engine->network, plan->text);
+    if (status == YT_OK) {
+        engine->plan_id = plan->id;
+        engine->tuned = 1;
+    }
+    yt_db_plan_destroy(plan);
+    return status;
+}
+
+enum yt_status yt_engine_reopen(struct yt_engine *engine)
+{
+    yt_model_close(engine->model);
+    engine->model = NULL;
+    struct yt_network *network = engine->network;
+    YT_TRY(yt_network_build(network, engine->host.threads));
+    return yt_model_open(&network->bundle, NULL, &engine->model);
+}
+
+static enum yt_status open_into(struct yt_engine *engine,
+                                const struct yt_engine_options *options)
+{
+    const struct yt_isa *isa = NULL;
+    YT_TRY(yt_host_read(&engine->host));
+    const struct yt_host *host = &engine->host;
+    YT_TRY(pick_isa(options->isa, host->cpu_bits, &isa));
+    YT_TRY(read_graph(options, &engine->graph));
+    const int32_t size = engine->graph->imgsz;
+    const struct yt_network_options network = {
+        .isa = isa,
+        .h = options->h ? options->h : size,
+        .w = options->w ? options->w : size,
+        .threads = options->threads ? options->threads : host->threads,
+    };
+    engine->threads = network.threads;
+    YT_TRY(yt_network_create(engine->graph, &network, &engine->network));
+    YT_TRY(open_database(engine, options));
+    if (engine->db && !options->untuned) {
+        const enum yt_status found = yt_engine_load_plan(engine);
+        /* No plan yet, or one of another day: default schedules run. */
+        if (found != YT_OK && found != YT_NOT_FOUND && found != YT_STALE)
+            return found;
+    }
+    YT_TRY(yt_network_build(engine->network, host->threads));
+    const struct yt_open_options open = {.pin = options->pin};
+    return yt_model_open(&engine->network->bundle, &open, &engine->model);
+}
+
+enum yt_status yt_engine_open(const struct yt_engine_options *options,
+                              struct yt_engine **engine_out)
+{
+    struct yt_engine *engine = calloc(1, sizeof *engine);
+    YT_FAIL_IF(!engine, YT_NO_MEMORY, "no memory for an engine");
+    const enum yt_status status = open_into(engine, options);
+    if (status != YT_OK) {
+        yt_engine_close(engine);
+        return status;
+    }
+    *engine_out = engine;
+    return YT_OK;
+}
+
+void yt_engine_close(struct yt_engine *engine)
+{
+    if (!engine)
+        return;
+    yt_model_close(engine->model);
+    yt_network_destroy(engine->network);
+    yt_db_close(engine->db);
+    yt_graph_destroy(engine->graph);
+    free(engine);
+}

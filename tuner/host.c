@@ -1,0 +1,177 @@
+/* This machine's facts. libcpuid names the CPU; what may be used is what CPUID
+ * with XGETBV (runtime/isa.c) and libcpuid agree on; how many CPUs are ours is
+ * a matter of affinity, cgroup quota and SMT siblings. */
+
+#include "tuner/host.h"
+
+#include <libcpuid/libcpuid.h>
+
+#include <math.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "codegen/codegen.h"
+#include "runtime/fail.h"
+
+static int read_line(const char *path, char *text, size_t size)
+{
+    FILE *file = fopen(path, "re");
+    if (!file)
+        return 0;
+    const int ok = fgets(text, (int)size, file) != NULL;
+    fclose(file);
+    if (ok)
+        text[strcspn(text, "\n")] = 0;
+    return ok;
+}
+
+/* CPU time per wall time that the cgroup allows; NAN: no limit. */
+static double cgroup_quota(void)
+{
+    char text[128];
+    double quota, period;
+    if (read_line("/sys/fs/cgroup/cpu.max", text, sizeof text))
+        return sscanf(text, "%lf %lf", &quota, &period) == 2 && period > 0
+                   ? quota / period
+                   : NAN;
+    char other[128];
+    if (read_line("/sys/fs/cgroup/cpu/cpu.cfs_quota_us", text, sizeof text) &&
+        read_line("/sys/fs/cgroup/cpu/cpu.cfs_period_us", other,
+                  sizeof other)) {
+        quota = strtod(text, NULL);
+        period = strtod(other, NULL);
+        if (quota > 0 && period > 0)
+            return quota / period;
+    }
+    return NAN;
+}
+
+/* Of SMT siblings only the first counts: a second thread on one core's FMA
+ * units gains nothing. */
+static int is_first_sibling(int cpu, const cpu_set_t *allowed)
+{
+    char path[128], text[256];
+    snprintf(path, sizeof path,
+             "/sys/devices/system/cpu/cpu%d/topology/thread_siblings_list",
+             cpu);
+    if (!read_line(path, text, sizeof text))
+        return 1;
+    for (char *at = text; *at;) {
+        char *end;
+        const long from = strtol(at, &end, 10);
+        long to = from;
+        if (end == at)
+            break;
+        if (*end == '-')
+            to = strtol(end + 1, &end, 10);
+        for (long i = from; i <= to && i < cpu; i++)
+            if (i >= 0 && i < CPU_SETSIZE && CPU_ISSET((int)i, allowed))
+                return 0;
+        at = *end == ',' ? end + 1 : end;
+        if (*end != ',')
+            break;
+    }
+    return 1;
+}
+
+static void read_cpus(struct yt_host *host)
+{
+    cpu_set_t allowed;
+    CPU_ZERO(&allowed);
+    host->logical_cores = (int32_t)sysconf(_SC_NPROCESSORS_ONLN);
+    host->allowed_cpus = host->logical_cores;
+    host->threads = host->logical_cores;
+    if (sched_getaffinity(0, sizeof allowed, &allowed) == 0) {
+        host->allowed_cpus = CPU_COUNT(&allowed);
+        host->threads = 0;
+        for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
+            if (CPU_ISSET(cpu, &allowed) && is_first_sibling(cpu, &allowed))
+                host->threads++;
+    }
+    host->quota_cpus = cgroup_quota();
+    if (!isnan(host->quota_cpus) && host->quota_cpus < host->threads)
+        host->threads = host->quota_cpus >= 1 ? (int32_t)host->quota_cpus : 1;
+    if (host->threads < 1)
+        host->threads = 1;
+    if (!read_line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor",
+                   host->governor, sizeof host->governor))
+        host->governor[0] = 0;
+}
+
+static void append_feature(struct yt_host *host, const char *name)
+{
+    const size_t used = strlen(host->features);
+    if (used + strlen(name) + 2 < sizeof host->features)
+        snprintf(host->features + used, sizeof host->features - used, "%s%s",
+                 used ? " " : "", name);
+}
+
+static int32_t positive(int value)
+{
+    return value > 0 ? value : 0;
+}
+
+enum yt_status yt_host_read(struct yt_host *host_out)
+{
+    struct yt_host host;
+    struct cpu_raw_data_t raw;
+    struct cpu_id_t id;
+    memset(&host, 0, sizeof host);
+    memset(&id, 0, sizeof id);
+    YT_FAIL_IF(cpuid_get_raw_data(&raw) < 0, YT_UNSUPPORTED,
+               "libcpuid cannot read this CPU: %s", cpuid_error());
+    /* An unknown model is no obstacle: only its code name is missing. */
+    if (cpu_identify(&raw, &id) < 0 && id.vendor_str[0] == 0)
+        return yt_fail(YT_UNSUPPORTED, "libcpuid cannot identify this CPU: %s",
+                       cpuid_error());
+    snprintf(host.vendor, sizeof host.vendor, "%s", id.vendor_str);
+    snprintf(host.brand, sizeof host.brand, "%s", id.brand_str);
+    snprintf(host.arch, sizeof host.arch, "x86_64");
+    host.family = id.ext_family;
+    host.model = id.ext_model;
+    host.stepping = id.stepping;
+    host.l1d_kib = positive(id.l1_data_cache);
+    host.l2_kib = positive(id.l2_cache);
+    host.l3_kib = positive(id.l3_cache);
+    host.physical_cores = positive(id.num_cores);
+    for (int i = 0; i < NUM_CPU_FEATURES; i++)
+        if (id.flags[i])
+            append_feature(&host, cpu_feature_str((cpu_feature_t)i));
+    read_cpus(&host);
+    if (host.physical_cores < 1)
+        host.physical_cores = host.threads;
+
+    host.cpu_bits = yt_cpu_features();
+    if (!id.flags[CPU_FEATURE_AVX2] || !id.flags[CPU_FEATURE_FMA3])
+        host.cpu_bits &= ~(uint32_t)(YT_CPU_AVX2_FMA | YT_CPU_AVX512);
+    if (!id.flags[CPU_FEATURE_AVX512F])
+        host.cpu_bits &= ~(uint32_t)YT_CPU_AVX512;
+    *host_out = host;
+    return YT_OK;
+}
+
+void yt_host_row(const struct yt_host *host, struct yt_db_host *row_out)
+{
+    *row_out = (struct yt_db_host){
+        .arch = host->arch,
+        .vendor = host->vendor,
+        .brand = host->brand,
+        .family = host->family,
+        .model = host->model,
+        .stepping = host->stepping,
+        .features = host->features,
+        .physical_cores = host->physical_cores,
+        .logical_cores = host->logical_cores,
+        .l1d_kib = host->l1d_kib,
+        .l2_kib = host->l2_kib,
+        .l3_kib = host->l3_kib,
+        .allowed_cpus = host->allowed_cpus,
+        .quota_cpus = host->quota_cpus,
+        .governor = host->governor,
+        .llvm_version = yt_codegen_llvm_version(),
+        .generator_version = yt_codegen_version(),
+    };
+}

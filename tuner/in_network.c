@@ -1,0 +1,315 @@
+/* Finalists of each problem, timed as steps of whole frames. */
+
+#include "tuner/in_network.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/fail.h"
+#include "runtime/pool.h"
+#include "tuner/measure.h"
+
+/* One finalist of one layer: a step ready to run. */
+struct option {
+    yt_kernel_fn kernel;
+    int64_t tasks;
+    void *weights;   /* packed, owned; NULL without a filter */
+    double *samples; /* [frames], owned */
+};
+
+struct contest {
+    struct yt_engine *engine;
+    const struct yt_search *search;
+    int32_t frames;
+    struct yt_schedule (*finalists)[YT_FINALISTS_MAX]; /* [target] */
+    int32_t *finalist_count;                           /* [target] */
+    int32_t *target_of;                                /* [layer] */
+    struct option (*options)[YT_FINALISTS_MAX];        /* [layer] */
+    float **bias;                                      /* [layer], padded */
+    char *arena;
+    struct yt_pool *pool;
+};
+
+static void contest_deinit(struct contest *c)
+{
+    const int32_t layers = c->engine->network->net->layer_count;
+    for (int32_t i = 0; i < layers; i++) {
+        for (int32_t j = 0; c->options && j < YT_FINALISTS_MAX; j++) {
+            free(c->options[i][j].weights);
+            free(c->options[i][j].samples);
+        }
+        if (c->bias)
+            free(c->bias[i]);
+    }
+    free(c->options);
+    free(c->bias);
+    free(c->finalists);
+    free(c->finalist_count);
+    free(c->target_of);
+    free(c->arena);
+    yt_pool_destroy(c->pool);
+}
+
+static void *aligned_zeros(size_t bytes)
+{
+    void *p = NULL;
+    if (posix_memalign(&p, YT_ALIGN, bytes ? bytes : YT_ALIGN) != 0)
+        return NULL;
+    memset(p, 0, bytes);
+    return p;
+}
+
+static enum yt_status prepare_option(struct contest *c, int32_t i,
+                                     const struct yt_schedule *schedule,
+                                     struct option *option)
+{
+    struct yt_network *network = c->engine->network;
+    const struct yt_layer *layer = &network->net->layers[i];
+    const struct yt_kernel_entry *entry;
+    YT_TRY(yt_network_kernel(network, &layer->problem, schedule, &entry));
+    option->kernel = entry->kernel;
+    option->tasks = yt_schedule_tasks(&layer->problem, schedule, network->isa);
+    option->samples = calloc((size_t)c->frames, sizeof(double));
+    YT_FAIL_IF(!option->samples, YT_NO_MEMORY, "no memory for %d samples",
+               c->frames);
+    if (!layer->weights)
+        return YT_OK;
+    option->weights = aligned_zeros(
+        yt_schedule_weight_bytes(&layer->problem, schedule, network->isa));
+    YT_FAIL_IF(!option->weights, YT_NO_MEMORY, "no memory for a filter");
+    yt_schedule_pack(&layer->problem, schedule, network->isa, layer->weights,
+                     option->weights);
+    return YT_OK;
+}
+
+static enum yt_status prepare_layer(struct contest *c, int32_t i)
+{
+    const struct yt_network *network = c->engine->network;
+    const struct yt_layer *layer = &network->net->layers[i];
+    char name[YT_PROBLEM_NAME_MAX];
+    yt_problem_name(&layer->problem, name);
+    int32_t t = 0;
+    while (strcmp(c->search->targets[t].name, name) != 0)
+        t++;
+    c->target_of[i] = t;
+    if (layer->bias) {
+        const size_t k = (size_t)layer->problem.u.conv2d.k;
+        c->bias[i] = aligned_zeros((k + 64) * sizeof(float));
+        YT_FAIL_IF(!c->bias[i], YT_NO_MEMORY, "no memory for a bias");
+        memcpy(c->bias[i], layer->bias, k * sizeof(float));
+    }
+    for (int32_t j = 0; j < c->finalist_count[t]; j++)
+        YT_TRY(prepare_option(c, i, &c->finalists[t][j], &c->options[i][j]));
+    return YT_OK;
+}
+
+/* Any image will do for time; this one has no denormals and no zeros. */
+static void fill_input(struct contest *c)
+{
+    const struct yt_net *net = c->engine->network->net;
+    float *pixels = (float *)(void *)(c->arena + net->input);
+    uint32_t x = 1;
+    for (int64_t i = 0; i < 3 * (int64_t)net->h * net->w; i++) {
+        x = x * 1664525u + 1013904223u;
+        pixels[i] = (float)(x >> 24);
+    }
+}
+
+static enum yt_status contest_init(struct contest *c)
+{
+    const struct yt_net *net = c->engine->network->net;
+    const size_t layers = (size_t)net->layer_count;
+    const size_t targets = (size_t)c->search->target_count;
+    c->finalists = calloc(targets, sizeof *c->finalists);
+    c->finalist_count = calloc(targets, sizeof *c->finalist_count);
+    c->target_of = calloc(layers, sizeof *c->target_of);
+    c->options = calloc(layers, sizeof *c->options);
+    c->bias = calloc(layers, sizeof *c->bias);
+    c->arena = aligned_zeros((size_t)net->arena_bytes);
+    YT_FAIL_IF(!c->finalists || !c->finalist_count || !c->target_of ||
+                   !c->options || !c->bias || !c->arena,
+               YT_NO_MEMORY, "no memory to compare %zu layers", layers);
+    for (size_t t = 0; t < targets; t++)
+        c->finalist_count[t] = yt_target_best(
+            &c->search->targets[t], c->engine->network->isa, 0.08,
+            c->finalists[t], YT_FINALISTS_MAX);
+    for (size_t i = 0; i < layers; i++)
+        YT_TRY(prepare_layer(c, (int32_t)i));
+    return yt_pool_create(c->engine->network->plan.threads, 0, &c->pool);
+}
+
+static void *at(struct contest *c, int64_t offset)
+{
+    return offset < 0 ? NULL : c->arena + offset;
+}
+
+/* Layer i with the finalist that is its turn; the time goes to slot frame. */
+static void run_layer(struct contest *c, int32_t i, int32_t round,
+                      int32_t frame)
+{
+    const struct yt_layer *layer = &c->engine->network->net->layers[i];
+    const int32_t t = c->target_of[i];
+    struct option *option =
+        &c->options[i][(round + t) % c->finalist_count[t]];
+    const struct yt_args args = {
+        .in = at(c, layer->in),
+        .out = at(c, layer->out),
+        .weights = option->weights,
+        .bias = c->bias[i],
+        .add = at(c, layer->add),
+    };
+    const uint64_t begin = yt_now_ns();
+    yt_pool_run(c->pool, option->kernel, &args, NULL, option->tasks);
+    if (frame >= 0)
+        option->samples[frame] = (double)(yt_now_ns() - begin);
+}
+
+/* Every finalist once per layer; those with fewer than the longest list go
+ * round again, and the last time counts. */
+static void run_round(struct contest *c, int32_t rounds, int32_t frame)
+{
+    const int32_t layers = c->engine->network->net->layer_count;
+    for (int32_t round = 0; round < rounds; round++) {
+        fill_input(c);
+        for (int32_t i = 0; i < layers; i++)
+            run_layer(c, i, round, frame);
+    }
+}
+
+/* Sum over the layers of a target of one finalist's medians. */
+static void weigh(struct contest *c, int32_t t, int32_t finalist, int32_t done,
+                  double *ns_out, double *noise_out)
+{
+    double ns = 0, noise = 0;
+    for (int32_t i = 0; i < c->engine->network->net->layer_count; i++) {
+        if (c->target_of[i] != t)
+            continue;
+        struct yt_stats stats;
+        double *copy = malloc((size_t)done * sizeof *copy);
+        if (!copy)
+            continue;
+        memcpy(copy, c->options[i][finalist].samples,
+               (size_t)done * sizeof *copy);
+        yt_stats_of(copy, done, &stats);
+        free(copy);
+        ns += stats.median_ns;
+        noise += stats.mad_ns / sqrt((double)done);
+    }
+    *ns_out = ns;
+    *noise_out = noise;
+}
+
+/* Simpler first: less code, then the name. */
+static int simpler(const struct yt_target *target, const struct yt_schedule *a,
+                   const struct yt_schedule *b)
+{
+    const uint32_t x = yt_target_code_bytes(target, a);
+    const uint32_t y = yt_target_code_bytes(target, b);
+    if (x != y)
+        return x < y;
+    char name_a[YT_SCHEDULE_NAME_MAX], name_b[YT_SCHEDULE_NAME_MAX];
+    yt_schedule_name(a, name_a);
+    yt_schedule_name(b, name_b);
+    return strcmp(name_a, name_b) < 0;
+}
+
+static int32_t choose(struct contest *c, int32_t t, int32_t done,
+                      char ties[3 * YT_SCHEDULE_NAME_MAX])
+{
+    double ns[YT_FINALISTS_MAX], noise[YT_FINALISTS_MAX];
+    int32_t best = 0;
+    for (int32_t j = 0; j < c->finalist_count[t]; j++) {
+        weigh(c, t, j, done, &ns[j], &noise[j]);
+        if (ns[j] < ns[best])
+            best = j;
+    }
+    int32_t winner = best;
+    for (int32_t j = 0; j < c->finalist_count[t]; j++)
+        if (ns[j] - ns[best] <= noise[j] + noise[best] &&
+            simpler(&c->search->targets[t], &c->finalists[t][j],
+                    &c->finalists[t][winner]))
+            winner = j;
+    ties[0] = 0;
+    size_t used = 0;
+    for (int32_t j = 0; j < c->finalist_count[t]; j++) {
+        if (j == winner || ns[j] - ns[best] > noise[j] + noise[best])
+            continue;
+        char name[YT_SCHEDULE_NAME_MAX];
+        yt_schedule_name(&c->finalists[t][j], name);
+        if (used + strlen(name) + 2 > 3 * YT_SCHEDULE_NAME_MAX)
+            break;
+        used += (size_t)snprintf(ties + used, 3 * YT_SCHEDULE_NAME_MAX - used,
+                                 "%s%s", used ? " " : "", name);
+    }
+    return winner;
+}
+
+static void settle(struct contest *c, int32_t done, struct yt_layer_time *times)
+{
+    struct yt_network *network = c->engine->network;
+    for (int32_t t = 0; t < c->search->target_count; t++) {
+        char ties[3 * YT_SCHEDULE_NAME_MAX];
+        const int32_t winner = choose(c, t, done, ties);
+        for (int32_t i = 0; i < network->net->layer_count; i++) {
+            if (c->target_of[i] != t)
+                continue;
+            struct yt_stats stats;
+            yt_stats_of(c->options[i][winner].samples, done, &stats);
+            times[i].median_ns = stats.median_ns;
+            times[i].mad_ns = stats.mad_ns;
+            memcpy(times[i].ties, ties, sizeof ties);
+            network->schedules[i] = c->finalists[t][winner];
+        }
+    }
+}
+
+static void report(const struct yt_tune_options *options, int32_t frame,
+                   int32_t frames, double elapsed_s)
+{
+    if (!options->progress)
+        return;
+    const struct yt_progress_event event = {
+        .phase = "in-network",
+        .layer = "",
+        .problem = "",
+        .tried = frame,
+        .planned = frames,
+        .elapsed_s = elapsed_s,
+        .left_s = frame ? elapsed_s / frame * (frames - frame) : -1,
+    };
+    options->progress(options->user, &event);
+}
+
+enum yt_status yt_in_network_choose(struct yt_engine *engine,
+                                    const struct yt_search *search,
+                                    const struct yt_tune_options *options,
+                                    int32_t frames, uint64_t budget_ns,
+                                    struct yt_layer_time *times)
+{
+    struct contest c = {.engine = engine, .search = search, .frames = frames};
+    int32_t done = 0, rounds = 1;
+    uint64_t begin;
+    enum yt_status status;
+    YT_TRY_GOTO(contest_init(&c));
+    for (int32_t t = 0; t < search->target_count; t++)
+        if (c.finalist_count[t] > rounds)
+            rounds = c.finalist_count[t];
+    run_round(&c, 1, -1); /* warms up */
+    begin = yt_now_ns();
+    for (; done < frames; done++) {
+        const uint64_t elapsed = yt_now_ns() - begin;
+        if ((options->stop && *options->stop) ||
+            (done >= 3 && elapsed > budget_ns))
+            break;
+        report(options, done, frames, 1e-9 * (double)elapsed);
+        run_round(&c, rounds, done);
+    }
+    YT_FAIL_IF_GOTO(done == 0, YT_INTERRUPTED,
+                    "stopped before a round was complete");
+    settle(&c, done, times);
+done:
+    contest_deinit(&c);
+    return status;
+}

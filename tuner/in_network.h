@@ -1,0 +1,34 @@
+#ifndef YT_IN_NETWORK_H
+#define YT_IN_NETWORK_H
+
+/* The last word on a schedule: its time inside the running network, where the
+ * caches hold what the layers before it left. All layers change candidates at
+ * once, frame by frame, so every frame gives a sample of every layer and drift
+ * hits all candidates alike. */
+
+#include "tuner/search.h"
+
+#define YT_FINALISTS_MAX 6
+
+/** What was measured of one layer. */
+struct yt_layer_time {
+    double median_ns, mad_ns; /* of the schedule chosen */
+    char ties[3 * YT_SCHEDULE_NAME_MAX]; /* others within the noise, apart by
+                                            one space */
+};
+
+/** Choose among the finalists of every target and set the schedules of the
+ *  engine's network (not yet built).
+ *
+ * @param frames rounds through all finalists.
+ * @param[out] times [layer_count], the caller's.
+ * @return YT_OK; YT_INTERRUPTED when stopped before one round was complete
+ *         (nothing is set); YT_COMPILE; YT_NO_MEMORY.
+ */
+enum yt_status yt_in_network_choose(struct yt_engine *engine,
+                                    const struct yt_search *search,
+                                    const struct yt_tune_options *options,
+                                    int32_t frames, uint64_t budget_ns,
+                                    struct yt_layer_time *times);
+
+#endif

@@ -1,0 +1,143 @@
+/* The two limits every layer is held against: multiply-adds from registers
+ * and bytes read from memory, on one thread and on all. */
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "codegen/codegen.h"
+#include "runtime/fail.h"
+#include "runtime/pool.h"
+#include "tuner/host.h"
+#include "tuner/measure.h"
+
+#define FMA_TASKS     4096
+#define REPEATS       40
+#define READ_REPEATS  4
+#define READ_BYTES    ((size_t)256 << 20) /* past the caches of most machines */
+#define OUT_BYTES     64
+
+struct probe {
+    yt_kernel_fn kernel;
+    int64_t tasks;
+    char *memory; /* [256 + threads * OUT_BYTES] or the buffer to read */
+};
+
+/* The best of some runs; each thread stores its result apart. */
+static double best_ns(const struct probe *probe, struct yt_pool *pool,
+                      const struct yt_args *args, int repeats)
+{
+    const int32_t threads = yt_pool_threads(pool);
+    double best = INFINITY;
+    for (int i = 0; i < repeats; i++) {
+        const uint64_t begin = yt_now_ns();
+        yt_pool_run(pool, probe->kernel, args, NULL, probe->tasks * threads);
+        const double ns = (double)(yt_now_ns() - begin);
+        if (ns < best)
+            best = ns;
+    }
+    return best;
+}
+
+static enum yt_status measure_on(const struct probe *fma,
+                                 const struct probe *read, int32_t threads,
+                                 const struct yt_isa *isa, double *gflops_out,
+                                 double *gbs_out)
+{
+    struct yt_pool *pool;
+    YT_TRY(yt_pool_create(threads, 1, &pool));
+    /* Results are written by every thread to one line: they are never read,
+     * once per call, far below the cost of the work. */
+    struct yt_args args = {.in = fma->memory, .out = fma->memory + 256};
+    double ns = best_ns(fma, pool, &args, REPEATS);
+    const double flops = 2.0 * YT_PROBE_FMAS * isa->lanes;
+    *gflops_out = flops * (double)(fma->tasks * threads) / ns;
+
+    args.in = read->memory;
+    struct probe share = *read;
+    share.tasks = read->tasks / threads;
+    ns = best_ns(&share, pool, &args, READ_REPEATS);
+    *gbs_out =
+        (double)YT_PROBE_READ_BYTES * (double)(share.tasks * threads) / ns;
+    yt_pool_destroy(pool);
+    return YT_OK;
+}
+
+enum yt_status yt_peak_measure(const struct yt_isa *isa, int32_t threads,
+                               struct yt_peak *peak_out)
+{
+    struct yt_peak peak = {.threads = threads};
+    struct yt_jit *jit = NULL;
+    struct yt_object fma_object = {0}, read_object = {0};
+    struct probe fma = {.tasks = FMA_TASKS};
+    struct probe read = {.tasks = READ_BYTES / YT_PROBE_READ_BYTES};
+    void *small = NULL, *big = NULL;
+    enum yt_status status;
+    YT_TRY_GOTO(yt_jit_create(&jit));
+    YT_TRY_GOTO(yt_codegen_probe(YT_PROBE_FMA, isa, &fma_object));
+    YT_TRY_GOTO(yt_codegen_probe(YT_PROBE_READ, isa, &read_object));
+    YT_TRY_GOTO(yt_jit_add(jit, &fma_object, &fma.kernel));
+    YT_TRY_GOTO(yt_jit_add(jit, &read_object, &read.kernel));
+    YT_FAIL_IF_GOTO(posix_memalign(&small, 4096, 4096) != 0 ||
+                        posix_memalign(&big, 4096, READ_BYTES) != 0,
+                    YT_NO_MEMORY, "no memory to measure bandwidth");
+    memset(small, 0, 4096); /* 0 * 0 + 0: no denormals, no infinities */
+    memset(big, 0, READ_BYTES);
+    fma.memory = small;
+    read.memory = big;
+    YT_TRY_GOTO(
+        measure_on(&fma, &read, 1, isa, &peak.gflops_1, &peak.gbs_1));
+    peak.gflops_n = peak.gflops_1;
+    peak.gbs_n = peak.gbs_1;
+    if (threads > 1)
+        YT_TRY_GOTO(measure_on(&fma, &read, threads, isa, &peak.gflops_n,
+                               &peak.gbs_n));
+    *peak_out = peak;
+done:
+    yt_jit_destroy(jit);
+    yt_object_deinit(&fma_object);
+    yt_object_deinit(&read_object);
+    free(small);
+    free(big);
+    return status;
+}
+
+static enum yt_status put(struct yt_db *db, const struct yt_db_here *here,
+                          const struct yt_isa *isa, int32_t threads,
+                          double gflops, double gbs)
+{
+    const struct yt_db_peak row = {
+        .isa = isa->name,
+        .precision = "f32",
+        .threads = threads,
+        .gflops = gflops,
+        .bandwidth_gbs = gbs,
+    };
+    return yt_db_peak_put(db, here->host, &row);
+}
+
+enum yt_status yt_peak_get(struct yt_db *db, const struct yt_db_here *here,
+                           const struct yt_isa *isa, int32_t threads,
+                           struct yt_peak *peak_out)
+{
+    struct yt_db_peak one = {
+        .isa = isa->name, .precision = "f32", .threads = 1};
+    struct yt_db_peak all = one;
+    all.threads = threads;
+    if (db && yt_db_peak_find(db, here->host, &one) == YT_OK &&
+        yt_db_peak_find(db, here->host, &all) == YT_OK) {
+        *peak_out = (struct yt_peak){.gflops_1 = one.gflops,
+                                     .gflops_n = all.gflops,
+                                     .gbs_1 = one.bandwidth_gbs,
+                                     .gbs_n = all.bandwidth_gbs,
+                                     .threads = threads};
+        return YT_OK;
+    }
+    YT_TRY(yt_peak_measure(isa, threads, peak_out));
+    if (!db)
+        return YT_OK;
+    YT_TRY(put(db, here, isa, 1, peak_out->gflops_1, peak_out->gbs_1));
+    return threads > 1 ? put(db, here, isa, threads, peak_out->gflops_n,
+                             peak_out->gbs_n)
+                       : YT_OK;
+}

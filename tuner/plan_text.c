@@ -1,0 +1,142 @@
+/* A plan as text: what it is for, then a line per step. Whoever keeps the file
+ * can set the same schedules again, and gets the same bytes of code.
+ *
+ *   yolotune-plan 1
+ *   model yolov5n <hash>
+ *   input 640x640
+ *   isa avx512
+ *   threads 2
+ *   step model.0 conv2d-f32-3x640x640-k16r6s2p2-silu direct-m20n1k1-t5c-hl
+ */
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/fail.h"
+#include "tuner/engine.h"
+
+#define HEADER "yolotune-plan 1"
+
+char *yt_plan_text_write(const struct yt_network *network)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    if (!out)
+        return NULL;
+    const struct yt_plan *plan = &network->plan;
+    fprintf(out, HEADER "\nmodel %s\ninput %dx%d\nisa %s\nthreads %d\n",
+            plan->model, plan->h, plan->w, plan->isa->name, plan->threads);
+    for (int32_t i = 0; i < plan->step_count; i++) {
+        char problem[YT_PROBLEM_NAME_MAX], schedule[YT_SCHEDULE_NAME_MAX];
+        yt_problem_name(&plan->steps[i].problem, problem);
+        yt_schedule_name(&network->schedules[i], schedule);
+        fprintf(out, "step %s %s %s\n", plan->steps[i].name, problem,
+                schedule);
+    }
+    const int failed = ferror(out);
+    if (fclose(out) != 0 || failed) {
+        free(text);
+        return NULL;
+    }
+    return text;
+}
+
+/* The line at *at without its end; steps over it. 0 at the end of the text. */
+static int next_line(const char **at, char *line, size_t size)
+{
+    if (!**at)
+        return 0;
+    const size_t length = strcspn(*at, "\n");
+    const size_t kept = length < size ? length : size - 1;
+    memcpy(line, *at, kept);
+    line[kept] = 0;
+    *at += length + ((*at)[length] == '\n');
+    return 1;
+}
+
+static enum yt_status check_head(const struct yt_network *network,
+                                 const char **at, int *number,
+                                 int32_t *threads_out)
+{
+    const struct yt_plan *plan = &network->plan;
+    char line[512], isa[64];
+    int h, w, threads;
+    for (; next_line(at, line, sizeof line); (*number)++) {
+        if (*number == 1) {
+            YT_FAIL_IF(strcmp(line, HEADER) != 0, YT_BAD_INPUT,
+                       "plan: line 1 is not '" HEADER "'");
+        } else if (sscanf(line, "input %dx%d", &h, &w) == 2) {
+            YT_FAIL_IF(h != plan->h || w != plan->w, YT_STALE,
+                       "plan: made for an input of %dx%d, not %dx%d", h, w,
+                       plan->h, plan->w);
+        } else if (sscanf(line, "isa %63s", isa) == 1) {
+            YT_FAIL_IF(strcmp(isa, plan->isa->name) != 0, YT_STALE,
+                       "plan: made for %s, not %s", isa, plan->isa->name);
+        } else if (sscanf(line, "threads %d", &threads) == 1) {
+            YT_FAIL_IF(threads < 1 || threads > 256, YT_BAD_INPUT,
+                       "plan: line %d: %d threads, want 1..256", *number,
+                       threads);
+            *threads_out = threads;
+            (*number)++;
+            return YT_OK; /* the last line of the head */
+        } else {
+            YT_FAIL_IF(strncmp(line, "model ", 6) != 0, YT_BAD_INPUT,
+                       "plan: line %d '%.40s' is not understood", *number,
+                       line);
+        }
+    }
+    return yt_fail(YT_BAD_INPUT, "plan: ends after %d lines", *number - 1);
+}
+
+static enum yt_status read_step(const struct yt_network *network, int32_t i,
+                                const char *line, int number,
+                                struct yt_schedule *schedule_out)
+{
+    char name[YT_LAYER_NAME_MAX], problem[YT_PROBLEM_NAME_MAX];
+    char schedule[YT_SCHEDULE_NAME_MAX], expected[YT_PROBLEM_NAME_MAX];
+    YT_FAIL_IF(sscanf(line, "step %63s %95s %63s", name, problem, schedule) !=
+                   3,
+               YT_BAD_INPUT, "plan: line %d '%.40s' is not a step", number,
+               line);
+    YT_FAIL_IF(i >= network->plan.step_count, YT_STALE,
+               "plan: has more than this network's %d steps",
+               network->plan.step_count);
+    yt_problem_name(&network->plan.steps[i].problem, expected);
+    YT_FAIL_IF(strcmp(problem, expected) != 0, YT_STALE,
+               "plan: line %d is for %s, this network has %s there", number,
+               problem, expected);
+    YT_TRY(yt_schedule_parse(schedule, schedule_out));
+    YT_FAIL_IF(!yt_schedule_applies(&network->plan.steps[i].problem,
+                                    schedule_out, network->isa),
+               YT_BAD_INPUT, "plan: line %d: %s does not apply to %s", number,
+               schedule, problem);
+    return YT_OK;
+}
+
+enum yt_status yt_plan_text_read(struct yt_network *network, const char *text)
+{
+    const int32_t steps = network->plan.step_count;
+    struct yt_schedule *read = calloc((size_t)steps, sizeof *read);
+    YT_FAIL_IF(!read, YT_NO_MEMORY, "no memory for a plan of %d steps", steps);
+    const char *at = text;
+    char line[512];
+    int number = 1;
+    int32_t count = 0, threads = 0;
+    enum yt_status status;
+    YT_TRY_GOTO(check_head(network, &at, &number, &threads));
+    for (; next_line(&at, line, sizeof line); number++, count++) {
+        struct yt_schedule schedule;
+        YT_TRY_GOTO(read_step(network, count, line, number, &schedule));
+        read[count] = schedule;
+    }
+    YT_FAIL_IF_GOTO(count != steps, YT_STALE,
+                    "plan: has %d steps, this network %d", count, steps);
+    memcpy(network->schedules, read, (size_t)steps * sizeof *read);
+    network->plan.threads = threads;
+done:
+    free(read);
+    return status;
+}

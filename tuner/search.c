@@ -1,0 +1,478 @@
+/* The search loop: one worker process per core, each on a problem of its own;
+ * the parent picks candidates, watches deadlines and writes rows. */
+
+#include "tuner/search.h"
+
+#include <math.h>
+#include <poll.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/fail.h"
+#include "tuner/worker.h"
+
+#define WORKERS_MAX     8
+#define DEADLINE_NS     15000000000u /* compile, check and time one candidate */
+#define GIVE_UP_FACTOR  1.25 /* slower than the best by this: timed once */
+#define POLL_MS         100
+#define LOST_MAX        3
+
+/* -------------------------------------------------------------- targets */
+
+static int by_work(const void *a, const void *b)
+{
+    const struct yt_target *x = a;
+    const struct yt_target *y = b;
+    const double work_x =
+        (double)yt_problem_flops(&x->problem) * x->layers;
+    const double work_y =
+        (double)yt_problem_flops(&y->problem) * y->layers;
+    if (work_x != work_y)
+        return work_x < work_y ? 1 : -1;
+    return strcmp(x->name, y->name);
+}
+
+static enum yt_status add_trial(struct yt_target *target,
+                                const struct yt_schedule *schedule, int ok,
+                                double min_ns, uint32_t code_bytes)
+{
+    if (target->count == target->cap) {
+        const int32_t cap = target->cap ? 2 * target->cap : 64;
+        struct yt_trial *trials =
+            realloc(target->trials, (size_t)cap * sizeof *trials);
+        if (trials)
+            target->trials = trials;
+        uint32_t *bytes =
+            realloc(target->code_bytes, (size_t)cap * sizeof *bytes);
+        if (bytes)
+            target->code_bytes = bytes;
+        YT_FAIL_IF(!trials || !bytes, YT_NO_MEMORY, "no memory for %d trials",
+                   cap);
+        target->cap = cap;
+    }
+    target->code_bytes[target->count] = code_bytes;
+    target->trials[target->count++] = (struct yt_trial){
+        .schedule = *schedule, .ok = ok, .min_ns = min_ns};
+    return YT_OK;
+}
+
+/* A row of the database becomes a trial; the newest of a schedule counts. */
+static enum yt_status take_row(void *user, const struct yt_db_measurement *m)
+{
+    struct yt_search *search = user;
+    struct yt_schedule schedule;
+    if (yt_schedule_parse(m->schedule, &schedule) != YT_OK)
+        return YT_OK; /* of another generator */
+    for (int32_t i = 0; i < search->target_count; i++) {
+        struct yt_target *target = &search->targets[i];
+        if (strcmp(target->name, m->problem) != 0)
+            continue;
+        const int ok = m->outcome == YT_DB_OK;
+        for (int32_t j = 0; j < target->count; j++) {
+            char name[YT_SCHEDULE_NAME_MAX];
+            yt_schedule_name(&target->trials[j].schedule, name);
+            if (strcmp(name, m->schedule) == 0) {
+                target->trials[j].ok = ok;
+                target->trials[j].min_ns = m->min_ns;
+                return YT_OK;
+            }
+        }
+        return add_trial(target, &schedule, ok, m->min_ns,
+                         (uint32_t)m->code_bytes);
+    }
+    return YT_OK;
+}
+
+static enum yt_status read_rows(struct yt_search *search,
+                                const struct yt_engine *engine)
+{
+    if (!engine->db)
+        return YT_OK;
+    const char **names =
+        calloc((size_t)search->target_count + 1, sizeof *names);
+    YT_FAIL_IF(!names, YT_NO_MEMORY, "no memory for problem names");
+    for (int32_t i = 0; i < search->target_count; i++)
+        names[i] = search->targets[i].name;
+    const struct yt_db_measurement_query query = {
+        .here = engine->here,
+        .isa = engine->network->isa->name,
+        .threads = 1,
+        .setting = "",
+        .problems = names,
+        .problem_count = (size_t)search->target_count,
+    };
+    const enum yt_status status =
+        yt_db_measurements(engine->db, &query, take_row, search);
+    free(names);
+    return status;
+}
+
+enum yt_status yt_search_create(const struct yt_engine *engine,
+                                struct yt_search **search_out)
+{
+    const struct yt_net *net = engine->network->net;
+    struct yt_search *search = calloc(1, sizeof *search);
+    if (search)
+        search->targets =
+            calloc((size_t)net->layer_count, sizeof *search->targets);
+    if (!search || !search->targets) {
+        yt_search_destroy(search);
+        return yt_fail(YT_NO_MEMORY, "no memory for %d layers",
+                       net->layer_count);
+    }
+    for (int32_t i = 0; i < net->layer_count; i++) {
+        char name[YT_PROBLEM_NAME_MAX];
+        yt_problem_name(&net->layers[i].problem, name);
+        int32_t at = 0;
+        while (at < search->target_count &&
+               strcmp(search->targets[at].name, name) != 0)
+            at++;
+        struct yt_target *target = &search->targets[at];
+        target->layers++;
+        if (at < search->target_count)
+            continue;
+        search->target_count++;
+        target->problem = net->layers[i].problem;
+        target->layer = net->layers[i].name;
+        memcpy(target->name, name, sizeof name);
+    }
+    qsort(search->targets, (size_t)search->target_count,
+          sizeof *search->targets, by_work);
+    const enum yt_status status = read_rows(search, engine);
+    if (status != YT_OK) {
+        yt_search_destroy(search);
+        return status;
+    }
+    *search_out = search;
+    return YT_OK;
+}
+
+void yt_search_destroy(struct yt_search *search)
+{
+    if (!search)
+        return;
+    for (int32_t i = 0; search->targets && i < search->target_count; i++) {
+        free(search->targets[i].trials);
+        free(search->targets[i].code_bytes);
+    }
+    free(search->targets);
+    free(search);
+}
+
+static double best_ns(const struct yt_target *target)
+{
+    double best = 0;
+    for (int32_t i = 0; i < target->count; i++)
+        if (target->trials[i].ok &&
+            (best == 0 || target->trials[i].min_ns < best))
+            best = target->trials[i].min_ns;
+    return best;
+}
+
+int32_t yt_target_best(const struct yt_target *target, const struct yt_isa *isa,
+                       double slack, struct yt_schedule *out, int32_t cap)
+{
+    const double limit = best_ns(target) * (1 + slack);
+    int32_t count = 0;
+    int32_t taken[16];
+    if (cap > 16)
+        cap = 16;
+    while (count < cap) {
+        int32_t at = -1;
+        for (int32_t i = 0; i < target->count; i++) {
+            const struct yt_trial *trial = &target->trials[i];
+            int skip = !trial->ok || trial->min_ns > limit;
+            for (int32_t j = 0; j < count && !skip; j++)
+                skip = taken[j] == i;
+            if (!skip &&
+                (at < 0 || trial->min_ns < target->trials[at].min_ns))
+                at = i;
+        }
+        if (at < 0)
+            break;
+        taken[count] = at;
+        out[count++] = target->trials[at].schedule;
+    }
+    if (count == 0) {
+        yt_schedule_default(&target->problem, isa, &out[0]);
+        count = 1;
+    }
+    return count;
+}
+
+uint32_t yt_target_code_bytes(const struct yt_target *target,
+                              const struct yt_schedule *schedule)
+{
+    char wanted[YT_SCHEDULE_NAME_MAX], name[YT_SCHEDULE_NAME_MAX];
+    yt_schedule_name(schedule, wanted);
+    for (int32_t i = 0; i < target->count; i++) {
+        yt_schedule_name(&target->trials[i].schedule, name);
+        if (strcmp(name, wanted) == 0)
+            return target->code_bytes[i];
+    }
+    return 0;
+}
+
+/* ----------------------------------------------------------------- loop */
+
+/* A core's worker and the problem it is on. */
+struct slot {
+    struct yt_worker *worker; /* NULL: idle */
+    int cpu;
+    struct yt_target *target;
+    struct yt_schedule schedule; /* in flight */
+    uint64_t until_ns;           /* this problem's share of the budget ends */
+    int32_t lost; /* workers that died before they took a candidate */
+};
+
+struct loop {
+    struct yt_search *search;
+    struct yt_engine *engine;
+    const struct yt_tune_options *options;
+    struct slot slots[WORKERS_MAX];
+    int32_t slot_count;
+    int32_t next_target;
+    int32_t done_targets;
+    uint64_t begin_ns, deadline_ns;
+    int exhaustive; /* second pass */
+};
+
+static int stopped(const struct loop *loop)
+{
+    return (loop->options->stop && *loop->options->stop) ||
+           yt_now_ns() >= loop->deadline_ns;
+}
+
+static void report(const struct loop *loop, const struct yt_target *target)
+{
+    if (!loop->options->progress)
+        return;
+    const double flops = (double)yt_problem_flops(&target->problem);
+    const double best = best_ns(target);
+    const double elapsed = 1e-9 * (double)(yt_now_ns() - loop->begin_ns);
+    const double total =
+        1e-9 * (double)(loop->deadline_ns - loop->begin_ns);
+    const double finished = loop->done_targets;
+    double left = finished > 0
+                      ? elapsed / finished *
+                            (loop->search->target_count - finished)
+                      : total - elapsed;
+    if (left > total - elapsed)
+        left = total - elapsed;
+    const struct yt_progress_event event = {
+        .phase = "search",
+        .layer = target->layer,
+        .problem = target->name,
+        .tried = target->count,
+        .planned = target->count + 1,
+        .done_layers = loop->done_targets,
+        .layers = loop->search->target_count,
+        .best_gflops = best > 0 ? flops / best : 0,
+        .first_gflops = target->count && target->trials[0].ok
+                            ? flops / target->trials[0].min_ns
+                            : 0,
+        .peak_gflops = loop->search->peak_gflops,
+        .elapsed_s = elapsed,
+        .left_s = left > 0 ? left : 0,
+    };
+    loop->options->progress(loop->options->user, &event);
+}
+
+static int next_candidate(const struct loop *loop,
+                          const struct yt_target *target,
+                          struct yt_schedule *next_out)
+{
+    const struct yt_space space = {
+        .problem = &target->problem,
+        .isa = loop->engine->network->isa,
+        .threads = loop->engine->threads,
+        .exhaustive = loop->exhaustive,
+    };
+    return yt_space_next(&space, target->trials, target->count, next_out);
+}
+
+/* What is left of the budget is shared out by work, half of it evenly. */
+static uint64_t share_ns(const struct loop *loop, int32_t index)
+{
+    double all = 0;
+    const struct yt_search *search = loop->search;
+    for (int32_t i = index; i < search->target_count; i++)
+        all += (double)yt_problem_flops(&search->targets[i].problem) *
+               search->targets[i].layers;
+    const double mine =
+        (double)yt_problem_flops(&search->targets[index].problem) *
+        search->targets[index].layers;
+    const double even = 1.0 / (search->target_count - index);
+    const double part = 0.5 * even + 0.5 * (all > 0 ? mine / all : even);
+    const uint64_t now = yt_now_ns();
+    const double left =
+        now < loop->deadline_ns ? (double)(loop->deadline_ns - now) : 0;
+    return (uint64_t)(left * part * loop->slot_count);
+}
+
+static enum yt_status store(struct loop *loop, const struct slot *slot,
+                            const struct yt_worker_result *r)
+{
+    if (!loop->engine->db)
+        return YT_OK;
+    char schedule[YT_SCHEDULE_NAME_MAX];
+    yt_schedule_name(&slot->schedule, schedule);
+    const struct yt_db_measurement row = {
+        .here = loop->engine->here,
+        .problem = slot->target->name,
+        .schedule = schedule,
+        .isa = loop->engine->network->isa->name,
+        .threads = 1,
+        .setting = "",
+        .outcome = r->outcome,
+        .detail = r->detail,
+        .min_ns = r->timing.min_ns,
+        .median_ns = r->timing.median_ns,
+        .mad_ns = r->timing.mad_ns,
+        .iterations = (int64_t)r->timing.iters,
+        .samples = (int32_t)r->timing.samples,
+        .max_error = r->max_error,
+        .code_bytes = r->code_bytes,
+        .spills = (int32_t)r->spills,
+    };
+    return yt_db_measurement_put(loop->engine->db, &row, NULL);
+}
+
+static enum yt_status take_result(struct loop *loop, struct slot *slot,
+                                  const struct yt_worker_result *r)
+{
+    struct yt_target *target = slot->target;
+    const int ok = r->outcome == YT_DB_OK;
+    YT_TRY(add_trial(target, &slot->schedule, ok, r->timing.min_ns,
+                     r->code_bytes));
+    target->fresh++;
+    target->failed += !ok && r->outcome != YT_DB_SPILLS;
+    YT_TRY(store(loop, slot, r));
+    report(loop, target);
+    return YT_OK;
+}
+
+static void leave_target(struct loop *loop, struct slot *slot)
+{
+    yt_worker_stop(slot->worker);
+    slot->worker = NULL;
+    if (slot->target)
+        loop->done_targets++;
+    slot->target = NULL;
+}
+
+/* Give the slot something to do: its problem's next candidate, or the next
+ * problem that has one. Leaves it idle when there is none. */
+static enum yt_status feed(struct loop *loop, struct slot *slot)
+{
+    while (!stopped(loop)) {
+        if (slot->target) {
+            const int any =
+                next_candidate(loop, slot->target, &slot->schedule);
+            if (!any)
+                slot->target->complete = 1;
+            if (!any || yt_now_ns() >= slot->until_ns) {
+                leave_target(loop, slot);
+                continue;
+            }
+            if (slot->worker && !yt_worker_alive(slot->worker)) {
+                yt_worker_stop(slot->worker);
+                slot->worker = NULL;
+            }
+            if (!slot->worker)
+                YT_TRY(yt_worker_start(&slot->target->problem,
+                                       loop->engine->network->isa, slot->cpu,
+                                       &slot->worker));
+            const double best = best_ns(slot->target);
+            if (yt_worker_submit(slot->worker, &slot->schedule,
+                                 best * GIVE_UP_FACTOR, DEADLINE_NS) == YT_OK)
+                return YT_OK;
+            yt_worker_stop(slot->worker); /* it died meanwhile */
+            slot->worker = NULL;
+            if (++slot->lost >= LOST_MAX)
+                leave_target(loop, slot);
+            continue;
+        }
+        if (loop->next_target == loop->search->target_count)
+            return YT_OK;
+        const int32_t index = loop->next_target++;
+        struct yt_target *target = &loop->search->targets[index];
+        slot->until_ns = yt_now_ns() + share_ns(loop, index);
+        slot->target = target;
+        slot->lost = 0;
+    }
+    return YT_OK;
+}
+
+static void pick_cpus(struct loop *loop)
+{
+    cpu_set_t allowed;
+    CPU_ZERO(&allowed);
+    loop->slot_count = loop->engine->host.threads;
+    if (loop->slot_count > WORKERS_MAX)
+        loop->slot_count = WORKERS_MAX;
+    const int known = sched_getaffinity(0, sizeof allowed, &allowed) == 0;
+    int cpu = -1;
+    for (int32_t i = 0; i < loop->slot_count; i++) {
+        if (known)
+            do
+                cpu++;
+            while (cpu < CPU_SETSIZE && !CPU_ISSET(cpu, &allowed));
+        loop->slots[i].cpu = known && cpu < CPU_SETSIZE ? cpu : -1;
+    }
+}
+
+static enum yt_status run_pass(struct loop *loop)
+{
+    struct pollfd fds[WORKERS_MAX];
+    loop->next_target = 0;
+    loop->done_targets = 0;
+    for (int32_t i = 0; i < loop->slot_count; i++)
+        YT_TRY(feed(loop, &loop->slots[i]));
+    for (;;) {
+        nfds_t busy = 0;
+        for (int32_t i = 0; i < loop->slot_count; i++)
+            if (loop->slots[i].worker)
+                fds[busy++] = (struct pollfd){
+                    .fd = yt_worker_fd(loop->slots[i].worker),
+                    .events = POLLIN,
+                };
+        if (busy == 0 || stopped(loop))
+            return YT_OK;
+        (void)poll(fds, busy, POLL_MS);
+        for (int32_t i = 0; i < loop->slot_count; i++) {
+            struct slot *slot = &loop->slots[i];
+            struct yt_worker_result result;
+            if (!slot->worker || !yt_worker_take(slot->worker, &result))
+                continue;
+            YT_TRY(take_result(loop, slot, &result));
+            YT_TRY(feed(loop, slot));
+        }
+    }
+}
+
+enum yt_status yt_search_run(struct yt_search *search, struct yt_engine *engine,
+                             const struct yt_tune_options *options,
+                             uint64_t deadline_ns)
+{
+    struct loop loop = {
+        .search = search,
+        .engine = engine,
+        .options = options,
+        .begin_ns = yt_now_ns(),
+        .deadline_ns = deadline_ns,
+    };
+    pick_cpus(&loop);
+    enum yt_status status = run_pass(&loop);
+    for (int32_t i = 0; i < loop.slot_count; i++)
+        leave_target(&loop, &loop.slots[i]);
+    if (status == YT_OK && options->exhaustive) {
+        loop.exhaustive = 1;
+        status = run_pass(&loop);
+        for (int32_t i = 0; i < loop.slot_count; i++)
+            leave_target(&loop, &loop.slots[i]);
+    }
+    return status;
+}

@@ -1,0 +1,56 @@
+#ifndef YT_SEARCH_H
+#define YT_SEARCH_H
+
+/* Candidates of each distinct problem of a network, tried alone on one pinned
+ * core per worker until the space or the time is used up. */
+
+#include "tuner/session.h"
+#include "tuner/space.h"
+
+/** A distinct problem and everything tried for it. */
+struct yt_target {
+    struct yt_problem problem;
+    char name[YT_PROBLEM_NAME_MAX];
+    const char *layer; /* the first layer that has it; borrowed */
+    int32_t layers;    /* how many have it */
+    struct yt_trial *trials;
+    uint32_t *code_bytes; /* [count], beside trials */
+    int32_t count, cap;
+    int32_t fresh;  /* trials of this run */
+    int32_t failed; /* of those, not ok */
+    int32_t complete; /* 1: the search has nothing left to try */
+};
+
+struct yt_search {
+    struct yt_target *targets; /* most work first */
+    int32_t target_count;
+    double peak_gflops; /* one thread, for progress */
+};
+
+/** The distinct problems of a network, with what the database holds on them.
+ *  @return YT_OK; YT_NO_MEMORY; what the database returned. */
+enum yt_status yt_search_create(const struct yt_engine *engine,
+                                struct yt_search **search_out);
+
+/** Try candidates until nothing is left, @p deadline_ns (monotonic) or
+ *  options->stop. Every result is stored at once.
+ *  @return YT_OK; YT_IO, YT_NO_MEMORY for workers; what the database
+ *          returned. */
+enum yt_status yt_search_run(struct yt_search *search,
+                             struct yt_engine *engine,
+                             const struct yt_tune_options *options,
+                             uint64_t deadline_ns);
+
+/** The up to @p cap fastest schedules, fastest first, within @p slack (0.06:
+ *  6 %) of the best. The default schedule alone when nothing was measured. */
+int32_t yt_target_best(const struct yt_target *target, const struct yt_isa *isa,
+                       double slack, struct yt_schedule *out, int32_t cap);
+
+/** Bytes of code of a schedule that was tried, 0 when it was not. */
+uint32_t yt_target_code_bytes(const struct yt_target *target,
+                              const struct yt_schedule *schedule);
+
+/** NULL is fine. */
+void yt_search_destroy(struct yt_search *search);
+
+#endif

@@ -1,0 +1,351 @@
+/* The main job, one call per stage:
+ *
+ *   peaks -> search (alone) -> finalists (in the network) -> threads
+ *         -> before and after, interleaved -> plan and evaluations stored */
+
+#include "tuner/session.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/fail.h"
+#include "tuner/in_network.h"
+#include "tuner/measure.h"
+#include "tuner/search.h"
+
+#define DEFAULT_BUDGET_NS 150000000000u
+#define SEARCH_SHARE      0.8 /* of the budget; the rest decides and measures */
+#define CONTEST_FRAMES    15
+#define EVALUATE_FRAMES   60
+#define EVALUATE_NS       2500000000u
+
+struct session {
+    struct yt_engine *engine;
+    const struct yt_tune_options *options;
+    struct yt_tune_result *result;
+    struct yt_search *search;
+    struct yt_layer_time *times; /* [layer_count]; median 0: not measured */
+    struct yt_network *base_network;
+    struct yt_model *base_model;
+    struct yt_peak peak;
+    uint64_t begin_ns, budget_ns;
+};
+
+static int stopped(const struct session *s)
+{
+    return s->options->stop && *s->options->stop;
+}
+
+static uint64_t left_ns(const struct session *s)
+{
+    const uint64_t spent = yt_now_ns() - s->begin_ns;
+    return spent < s->budget_ns ? s->budget_ns - spent : 0;
+}
+
+static void report_phase(const struct session *s, const char *phase)
+{
+    if (!s->options->progress)
+        return;
+    const struct yt_progress_event event = {
+        .phase = phase,
+        .layer = "",
+        .problem = "",
+        .peak_gflops = s->peak.gflops_1,
+        .elapsed_s = 1e-9 * (double)(yt_now_ns() - s->begin_ns),
+        .left_s = 1e-9 * (double)left_ns(s),
+    };
+    s->options->progress(s->options->user, &event);
+}
+
+/* --------------------------------------------------------------- stages */
+
+static enum yt_status search_alone(struct session *s)
+{
+    YT_TRY(yt_search_create(s->engine, &s->search));
+    s->search->peak_gflops = s->peak.gflops_1;
+    for (int32_t i = 0; i < s->search->target_count; i++)
+        s->result->reused += s->search->targets[i].count;
+    const uint64_t deadline =
+        s->begin_ns + (uint64_t)(SEARCH_SHARE * (double)s->budget_ns);
+    YT_TRY(yt_search_run(s->search, s->engine, s->options, deadline));
+    for (int32_t i = 0; i < s->search->target_count; i++) {
+        s->result->measured += s->search->targets[i].fresh;
+        s->result->failed += s->search->targets[i].failed;
+        s->result->interrupted |= !s->search->targets[i].complete;
+    }
+    return YT_OK;
+}
+
+/* A stored plan stands unless this run measured something new. */
+static enum yt_status decide_in_network(struct session *s)
+{
+    if (s->engine->tuned && s->result->measured == 0)
+        return YT_OK;
+    if (stopped(s) && s->engine->tuned)
+        return YT_OK;
+    /* Threads are decided afresh, on what is chosen now. */
+    s->engine->network->plan.threads = s->engine->threads;
+    const uint64_t budget = (uint64_t)(0.1 * (double)s->budget_ns);
+    struct yt_tune_options unstopped = *s->options;
+    unstopped.stop = NULL; /* an interrupted search still ends in a plan */
+    const enum yt_status status = yt_in_network_choose(
+        s->engine, s->search, &unstopped, stopped(s) ? 3 : CONTEST_FRAMES,
+        budget, s->times);
+    s->engine->tuned = 0;
+    return status;
+}
+
+static enum yt_status time_threads(struct session *s, int32_t threads,
+                                   double *median_out)
+{
+    struct yt_model *model = NULL;
+    const struct yt_open_options open = {.threads = threads};
+    YT_TRY(yt_model_open(&s->engine->network->bundle, &open, &model));
+    const struct yt_bench_options bench = {.frames = 15,
+                                           .budget_ns = 600000000u};
+    struct yt_frame_stats stats;
+    const enum yt_status status =
+        yt_bench_frames(&model, 1, s->options->image, &bench, &stats);
+    yt_model_close(model);
+    *median_out = stats.network.median_ns;
+    return status;
+}
+
+/* 1, 2, 4 ... and all: the count with the least time, fewer when equal. */
+static enum yt_status choose_threads(struct session *s)
+{
+    const int32_t most = s->engine->threads;
+    if (s->engine->tuned || most == 1)
+        return YT_OK;
+    report_phase(s, "threads");
+    YT_TRY(yt_network_build(s->engine->network, s->engine->host.threads));
+    double best = INFINITY;
+    int32_t chosen = most;
+    for (int32_t t = 1;; t = 2 * t < most ? 2 * t : most) {
+        double median;
+        YT_TRY(time_threads(s, t, &median));
+        if (median < 0.99 * best) {
+            best = median;
+            chosen = t;
+        }
+        if (t == most)
+            break;
+    }
+    s->engine->network->plan.threads = chosen;
+    return YT_OK;
+}
+
+static enum yt_status open_baseline(struct session *s)
+{
+    const struct yt_plan *plan = &s->engine->network->plan;
+    const struct yt_network_options options = {
+        .isa = plan->isa,
+        .h = plan->h,
+        .w = plan->w,
+        .threads = s->engine->threads,
+    };
+    YT_TRY(yt_network_create(s->engine->graph, &options, &s->base_network));
+    YT_TRY(yt_network_build(s->base_network, s->engine->host.threads));
+    return yt_model_open(&s->base_network->bundle, NULL, &s->base_model);
+}
+
+static enum yt_status evaluate(struct session *s)
+{
+    report_phase(s, "evaluate");
+    YT_TRY(yt_engine_reopen(s->engine));
+    YT_TRY(open_baseline(s));
+    struct yt_model *models[] = {s->base_model, s->engine->model};
+    struct yt_frame_stats stats[2];
+    const struct yt_bench_options bench = {
+        .frames = EVALUATE_FRAMES,
+        .budget_ns = EVALUATE_NS,
+    };
+    YT_TRY(yt_bench_frames(models, 2, s->options->image, &bench, stats));
+    s->result->baseline = stats[0];
+    s->result->tuned = stats[1];
+    s->result->threads = s->engine->network->plan.threads;
+    return YT_OK;
+}
+
+/* -------------------------------------------------------------- storing */
+
+static enum yt_status store_plan(const struct session *s,
+                                 const struct yt_network *network,
+                                 enum yt_db_role role, int64_t *id_out)
+{
+    const int32_t count = network->net->layer_count;
+    char *text = yt_plan_text_write(network);
+    struct yt_db_layer *layers = calloc((size_t)count, sizeof *layers);
+    char(*names)[2][YT_PROBLEM_NAME_MAX] =
+        calloc((size_t)count, sizeof *names);
+    enum yt_status status = YT_OK;
+    YT_FAIL_IF_GOTO(!text || !layers || !names, YT_NO_MEMORY,
+                    "no memory to store a plan");
+    for (int32_t i = 0; i < count; i++) {
+        const struct yt_layer *layer = &network->net->layers[i];
+        const struct yt_layer_time *time = &s->times[i];
+        const int timed = role == YT_DB_TUNED && time->median_ns > 0;
+        yt_problem_name(&layer->problem, names[i][0]);
+        yt_schedule_name(&network->schedules[i], names[i][1]);
+        layers[i] = (struct yt_db_layer){
+            .name = layer->name,
+            .problem = names[i][0],
+            .schedule = names[i][1],
+            .median_ns = timed ? time->median_ns : NAN,
+            .mad_ns = timed ? time->mad_ns : NAN,
+            .flops = (int64_t)layer->flops,
+            .ties = timed ? time->ties : "",
+        };
+    }
+    const struct yt_db_plan plan = {
+        .key = yt_engine_plan_key(s->engine, role),
+        .text = text,
+        .layers = layers,
+        .layer_count = count,
+    };
+    status = yt_db_plan_put(s->engine->db, &plan, id_out);
+done:
+    free(text);
+    free(layers);
+    free(names);
+    return status;
+}
+
+static struct yt_db_times times_of(const struct yt_stats *stats)
+{
+    return (struct yt_db_times){
+        .min_ns = stats->min_ns,
+        .median_ns = stats->median_ns,
+        .p95_ns = stats->p95_ns,
+        .p99_ns = stats->p99_ns,
+    };
+}
+
+static int64_t resident_bytes(void)
+{
+    long pages = 0, resident = 0;
+    FILE *file = fopen("/proc/self/statm", "re");
+    if (!file)
+        return 0;
+    if (fscanf(file, "%ld %ld", &pages, &resident) != 2)
+        resident = 0;
+    fclose(file);
+    return (int64_t)resident * 4096;
+}
+
+static enum yt_status store_evaluation(const struct session *s, int64_t plan,
+                                       const struct yt_network *network,
+                                       const struct yt_frame_stats *stats,
+                                       int64_t *id_out)
+{
+    const struct yt_db_evaluation row = {
+        .plan = plan,
+        .pre = times_of(&stats->preprocess),
+        .network = times_of(&stats->network),
+        .post = times_of(&stats->postprocess),
+        .total = times_of(&stats->total),
+        .fps = 1e9 / stats->total.median_ns,
+        .samples = stats->total.samples,
+        .arena_bytes = network->plan.arena_bytes,
+        .blob_bytes = network->plan.blob_bytes,
+        .rss_bytes = resident_bytes(),
+        .map = NAN,
+        .map50 = NAN,
+        .map75 = NAN,
+        .dataset = "",
+        .dataset_hash = "",
+    };
+    return yt_db_evaluation_put(s->engine->db, &row, id_out);
+}
+
+static enum yt_status store_recommendation(const struct session *s)
+{
+    const struct yt_tune_result *r = s->result;
+    char detail[160], reasons[320];
+    snprintf(detail, sizeof detail,
+             "kernels tuned for this CPU: %.2f ms to %.2f ms a frame",
+             1e-6 * r->baseline.total.median_ns,
+             1e-6 * r->tuned.total.median_ns);
+    snprintf(reasons, sizeof reasons,
+             "[\"%s\",\"%d threads had the least time\","
+             "\"fp32: every output is the original network's\"]",
+             detail, r->threads);
+    const struct yt_db_recommendation_step step = {
+        .strategy = "kernels",
+        .detail = detail,
+        .evaluation = r->evaluation_id,
+    };
+    const struct yt_db_recommendation row = {
+        .scenario = s->options->scenario,
+        .evaluation = r->evaluation_id,
+        .baseline = r->baseline_id,
+        .reasons_json = reasons,
+        .steps = &step,
+        .step_count = 1,
+    };
+    return yt_db_recommendation_put(s->engine->db, &row,
+                                    &s->result->recommendation_id);
+}
+
+static enum yt_status store(struct session *s)
+{
+    if (!s->engine->db)
+        return YT_OK;
+    struct yt_tune_result *r = s->result;
+    int64_t base_plan = 0;
+    YT_TRY(yt_db_begin(s->engine->db));
+    enum yt_status status = YT_OK;
+    if (!s->engine->tuned)
+        YT_TRY_GOTO(store_plan(s, s->engine->network, YT_DB_TUNED,
+                               &s->engine->plan_id));
+    r->plan_id = s->engine->plan_id;
+    YT_TRY_GOTO(store_plan(s, s->base_network, YT_DB_BASELINE, &base_plan));
+    YT_TRY_GOTO(store_evaluation(s, r->plan_id, s->engine->network, &r->tuned,
+                                 &r->evaluation_id));
+    YT_TRY_GOTO(store_evaluation(s, base_plan, s->base_network, &r->baseline,
+                                 &r->baseline_id));
+    if (s->options->scenario)
+        YT_TRY_GOTO(store_recommendation(s));
+    s->engine->tuned = 1;
+    return yt_db_commit(s->engine->db);
+done:
+    yt_db_rollback(s->engine->db);
+    return status;
+}
+
+enum yt_status yt_tune(struct yt_engine *engine,
+                       const struct yt_tune_options *options,
+                       struct yt_tune_result *result_out)
+{
+    struct yt_tune_result result;
+    memset(&result, 0, sizeof result);
+    struct session s = {
+        .engine = engine,
+        .options = options,
+        .result = &result,
+        .begin_ns = yt_now_ns(),
+        .budget_ns =
+            options->budget_ns ? options->budget_ns : DEFAULT_BUDGET_NS,
+    };
+    enum yt_status status;
+    s.times = calloc((size_t)engine->network->net->layer_count,
+                     sizeof *s.times);
+    YT_FAIL_IF_GOTO(!s.times, YT_NO_MEMORY, "no memory for a session");
+    YT_TRY_GOTO(yt_peak_get(engine->db, &engine->here, engine->network->isa,
+                            engine->threads, &s.peak));
+    YT_TRY_GOTO(search_alone(&s));
+    YT_TRY_GOTO(decide_in_network(&s));
+    YT_TRY_GOTO(choose_threads(&s));
+    YT_TRY_GOTO(evaluate(&s));
+    YT_TRY_GOTO(store(&s));
+    result.seconds = 1e-9 * (double)(yt_now_ns() - s.begin_ns);
+    *result_out = result;
+done:
+    yt_search_destroy(s.search);
+    yt_model_close(s.base_model);
+    yt_network_destroy(s.base_network);
+    free(s.times);
+    return status;
+}
