@@ -1,0 +1,218 @@
+/* Static costs of a lowered network, from its problems alone. */
+
+#include "model/analyze.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/fail.h"
+
+static const char *const order_names[] = {
+    [YT_BY_EXECUTION] = "execution",   [YT_BY_FLOPS] = "flops",
+    [YT_BY_PARAMETERS] = "parameters", [YT_BY_BYTES] = "bytes",
+    [YT_BY_INTENSITY] = "intensity",
+};
+_Static_assert(sizeof order_names / sizeof order_names[0] ==
+                   YT_ANALYSIS_ORDER_COUNT,
+               "a name for each order");
+
+const char *yt_analysis_order_name(enum yt_analysis_order order)
+{
+    return (unsigned)order < YT_ANALYSIS_ORDER_COUNT ? order_names[order] : "?";
+}
+
+int yt_analysis_order_find(const char *name)
+{
+    for (int i = 0; i < YT_ANALYSIS_ORDER_COUNT; i++)
+        if (strcmp(order_names[i], name) == 0)
+            return i;
+    return -1;
+}
+
+static uint64_t elems(int32_t c, int32_t h, int32_t w)
+{
+    return (uint64_t)c * (uint64_t)h * (uint64_t)w;
+}
+
+static void describe_conv(const struct yt_problem *problem, uint64_t bytes,
+                          int32_t lanes, struct yt_layer_analysis *a)
+{
+    const struct yt_conv2d *p = &problem->u.conv2d;
+    snprintf(a->kind, sizeof a->kind, "conv %dx%d s%d", p->r, p->r, p->stride);
+    a->in_c = p->c;
+    a->in_h = p->h;
+    a->in_w = p->w;
+    a->out_c = p->k;
+    a->out_h = yt_conv2d_out_h(p);
+    a->out_w = yt_conv2d_out_w(p);
+    a->weight_bytes =
+        (elems(p->k, p->c, p->r * p->r) + (uint64_t)p->k) * sizeof(float);
+    /* A head's last block is written whole. */
+    const int32_t whole = (p->k + lanes - 1) / lanes * lanes;
+    a->out_bytes = elems(whole, a->out_h, a->out_w) * bytes;
+    if (p->add == YT_ADD_RESIDUAL)
+        a->add_bytes = a->out_bytes;
+    if (p->add == YT_ADD_UP2)
+        a->add_bytes = a->out_bytes / 4;
+}
+
+static void describe_pool(const struct yt_problem *problem, uint64_t bytes,
+                          struct yt_layer_analysis *a)
+{
+    const struct yt_pool2d *p = &problem->u.pool;
+    const int32_t outputs = problem->op == YT_OP_SPPF ? 3 : 1;
+    snprintf(a->kind, sizeof a->kind, "%s %dx%d", yt_op_name(problem->op), p->r,
+             p->r);
+    a->in_c = p->c;
+    a->in_h = a->out_h = p->h;
+    a->in_w = a->out_w = p->w;
+    a->out_c = outputs * p->c;
+    a->out_bytes = elems(a->out_c, p->h, p->w) * bytes;
+}
+
+static void describe(const struct yt_layer *layer, int32_t lanes,
+                     struct yt_layer_analysis *a)
+{
+    const struct yt_problem *p = &layer->problem;
+    const uint64_t bytes = (uint64_t)yt_dtype_bytes(p->dtype);
+    memcpy(a->name, layer->name, sizeof a->name);
+    switch (p->op) {
+    case YT_OP_CONV2D:
+        describe_conv(p, bytes, lanes, a);
+        break;
+    case YT_OP_UPSAMPLE:
+        snprintf(a->kind, sizeof a->kind, "upsample 2x");
+        a->in_c = a->out_c = p->u.upsample.c;
+        a->in_h = p->u.upsample.h;
+        a->in_w = p->u.upsample.w;
+        a->out_h = 2 * a->in_h;
+        a->out_w = 2 * a->in_w;
+        a->out_bytes = elems(a->out_c, a->out_h, a->out_w) * bytes;
+        break;
+    default:
+        describe_pool(p, bytes, a);
+        break;
+    }
+    a->in_bytes = elems(a->in_c, a->in_h, a->in_w) * bytes;
+    a->parameters = layer->parameters;
+    a->flops = layer->flops;
+    a->run_flops = yt_problem_flops(p);
+    a->moved_bytes =
+        a->weight_bytes + a->in_bytes + a->out_bytes + a->add_bytes;
+    a->intensity = (double)a->run_flops / (double)a->moved_bytes;
+}
+
+/* The quantity an order goes by; larger comes first. */
+static double key_of(const struct yt_layer_analysis *a,
+                     enum yt_analysis_order order)
+{
+    switch (order) {
+    case YT_BY_FLOPS:
+        return (double)a->flops;
+    case YT_BY_PARAMETERS:
+        return (double)a->parameters;
+    case YT_BY_BYTES:
+        return (double)a->moved_bytes;
+    case YT_BY_INTENSITY:
+        return -a->intensity;
+    default:
+        return 0;
+    }
+}
+
+struct sortable {
+    double key;
+    int32_t index;
+};
+
+/* Equal keys stay in the order of execution. */
+static int compare(const void *a, const void *b)
+{
+    const struct sortable *x = a;
+    const struct sortable *y = b;
+    if (x->key != y->key)
+        return x->key > y->key ? -1 : 1;
+    return x->index - y->index;
+}
+
+static enum yt_status sort_layers(struct yt_analysis *a)
+{
+    const size_t count = (size_t)a->layer_count;
+    struct sortable *items = calloc(count, sizeof *items);
+    YT_FAIL_IF(!items, YT_NO_MEMORY, "no memory to sort %zu layers", count);
+    for (int o = 0; o < YT_ANALYSIS_ORDER_COUNT; o++) {
+        for (size_t i = 0; i < count; i++)
+            items[i] = (struct sortable){
+                key_of(&a->layers[i], (enum yt_analysis_order)o), (int32_t)i};
+        qsort(items, count, sizeof *items, compare);
+        for (size_t i = 0; i < count; i++)
+            a->order[o][i] = items[i].index;
+    }
+    free(items);
+    return YT_OK;
+}
+
+static enum yt_status allocate(struct yt_analysis *a, int32_t layer_count)
+{
+    const size_t count = (size_t)layer_count;
+    a->layer_count = layer_count;
+    a->layers = calloc(count, sizeof *a->layers);
+    YT_FAIL_IF(!a->layers, YT_NO_MEMORY, "no memory to analyse %zu layers",
+               count);
+    for (int o = 0; o < YT_ANALYSIS_ORDER_COUNT; o++) {
+        a->order[o] = calloc(count, sizeof *a->order[o]);
+        YT_FAIL_IF(!a->order[o], YT_NO_MEMORY,
+                   "no memory to analyse %zu layers", count);
+    }
+    return YT_OK;
+}
+
+static enum yt_status fill(const struct yt_net *net, struct yt_analysis *a)
+{
+    YT_TRY(allocate(a, net->layer_count));
+    a->lanes = net->lanes;
+    a->h = net->h;
+    a->w = net->w;
+    a->parameters = net->parameters;
+    a->parameter_bytes = net->parameters * sizeof(float);
+    a->flops = net->flops;
+    a->arena_bytes = (uint64_t)net->arena_bytes;
+    a->floor_bytes = (uint64_t)net->floor_bytes;
+    a->feature_bytes = (uint64_t)net->feature_bytes;
+    for (int32_t i = 0; i < net->layer_count; i++) {
+        struct yt_layer_analysis *layer = &a->layers[i];
+        describe(&net->layers[i], net->lanes, layer);
+        if (net->flops > 0)
+            layer->flops_share = (double)layer->flops / (double)net->flops;
+        a->run_flops += layer->run_flops;
+        a->weight_bytes += layer->weight_bytes;
+        a->moved_bytes += layer->moved_bytes;
+    }
+    a->intensity = (double)a->run_flops / (double)a->moved_bytes;
+    return sort_layers(a);
+}
+
+enum yt_status yt_analyze(const struct yt_net *net,
+                          struct yt_analysis **analysis_out)
+{
+    struct yt_analysis *analysis = calloc(1, sizeof *analysis);
+    YT_FAIL_IF(!analysis, YT_NO_MEMORY, "no memory for an analysis");
+    const enum yt_status status = fill(net, analysis);
+    if (status != YT_OK) {
+        yt_analysis_destroy(analysis);
+        return status;
+    }
+    *analysis_out = analysis;
+    return YT_OK;
+}
+
+void yt_analysis_destroy(struct yt_analysis *analysis)
+{
+    if (!analysis)
+        return;
+    for (int o = 0; o < YT_ANALYSIS_ORDER_COUNT; o++)
+        free(analysis->order[o]);
+    free(analysis->layers);
+    free(analysis);
+}
