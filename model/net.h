@@ -11,6 +11,10 @@
 #include "model/graph.h"
 #include "runtime/problem.h"
 
+/** One step. Tensors with memory of their own start at multiples of YT_ALIGN;
+ *  those inside a concat at whole channel blocks, h * w * lanes floats apart,
+ *  which with 4 or 8 lanes may be multiples of a vector only. A residual
+ *  addend may be the very tensor that is written (add == out). */
 struct yt_layer {
     char name[YT_LAYER_NAME_MAX]; /* "model.2.cv1+cv2" */
     struct yt_problem problem;    /* physical channels: multiples of lanes */
