@@ -1,34 +1,44 @@
-/* yolotune cpu: what the tuner knows of this machine before it measures. */
+/* yolotune cpu: what the tuner knows of this machine. */
 
-#include <sched.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "cli/cli.h"
 #include "cli/json.h"
 #include "cli/report.h"
-#include "runtime/isa.h"
+#include "tuner/host.h"
 
 static const struct yt_manual manual = {
     .command = "cpu",
     .summary = "show this machine's CPU as the tuner sees it",
-    .synopsis = "[--json]",
+    .synopsis = "[--measure] [--json]",
     .description =
-        "Prints the instruction sets that kernels can be generated for, "
-        "whether this CPU and its operating system can run each, and how many "
-        "CPUs this process may use.\n\n"
-        "The widest set that can run is what every command uses unless --isa "
-        "names another.",
-    .examples = "yolotune cpu\n",
+        "Prints the CPU, its caches, how many threads this process may use "
+        "(by affinity, cgroup quota and physical cores), and the instruction "
+        "sets that kernels can be generated for. The widest set that is "
+        "usable is what every command uses unless --isa names another.\n\n"
+        "With --measure the arithmetic peak and the memory bandwidth of one "
+        "thread and of all are measured too, in about a second: the figures "
+        "that kernels are compared with.",
+    .examples = " yolotune cpu\n"
+                " yolotune cpu --measure --isa avx2",
 };
 
-static int usable_cpus(void)
+struct job {
+    int32_t json, measure, threads;
+    const char *isa_name;
+    const struct yt_isa *isa;
+    struct yt_host host;
+    struct yt_peak peak; /* with --measure */
+};
+
+static int is_usable(const struct job *job, const struct yt_isa *isa)
 {
-    cpu_set_t set;
-    return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+    return (isa->needs & ~job->host.cpu_bits) == 0;
 }
 
-static void print_table(const struct yt_isa *best, int cpus)
+static void print_isas(const struct job *job)
 {
     struct yt_table table;
     yt_table_init(&table, "lisa|rf32 lanes|rvector registers|lusable");
@@ -38,23 +48,62 @@ static void print_table(const struct yt_isa *best, int cpus)
         char regs[16];
         snprintf(lanes, sizeof lanes, "%d", isa->lanes);
         snprintf(regs, sizeof regs, "%d", isa->regs);
-        const int usable = yt_isa_check(isa, yt_cpu_features()) == YT_OK;
-        yt_table_row(&table, (const char *[]){isa->name, lanes, regs,
-                                              isa == best ? "yes, the default"
-                                              : usable    ? "yes"
-                                                          : "no"});
+        yt_table_row(&table,
+                     (const char *[]){isa->name, lanes, regs,
+                                      is_usable(job, isa) ? "yes" : "no"});
     }
     yt_table_print(&table, stdout);
     yt_table_deinit(&table);
-    printf("\nCPUs this process may use: %d\n", cpus);
 }
 
-static int print_json(const struct yt_isa *best, int cpus)
+static void print_text(const struct job *job)
 {
+    const struct yt_host *h = &job->host;
+    printf("%s (%s family %d model %d stepping %d)\n", h->brand, h->vendor,
+           h->family, h->model, h->stepping);
+    printf("caches    L1d %d KiB, L2 %d KiB, L3 %d KiB\n", h->l1d_kib,
+           h->l2_kib, h->l3_kib);
+    printf("cores     %d physical, %d logical, %d allowed", h->physical_cores,
+           h->logical_cores, h->allowed_cpus);
+    if (!isnan(h->quota_cpus))
+        printf(", quota of %.2f", h->quota_cpus);
+    printf("\nthreads   %d by default\n", h->threads);
+    if (*h->governor)
+        printf("governor  %s\n", h->governor);
+    printf("isa       %s by default\n\n", yt_isa_best(h->cpu_bits)->name);
+    print_isas(job);
+    if (!job->measure)
+        return;
+    const struct yt_peak *p = &job->peak;
+    printf("\nmeasured, %s:\n", job->isa->name);
+    printf("  1 thread   %.1f GFLOP/s f32, %.1f GB/s from memory\n",
+           p->gflops_1, p->gbs_1);
+    printf("  %d thread%s  %.1f GFLOP/s f32, %.1f GB/s from memory\n",
+           p->threads, p->threads == 1 ? " " : "s", p->gflops_n, p->gbs_n);
+}
+
+static int print_json(const struct job *job)
+{
+    const struct yt_host *h = &job->host;
     struct yt_json doc;
     yt_json_init(&doc);
-    yt_json_text(&doc, NULL, "isa", best->name);
-    yt_json_int(&doc, NULL, "cpus", cpus);
+    yt_json_text(&doc, NULL, "brand", h->brand);
+    yt_json_text(&doc, NULL, "vendor", h->vendor);
+    yt_json_text(&doc, NULL, "arch", h->arch);
+    yt_json_int(&doc, NULL, "family", h->family);
+    yt_json_int(&doc, NULL, "model", h->model);
+    yt_json_int(&doc, NULL, "stepping", h->stepping);
+    yt_json_int(&doc, NULL, "l1d_bytes", h->l1d_kib * 1024ll);
+    yt_json_int(&doc, NULL, "l2_bytes", h->l2_kib * 1024ll);
+    yt_json_int(&doc, NULL, "l3_bytes", h->l3_kib * 1024ll);
+    yt_json_int(&doc, NULL, "physical_cores", h->physical_cores);
+    yt_json_int(&doc, NULL, "logical_cores", h->logical_cores);
+    yt_json_int(&doc, NULL, "allowed_cpus", h->allowed_cpus);
+    yt_json_real(&doc, NULL, "quota_cpus", h->quota_cpus);
+    yt_json_int(&doc, NULL, "threads", h->threads);
+    yt_json_text(&doc, NULL, "governor", h->governor);
+    yt_json_text(&doc, NULL, "features", h->features);
+    yt_json_text(&doc, NULL, "isa", yt_isa_best(h->cpu_bits)->name);
     json_t *list = yt_json_array(&doc, NULL, "isas");
     for (int i = 0; i < YT_ISA_COUNT; i++) {
         const struct yt_isa *isa = yt_isa_get((enum yt_isa_id)i);
@@ -62,28 +111,55 @@ static int print_json(const struct yt_isa *best, int cpus)
         yt_json_text(&doc, row, "name", isa->name);
         yt_json_int(&doc, row, "lanes", isa->lanes);
         yt_json_int(&doc, row, "registers", isa->regs);
-        yt_json_bool(&doc, row, "usable",
-                     yt_isa_check(isa, yt_cpu_features()) == YT_OK);
+        yt_json_bool(&doc, row, "usable", is_usable(job, isa));
+    }
+    if (job->measure) {
+        json_t *peak = yt_json_object(&doc, NULL, "peak");
+        yt_json_text(&doc, peak, "isa", job->isa->name);
+        yt_json_real(&doc, peak, "gflops_1", job->peak.gflops_1);
+        yt_json_real(&doc, peak, "gbs_1", job->peak.gbs_1);
+        yt_json_int(&doc, peak, "threads", job->peak.threads);
+        yt_json_real(&doc, peak, "gflops_n", job->peak.gflops_n);
+        yt_json_real(&doc, peak, "gbs_n", job->peak.gbs_n);
     }
     return yt_json_print(&doc);
 }
 
+static enum yt_status read_facts(struct job *job)
+{
+    enum yt_status status = yt_host_read(&job->host);
+    if (status == YT_OK)
+        status = yt_cli_isa(job->isa_name, &job->isa);
+    if (status != YT_OK || !job->measure)
+        return status;
+    return yt_peak_measure(
+        job->isa, job->threads ? job->threads : job->host.threads, &job->peak);
+}
+
 int yt_cmd_cpu(int argc, char **argv)
 {
-    int32_t json = 0;
+    struct job job = {0};
     int operand = 0;
-    const struct yt_option options[] = {YT_OPTION_ROW_JSON(&json)};
+    const struct yt_option options[] = {
+        {"measure", 0, YT_OPTION_FLAG, NULL, &job.measure, 0, 0,
+         "Measure peak and bandwidth."},
+        YT_OPTION_ROW_ISA(&job.isa_name),
+        YT_OPTION_ROW_THREADS(&job.threads),
+        YT_OPTION_ROW_JSON(&job.json),
+    };
     const int code =
-        yt_options_parse(&manual, options, 1, argc, argv, &operand);
+        yt_options_parse(&manual, options, sizeof options / sizeof options[0],
+                         argc, argv, &operand);
     if (code >= 0)
         return code;
     if (operand < argc)
         return yt_cli_usage("cpu", "%s: takes no arguments", argv[operand]);
 
-    const struct yt_isa *best = yt_isa_best(yt_cpu_features());
-    const int cpus = usable_cpus();
-    if (json)
-        return print_json(best, cpus);
-    print_table(best, cpus);
+    const enum yt_status status = read_facts(&job);
+    if (status != YT_OK)
+        return yt_cli_fail(status);
+    if (job.json)
+        return print_json(&job);
+    print_text(&job);
     return YT_EXIT_OK;
 }

@@ -46,7 +46,7 @@ json()
     python3 -c '
 import json, sys
 d = json.load(open(sys.argv[1]))
-sys.exit(0 if eval(sys.argv[2]) else 1)' "$work/out" "$1" ||
+sys.exit(0 if eval("(" + sys.argv[2] + ")") else 1)' "$work/out" "$1" ||
         complain "does not hold: $1"
 }
 

@@ -1,0 +1,243 @@
+/* yolotune bench: how fast a model runs here, before and after tuning. */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/cli.h"
+#include "cli/json.h"
+#include "cli/report.h"
+#include "eval/image.h"
+#include "runtime/fail.h"
+#include "tuner/bench.h"
+#include "tuner/engine.h"
+
+static const struct yt_manual manual = {
+    .command = "bench",
+    .summary = "measure a model's speed here, before and after tuning",
+    .synopsis = "[--model FILE] [OPTION]...",
+    .description =
+        "Runs whole frames, from 8-bit pixels to boxes, and prints frames per "
+        "second, the median, and the 95th and 99th percentile of a frame's "
+        "time, split into preprocessing, network and postprocessing.\n\n"
+        "The plan that the database holds for this model on this machine is "
+        "compared with the baseline, the schedules that are used before "
+        "anything was tuned; frames of the two alternate, so that whatever "
+        "else the machine does hits both alike. Without a plan the baseline "
+        "is measured alone.\n\n"
+        "Without --model a built-in YOLOv5n with seeded weights is measured: "
+        "its speed is real, its boxes are not.",
+    .examples = " yolotune bench -m yolov5s.pt\n"
+                " yolotune bench -m yolov5s.pt --imgsz 384x640 --threads 1\n"
+                " yolotune bench -m yolov5s.pt --json | jq .fps",
+};
+
+/* The frame when no --image is given: noise, of a common camera's size. */
+#define NOISE_WIDTH  1280
+#define NOISE_HEIGHT 720
+
+struct job {
+    struct yt_cli_engine engine_options;
+    const char *image;
+    int32_t frames, json;
+    uint64_t budget_ns;
+    float conf;
+
+    struct yt_picture picture;
+    struct yt_engine *tuned; /* NULL: there is no plan */
+    struct yt_engine *baseline;
+    struct yt_frame_stats stats[2]; /* baseline, tuned */
+};
+
+static enum yt_status make_frame(struct job *job)
+{
+    if (job->image)
+        return yt_picture_load(job->image, &job->picture);
+    YT_TRY(yt_picture_init(NOISE_WIDTH, NOISE_HEIGHT, &job->picture));
+    uint32_t seed = 1;
+    for (size_t i = 0; i < (size_t)3 * NOISE_WIDTH * NOISE_HEIGHT; i++) {
+        seed = seed * 1664525u + 1013904223u;
+        job->picture.rgb[i] = (uint8_t)(seed >> 24);
+    }
+    return YT_OK;
+}
+
+static enum yt_status open_engines(struct job *job)
+{
+    struct yt_engine_options options;
+    yt_cli_engine_options(&job->engine_options, &options);
+    YT_TRY(yt_engine_open(&options, &job->tuned));
+    if (!job->tuned->tuned) {
+        job->baseline = job->tuned;
+        job->tuned = NULL;
+        return YT_OK;
+    }
+    options.untuned = 1;
+    /* The plan may have settled on fewer threads; the baseline gets as many,
+     * so that the comparison is about kernels. */
+    options.threads = job->tuned->network->plan.threads;
+    return yt_engine_open(&options, &job->baseline);
+}
+
+static enum yt_status measure(struct job *job)
+{
+    struct yt_model *const models[] = {
+        job->baseline->model,
+        job->tuned ? job->tuned->model : NULL,
+    };
+    const struct yt_image image = {
+        .pixels = job->picture.rgb,
+        .width = job->picture.width,
+        .height = job->picture.height,
+        .stride_bytes = 3 * (int64_t)job->picture.width,
+        .format = YT_PIXEL_RGB,
+    };
+    const struct yt_bench_options options = {
+        .frames = job->frames,
+        .budget_ns = job->budget_ns,
+        .conf = job->conf,
+        .stop = yt_cli_stop_flag(),
+    };
+    YT_TRY(yt_bench_frames(models, job->tuned ? 2 : 1, &image, &options,
+                           job->stats));
+    if (!job->tuned)
+        job->stats[1] = job->stats[0];
+    return YT_OK;
+}
+
+/* --------------------------------------------------------------- output */
+
+static double fps(const struct yt_frame_stats *stats)
+{
+    return 1e9 / stats->total.median_ns;
+}
+
+static void add_row(struct yt_table *table, const char *name,
+                    const struct yt_stats *s)
+{
+    char cells[5][YT_TEXT_MAX];
+    yt_table_row(table,
+                 (const char *[]){name, yt_text_time(s->min_ns, cells[0]),
+                                  yt_text_time(s->median_ns, cells[1]),
+                                  yt_text_time(s->mad_ns, cells[2]),
+                                  yt_text_time(s->p95_ns, cells[3]),
+                                  yt_text_time(s->p99_ns, cells[4])});
+}
+
+static void print_stats(const char *title, const struct yt_frame_stats *stats)
+{
+    struct yt_table table;
+    printf("\n%s: %.1f frames/s over %d frames\n", title, fps(stats),
+           stats->total.samples);
+    yt_table_init(&table, "l|rmin|rmedian|rspread|rp95|rp99");
+    add_row(&table, "preprocess", &stats->preprocess);
+    add_row(&table, "network", &stats->network);
+    add_row(&table, "postprocess", &stats->postprocess);
+    add_row(&table, "total", &stats->total);
+    yt_table_print(&table, stdout);
+    yt_table_deinit(&table);
+}
+
+static void print_text(const struct job *job)
+{
+    const struct yt_plan *plan = &job->baseline->network->plan;
+    printf("%s, %dx%d, %s, %d thread%s, f32%s\n", plan->model, plan->h, plan->w,
+           plan->isa->name, plan->threads, plan->threads == 1 ? "" : "s",
+           job->engine_options.model
+               ? ""
+               : " (built-in graph with seeded weights: the speed is real, "
+                 "the boxes are not)");
+    print_stats("baseline", &job->stats[0]);
+    if (!job->tuned) {
+        printf("\nNo plan for this model is stored for this machine: it is not "
+               "tuned yet.\n");
+        return;
+    }
+    print_stats("tuned", &job->stats[1]);
+    printf("\ntuned / baseline: %.2f x the frames/s\n",
+           fps(&job->stats[1]) / fps(&job->stats[0]));
+}
+
+static void add_stats(struct yt_json *doc, json_t *to, const char *name,
+                      const struct yt_stats *stats)
+{
+    json_t *object = yt_json_object(doc, to, name);
+    yt_json_real(doc, object, "min", stats->min_ns * 1e-6);
+    yt_json_real(doc, object, "median", stats->median_ns * 1e-6);
+    yt_json_real(doc, object, "p95", stats->p95_ns * 1e-6);
+    yt_json_real(doc, object, "p99", stats->p99_ns * 1e-6);
+}
+
+static void add_frame_stats(struct yt_json *doc, json_t *to,
+                            const struct yt_frame_stats *stats)
+{
+    add_stats(doc, to, "preprocess_ms", &stats->preprocess);
+    add_stats(doc, to, "network_ms", &stats->network);
+    add_stats(doc, to, "postprocess_ms", &stats->postprocess);
+    add_stats(doc, to, "total_ms", &stats->total);
+    yt_json_real(doc, to, "fps", fps(stats));
+    yt_json_int(doc, to, "frames", stats->total.samples);
+}
+
+static int print_json(const struct job *job)
+{
+    const struct yt_plan *plan = &job->baseline->network->plan;
+    struct yt_json doc;
+    yt_json_init(&doc);
+    yt_json_text(&doc, NULL, "model", plan->model);
+    yt_json_bool(&doc, NULL, "builtin", job->engine_options.model == NULL);
+    yt_json_int(&doc, NULL, "imgsz", plan->h > plan->w ? plan->h : plan->w);
+    yt_json_int(&doc, NULL, "height", plan->h);
+    yt_json_int(&doc, NULL, "width", plan->w);
+    yt_json_int(&doc, NULL, "threads", plan->threads);
+    yt_json_text(&doc, NULL, "isa", plan->isa->name);
+    yt_json_text(&doc, NULL, "precision", "f32");
+    yt_json_bool(&doc, NULL, "tuned", job->tuned != NULL);
+    add_frame_stats(&doc, NULL, &job->stats[1]);
+    add_frame_stats(&doc, yt_json_object(&doc, NULL, "baseline"),
+                    &job->stats[0]);
+    return yt_json_print(&doc);
+}
+
+int yt_cmd_bench(int argc, char **argv)
+{
+    struct job job = {0};
+    int operand = 0;
+    const struct yt_option options[] = {
+        YT_OPTION_ROWS_ENGINE(&job.engine_options),
+        {"image", 0, YT_OPTION_TEXT, "FILE", &job.image, 0, 0,
+         "The picture to run on (default: 1280x720 pixels of noise, in which "
+         "hardly anything is found)."},
+        {"conf", 0, YT_OPTION_NUMBER, "SCORE", &job.conf, 0.001, 1,
+         "Lowest score of a box (default: 0.25)."},
+        {"frames", 'n', YT_OPTION_INT, "N", &job.frames, 1, 1000000,
+         "Frames to time for each of the two (default: 100)."},
+        {"budget", 0, YT_OPTION_TIME, "TIME", &job.budget_ns, 0, 0,
+         "End after this much time even if frames are left: 30s, 5m."},
+        YT_OPTION_ROW_JSON(&job.json),
+    };
+    const int code =
+        yt_options_parse(&manual, options, sizeof options / sizeof options[0],
+                         argc, argv, &operand);
+    if (code >= 0)
+        return code;
+    if (operand < argc)
+        return yt_cli_usage("bench", "%s: takes no arguments", argv[operand]);
+
+    enum yt_status status = make_frame(&job);
+    if (status == YT_OK)
+        status = open_engines(&job);
+    if (status == YT_OK)
+        status = measure(&job);
+    int result = YT_EXIT_OK;
+    if (status != YT_OK)
+        result = yt_cli_fail(status);
+    else if (job.json)
+        result = print_json(&job);
+    else
+        print_text(&job);
+    yt_engine_close(job.tuned);
+    yt_engine_close(job.baseline);
+    yt_picture_deinit(&job.picture);
+    return result;
+}
