@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #include "model/net.h"
@@ -392,6 +393,44 @@ static void totals_are_the_official_ones(void **state)
     }
 }
 
+/* Official files, relative to the folder of test data. Their layers are those
+ * of the built-in networks; sums in trained weights have other scales. */
+static const struct {
+    const char *file;
+    uint64_t parameters;
+} files[] = {
+    {"weights/yolov5n.pt", 1867405},
+    {"weights/yolov5s.pt", 7225885},
+    {"onnx/yolov5n_fp32.onnx", 1867405},
+};
+
+static void official_files_keep_their_meaning(void **state)
+{
+    (void)state;
+    const char *data = getenv("YOLOTUNE_TEST_DATA");
+    const char *source = getenv("YT_SOURCE_DIR");
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        char path[4096];
+        snprintf(path, sizeof path, "%s%s/%s",
+                 data ? data : (source ? source : "."),
+                 data ? "" : "/../shared/data", files[i].file);
+        if (access(path, R_OK) != 0) {
+            print_message("%s is absent: skipped\n", path);
+            skip();
+        }
+        struct yt_graph *graph = NULL;
+        if (yt_model_import(path, &graph) != YT_OK)
+            fail_msg("%s", yt_error());
+        const struct yt_net_options options = {.lanes = 16, .h = 640, .w = 640};
+        struct yt_net *net = lower(graph, &options);
+        assert_int_equal(net->layer_count, 55);
+        assert_int_equal(net->parameters, files[i].parameters);
+        yt_net_destroy(net);
+        check_graph(graph, 32, 64, files[i].file);
+        yt_graph_destroy(graph);
+    }
+}
+
 /* Name and problem of some layers of yolov5n at 640, 16 lanes. */
 static const struct {
     const char *layer, *problem;
@@ -512,6 +551,7 @@ int main(void)
         cmocka_unit_test(odd_graphs_keep_their_meaning),
         cmocka_unit_test(random_graphs_keep_their_meaning),
         cmocka_unit_test(yolov5n_keeps_its_meaning),
+        cmocka_unit_test(official_files_keep_their_meaning),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
