@@ -1,0 +1,73 @@
+/* See export_engine.h. */
+
+#include "cli/export_engine.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "codegen/codegen.h"
+#include "export/export.h"
+#include "runtime/fail.h"
+#include "tuner/engine.h"
+
+/* The code of one step: an object of the network's, or the runtime itself. */
+static enum yt_status find_code(const struct yt_network *network,
+                                const struct yt_step *step,
+                                struct yt_export_kernel *kernel_out)
+{
+    static const char *const c_kernels[YT_OP_COUNT] = {
+        [YT_OP_LETTERBOX] = "yt_letterbox_c",
+        [YT_OP_DECODE] = "yt_decode_c",
+        [YT_OP_IOU] = "yt_iou_c",
+    };
+    if (strcmp(step->schedule, "c") == 0 && c_kernels[step->problem.op]) {
+        *kernel_out =
+            (struct yt_export_kernel){c_kernels[step->problem.op], NULL};
+        return YT_OK;
+    }
+    struct yt_schedule schedule;
+    char symbol[YT_SYMBOL_MAX];
+    YT_TRY(yt_schedule_parse(step->schedule, &schedule));
+    yt_schedule_symbol(&step->problem, &schedule, network->isa, symbol);
+    const struct yt_object *object = yt_network_object(network, symbol);
+    YT_FAIL_IF(!object, YT_NOT_FOUND, "%s: its kernel %s was not compiled",
+               step->name, symbol);
+    *kernel_out = (struct yt_export_kernel){object->symbol, object};
+    return YT_OK;
+}
+
+enum yt_status yt_cli_export(const struct yt_engine *engine, const char *name,
+                             const char *dir)
+{
+    const struct yt_network *network = engine->network;
+    const struct yt_plan *plan = &network->plan;
+    enum yt_status status;
+    char *text = yt_plan_text_write(network);
+    struct yt_export_kernel *steps =
+        calloc((size_t)plan->step_count + 1, sizeof *steps);
+    YT_FAIL_IF_GOTO(!text || !steps, YT_NO_MEMORY,
+                    "out of memory while exporting");
+    struct yt_export_input input = {
+        .plan = plan,
+        .blob = network->bundle.blob,
+        .steps = steps,
+        .name = name,
+        .model_format = engine->graph->format,
+        .model_hash = engine->graph->hash,
+        .plan_text = text,
+        .llvm_version = yt_codegen_llvm_version(),
+        .generator_version = yt_codegen_version(),
+    };
+    YT_TRY_GOTO(find_code(network, &plan->letterbox, &input.letterbox));
+    YT_TRY_GOTO(find_code(network, &plan->iou, &input.iou));
+    for (int32_t i = 0; i < plan->step_count; i++)
+        YT_TRY_GOTO(find_code(network, &plan->steps[i], &steps[i]));
+    for (int32_t i = 0; i < plan->level_count; i++)
+        YT_TRY_GOTO(
+            find_code(network, &plan->levels[i].decode, &input.decode[i]));
+    YT_TRY_GOTO(yt_export_write(&input, dir));
+done:
+    free(steps);
+    free(text);
+    return status;
+}
