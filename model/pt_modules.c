@@ -308,7 +308,7 @@ static const struct {
     const char *reason;
 } refused[] = {
     {"models.common.Focus", "it belongs to YOLOv5 before v6.0"},
-    {"models.common.BottleneckCSP", "it belongs to YOLOv5 before v5.0"},
+    {"models.common.BottleneckCSP", "it belongs to YOLOv5 before v6.0"},
     {"models.common.Classify", "it belongs to a classifier, not a detector"},
     {"models.yolo.Segment", "it belongs to a segmentation model"},
     {"models.common.C3TR", "it contains a transformer"},
