@@ -30,7 +30,9 @@ static const struct command *find_command(const char *name)
 
 static void print_overview(FILE *to)
 {
-    fputs("usage: yolotune COMMAND [OPTION]... [ARGUMENT]...\n\n", to);
+    fputs("usage: yolotune [--scenario NAME] [--model FILE] [OPTION]...\n"
+          "       yolotune COMMAND [OPTION]... [ARGUMENT]...\n\n",
+          to);
     for (size_t i = 0; i < COMMAND_COUNT; i++)
         fprintf(to, "  %-10s %s\n", commands[i].name, commands[i].summary);
     fprintf(to, "  %-10s %s\n", "help", "print a command's manual page");
@@ -71,6 +73,8 @@ int main(int argc, char **argv)
     } else if (!strcmp(argv[1], "version") || !strcmp(argv[1], "--version") ||
                !strcmp(argv[1], "-V")) {
         code = print_version();
+    } else if (argv[1][0] == '-') {
+        code = yt_cmd_tune(argc, argv); /* the main job needs no name */
     } else {
         const struct command *command = find_command(argv[1]);
         code = command ? command->run(argc - 1, argv + 1)
