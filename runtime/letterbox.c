@@ -198,52 +198,6 @@ void yt_letterbox_setup(const struct yt_image *image, int32_t h, int32_t w,
     *args_out = args;
 }
 
-static void fill_grey(float *out, int64_t pixels)
-{
-    for (int64_t i = 0; i < 3 * pixels; i++)
-        out[i] = YT_LETTERBOX_GREY;
-}
-
-/* One row of content. */
-static void resize_row(const struct yt_letterbox_args *args,
-                       const struct yt_letterbox_row *row, float *out)
-{
-    const uint8_t *upper = args->pixels + row->upper;
-    const uint8_t *lower = args->pixels + row->lower;
-    const int32_t upper_weight = row->upper_weight;
-    const int32_t lower_weight = row->lower_weight;
-    for (int32_t x = 0; x < args->content_w; x++) {
-        const int32_t offset = args->columns[x].offset;
-        const int32_t left = args->columns[x].left;
-        const int32_t right = args->columns[x].right;
-        for (int c = 0; c < 3; c++) {
-            const int32_t l = offset + args->channel[c];
-            const int32_t r = l + args->right_step;
-            const int32_t a = upper[l] * left + upper[r] * right;
-            const int32_t b = lower[l] * left + lower[r] * right;
-            out[3 * x + c] = (float)(((upper_weight * (a >> 4) >> 16) +
-                                      (lower_weight * (b >> 4) >> 16) + 2) >>
-                                     2);
-        }
-    }
-}
-
-void yt_letterbox_c(const void *args_, int64_t begin, int64_t end)
-{
-    const struct yt_letterbox_args *args = args_;
-    const int32_t right = args->left + args->content_w;
-    for (int64_t y = begin; y < end; y++) {
-        float *out = args->out + y * args->w * 3;
-        if (y < args->top || y >= args->top + args->content_h) {
-            fill_grey(out, args->w);
-            continue;
-        }
-        fill_grey(out, args->left);
-        resize_row(args, &args->rows[y - args->top], out + 3 * args->left);
-        fill_grey(out + 3 * right, args->w - right);
-    }
-}
-
 static float clip(float v, int32_t max)
 {
     return v<0 ? 0 : v>(float) max ? (float)max : v;

@@ -93,7 +93,8 @@ void yt_letterbox_setup(const struct yt_image *image, int32_t h, int32_t w,
                         void *tables, float *out,
                         struct yt_letterbox_args *args_out);
 
-/** The kernel in C, schedule "c": tasks are the output rows, h of them. */
+/** The kernel in C, schedule "c": tasks are the output rows, h of them. In
+ *  runtime/letterbox_kernel.c. */
 void yt_letterbox_c(const void *args, int64_t begin, int64_t end);
 
 /** Map a box back to the image and clip it, in place: x0, y0, x1, y1. */
