@@ -34,29 +34,54 @@ static const float *channel(const struct yt_decode_args *args, int32_t c,
     return args->head + row * args->w * lanes + c % lanes;
 }
 
+/* The largest of count logits and floor. Four running maxima, since one would
+ * wait for itself; a < b ? b : a is one instruction on every machine. */
+static float find_largest(const float *logits, int32_t count, float floor)
+{
+    float m[4] = {floor, floor, floor, floor};
+    int32_t i = 0;
+    for (; i + 4 <= count; i += 4)
+        for (int j = 0; j < 4; j++)
+            m[j] = logits[i + j] > m[j] ? logits[i + j] : m[j];
+    for (; i < count; i++)
+        m[0] = logits[i] > m[0] ? logits[i] : m[0];
+    m[0] = m[1] > m[0] ? m[1] : m[0];
+    m[2] = m[3] > m[2] ? m[3] : m[2];
+    return m[2] > m[0] ? m[2] : m[0];
+}
+
 struct best {
     float logit;
     int32_t class_id;
 };
 
 /* The first of the largest class logits at column x. Channels lie in runs of
- * up to lanes neighbours. */
+ * up to lanes neighbours: first the value, then the run that has it, then its
+ * place there. */
 static struct best find_class(const struct yt_decode_args *args, int32_t first,
                               int32_t y, int32_t x)
 {
-    struct best best = {YT_EXPF_MIN, 0};
     const int64_t at = (int64_t)x * args->lanes;
+    float largest = YT_EXPF_MIN;
+    int32_t begin = 0;
+    int32_t end = 0;
     for (int32_t j = 0; j < args->nc;) {
         const int32_t c = first + j;
         const int32_t room = args->lanes - c % args->lanes;
         const int32_t run = room < args->nc - j ? room : args->nc - j;
-        const float *logits = channel(args, c, y) + at;
-        for (int32_t i = 0; i < run; i++)
-            if (logits[i] > best.logit)
-                best = (struct best){logits[i], j + i};
+        const float in_run =
+            find_largest(channel(args, c, y) + at, run, largest);
+        if (in_run > largest) {
+            largest = in_run;
+            begin = j;
+            end = j + run;
+        }
         j += run;
     }
-    return best;
+    for (int32_t j = begin; j < end; j++)
+        if (channel(args, first + j, y)[at] == largest)
+            return (struct best){largest, j};
+    return (struct best){YT_EXPF_MIN, 0};
 }
 
 static void write_candidate(const struct yt_decode_args *args, int32_t a,
