@@ -1,0 +1,362 @@
+"""yolotune and its peers side by side: one interleaved run, one table.
+
+See README.md for how it is measured and what the columns mean.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import shutil
+import statistics
+import sys
+import tempfile
+
+import cv2
+import numpy
+
+import models
+import report
+import yolov5
+from contender import Contender, Refused
+
+HERE = pathlib.Path(__file__).resolve().parent
+VENV = pathlib.Path(sys.prefix)
+
+TITLES = [
+    "contender",
+    "threads",
+    "median ms",
+    "rounds lo-hi",
+    "min ms",
+    "GFLOP/s",
+    "% of peak",
+    "vs best peer",
+    "paired lo-hi",
+    "head error",
+    "others",
+]
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(
+        description="Time yolotune and its peers in one interleaved run."
+    )
+    add = parser.add_argument
+    add("--models", default="yolov5n,yolov5s", help="names, by commas")
+    add("--imgsz", type=int, default=640)
+    cpus = len(os.sched_getaffinity(0))
+    add("--threads", default=",".join(map(str, sorted({1, cpus}))))
+    add("--rounds", type=int, default=7)
+    add("--runs", type=int, default=20, help="timed runs a round (default 20)")
+    add("--warmup", type=int, default=5, help="untimed runs before each round")
+    add("--only", help="contenders whose name contains one of these, by commas")
+    add("--data", help="data folder (default: $YOLOTUNE_TEST_DATA)")
+    add(
+        "--yolotune",
+        help="path of the program (default: newest in build*, or on PATH)",
+    )
+    add("--isa", action="append", help="another yolotune row with --isa ISA")
+    add("--db", help="yolotune's database, passed on as --db")
+    add(
+        "--vector-bits",
+        type=int,
+        default=0,
+        help="of the peak (default widest)",
+    )
+    add(
+        "--goal",
+        action="append",
+        default=[],
+        metavar="MODEL=RATIO",
+        help="exit with 1 unless yolotune, at the most threads, is RATIO times "
+        "as fast as the best peer",
+    )
+    add("--json", help="write every sample and fact to this file")
+    return parser.parse_args()
+
+
+def find_data(path):
+    """The folder with onnx/, weights/ and images/, as the tests look for it."""
+    path = path or os.environ.get("YOLOTUNE_TEST_DATA")
+    data = pathlib.Path(path or HERE.parent.parent / "shared" / "data")
+    if not (data / "onnx").is_dir():
+        raise SystemExit(
+            f"{data} has no onnx/: give --data or set YOLOTUNE_TEST_DATA"
+        )
+    return data
+
+
+def find_yolotune(path):
+    """The program to measure, or None: the peers can run without it."""
+    if path:
+        return path
+    built = sorted(
+        HERE.parent.glob("build*/**/yolotune"), key=lambda p: p.stat().st_mtime
+    )
+    built = [p for p in built if p.is_file() and os.access(p, os.X_OK)]
+    return str(built[-1]) if built else shutil.which("yolotune")
+
+
+def commands(options, data, network, threads, image):
+    """(name, command, is a peer) of every contender, the peak meter first."""
+    peak = [VENV / "bin" / "yt-limits", threads, options.vector_bits]
+    rows = [("peak", peak, False)]
+
+    def peer(name, kind, model):
+        command = [
+            sys.executable,
+            HERE / "worker.py",
+            kind,
+            model,
+            threads,
+            image,
+        ]
+        rows.append((name, command, True))
+
+    peer("onnxruntime", "onnxruntime", network.heads)
+    peer("openvino", "openvino", network.heads)
+    if network.ncnn:
+        peer("ncnn", "ncnn", network.ncnn)
+    if network.full:
+        peer("onnxruntime full", "onnxruntime", network.full)
+        peer("openvino full", "openvino", network.full)
+
+    if options.yolotune:
+        model = data / "weights" / f"{network.name}.pt"
+        base = [options.yolotune, "bench", "--serve", "--model", model]
+        base += ["--imgsz", network.size, "--threads", threads]
+        if options.db:
+            base += ["--db", options.db]
+        rows.append(("yolotune", base, False))
+        for isa in options.isa or []:
+            rows.append((f"yolotune {isa}", base + ["--isa", isa], False))
+    if options.only:
+        wanted = options.only.split(",")
+        rows = rows[:1] + [
+            r for r in rows[1:] if any(w in r[0] for w in wanted)
+        ]
+    return rows
+
+
+def start(rows, cpus):
+    """Start them all; one that refuses is reported and left out."""
+    started = []
+    for name, command, peer in rows:
+        try:
+            started.append(Contender(name, command, cpus, peer))
+        except Refused as why:
+            print(f"{name}: left out: {why}", file=sys.stderr)
+    return started
+
+
+def check_heads(contenders, network, folder):
+    """Largest difference from ONNX Runtime's heads over their largest value.
+
+    True fp32 stays near 1e-6, and Winograd near 1e-5; bf16 would show as 1e-2.
+    """
+    count = sum(int(numpy.prod(shape)) for shape in network.head_shapes)
+    errors, reference = {}, None
+    for contender in contenders:
+        if not contender.peer or contender.name.endswith("full"):
+            continue
+        path = os.path.join(folder, "heads.bin")
+        contender.ask(f"heads {path}")
+        heads = numpy.fromfile(path, numpy.float32)
+        if heads.size != count:
+            raise Refused(f"{contender.name}: {heads.size} values, not {count}")
+        if reference is None:
+            reference = heads
+        scale = numpy.abs(reference).max()
+        errors[contender.name] = float(
+            numpy.abs(heads - reference).max() / scale
+        )
+    return errors
+
+
+def race(contenders, options):
+    """Round robin; each round starts with another contender."""
+    for number in range(options.rounds):
+        shift = number % len(contenders)
+        for contender in contenders[shift:] + contenders[:shift]:
+            try:
+                if contender.name == "peak":
+                    contender.measure("run 3")
+                else:
+                    contender.measure(
+                        f"run {options.runs}", f"run {options.warmup}"
+                    )
+            except Refused as why:
+                print(f"{contender.name}: dropped: {why}", file=sys.stderr)
+                contenders.remove(contender)
+
+
+def samples(contender):
+    return [answer["network_ns"] for answer in contender.rounds]
+
+
+def summarise(contenders, network, threads, errors):
+    """One dictionary a contender, and the peak's median in GFLOP/s."""
+    peak = None
+    for contender in contenders:
+        if contender.name == "peak":
+            peak = statistics.median(
+                statistics.median(answer["gflops"])
+                for answer in contender.rounds
+            )
+    runners = [c for c in contenders if c.name != "peak"]
+    peers = [c for c in runners if c.peer]
+    best = min(
+        peers,
+        key=lambda c: report.median_of_rounds(samples(c))[0],
+        default=None,
+    )
+    results = []
+    for contender in runners:
+        median, low, high, least = report.median_of_rounds(samples(contender))
+        gflops = network.flops / median
+        row = {
+            "contender": contender.name,
+            "model": network.name,
+            "imgsz": network.size,
+            "threads": threads,
+            "median_ms": median / 1e6,
+            "low_ms": low / 1e6,
+            "high_ms": high / 1e6,
+            "min_ms": least / 1e6,
+            "gflops": gflops,
+            "share_of_peak": gflops / peak if peak else None,
+            "head_error": errors.get(contender.name),
+            "others": statistics.median(contender.others),
+            "facts": contender.facts,
+            "rounds": contender.rounds,
+        }
+        if best:
+            pairs = report.paired_ratios(samples(best), samples(contender))
+            row["best_peer"] = best.name
+            row["ratio"] = report.median_of_rounds(samples(best))[0] / median
+            row["paired"] = pairs
+        results.append(row)
+    return sorted(results, key=lambda row: row["median_ms"]), peak
+
+
+def error_text(error):
+    if error is None:
+        return "-"
+    return f"{error:.0e}" if error else "reference"
+
+
+def show(results, network, threads, peak):
+    rows = []
+    for r in results:
+        share = r["share_of_peak"]
+        error = r["head_error"]
+        pairs = r.get("paired")
+        rows.append(
+            [
+                r["contender"],
+                threads,
+                f"{r['median_ms']:.2f}",
+                f"{r['low_ms']:.2f}-{r['high_ms']:.2f}",
+                f"{r['min_ms']:.2f}",
+                f"{r['gflops']:.0f}",
+                f"{100 * share:.0f} %" if share else "-",
+                f"{r['ratio']:.2f}x" if pairs else "-",
+                f"{min(pairs):.2f}-{max(pairs):.2f}" if pairs else "-",
+                error_text(error),
+                f"{100 * r['others']:.0f} %",
+            ]
+        )
+    limit = f"; peak measured alongside {peak:.0f} GFLOP/s fp32" if peak else ""
+    print(
+        f"\n{network.name} {network.size}x{network.size}, batch 1, fp32, "
+        f"{network.flops / 1e9:.3f} GFLOP, {threads} "
+        f"thread{'s' if threads > 1 else ''}{limit}\n"
+    )
+    print(report.table(TITLES, rows), flush=True)
+
+
+def verdicts(goals, results, threads):
+    """Say of each goal whether it was met; True when all were."""
+    met = True
+    for goal in goals:
+        name, _, wanted = goal.partition("=")
+        for row in results:
+            if row["model"] != name or row["contender"] != "yolotune":
+                continue
+            if row["threads"] != threads or "ratio" not in row:
+                continue
+            good = row["ratio"] >= float(wanted)
+            met = met and good
+            print(
+                f"{name}, {threads} threads: {row['ratio']:.3f}x as fast as "
+                f"{row['best_peer']}, goal {wanted}x: "
+                f"{'met' if good else 'missed'}"
+            )
+    return met
+
+
+def measure(options, data, network, threads, folder):
+    """One model at one thread count: start, check, race, summarise."""
+    image = os.path.join(folder, f"input-{network.size}.npy")
+    picture = cv2.imread(str(data / "images" / "bus.jpg"))
+    numpy.save(image, yolov5.to_input(yolov5.letterbox(picture, network.size)))
+    cpus = sorted(os.sched_getaffinity(0))[:threads]
+    if len(cpus) < threads:
+        raise SystemExit(
+            f"--threads {threads}: only {len(cpus)} CPUs to run on"
+        )
+
+    contenders = start(commands(options, data, network, threads, image), cpus)
+    try:
+        errors = check_heads(contenders, network, folder)
+        race(contenders, options)
+        results, peak = summarise(contenders, network, threads, errors)
+    finally:
+        for contender in contenders:
+            contender.close()
+    show(results, network, threads, peak)
+    return results, peak
+
+
+def main():
+    options = parse_arguments()
+    data = find_data(options.data)
+    threads = [int(word) for word in options.threads.split(",")]
+    facts = report.host()
+    print(f"{facts['cpu']}, CPUs {facts['cpus']}, {' '.join(facts['flags'])}")
+    options.yolotune = find_yolotune(options.yolotune)
+    print(f"yolotune: {options.yolotune or 'not built, the peers run alone'}")
+    document = {
+        "host": facts,
+        "options": vars(options),
+        "peaks": [],
+        "results": [],
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        for name in options.models.split(","):
+            source = data / "onnx" / f"{name}_fp32.onnx"
+            network = models.prepare(source, options.imgsz, VENV / "models")
+            for count in threads:
+                results, peak = measure(options, data, network, count, folder)
+                document["results"] += results
+                document["peaks"].append({"threads": count, "gflops": peak})
+    document["load_after"] = os.getloadavg()
+    versions = {
+        r["facts"]["name"]: r["facts"]["version"]
+        for r in document["results"]
+        if "version" in r["facts"]
+    }
+    print(
+        "\n" + ", ".join(f"{name} {v}" for name, v in sorted(versions.items()))
+    )
+    if options.json:
+        pathlib.Path(options.json).write_text(json.dumps(document, indent=1))
+    return 0 if verdicts(options.goal, document["results"], max(threads)) else 1
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except Refused as refusal:
+        sys.exit(f"peers.py: {refusal}")

@@ -1,0 +1,257 @@
+"""One peer in a process of its own: load once, then run on request.
+
+    worker.py KIND MODEL THREADS INPUT
+
+INPUT is a .npy of the network's input, float32 1x3xHxW. It speaks the protocol
+of contender.py on standard input and output; each KIND is a class below, with
+the settings that make it run at its best in true fp32 on THREADS threads.
+
+A run is timed from the input lying ready in the peer's own tensor to the
+outputs lying ready in the peer's own tensors: no image work, no NMS.
+"""
+
+import gc
+import json
+import os
+import sys
+import time
+
+
+class OnnxRuntime:
+    """All graph optimisations, sequential, outputs bound to kept buffers."""
+
+    def __init__(self, model, threads, image):
+        import onnxruntime as ort
+
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
+        options.graph_optimization_level = (
+            ort.GraphOptimizationLevel.ORT_ENABLE_ALL
+        )
+        self.session = ort.InferenceSession(
+            model, options, providers=["CPUExecutionProvider"]
+        )
+        self.binding = self.session.io_binding()
+        self.binding.bind_ortvalue_input(
+            self.session.get_inputs()[0].name,
+            ort.OrtValue.ortvalue_from_numpy(image),
+        )
+        self.outputs = []
+        for output in self.session.get_outputs():
+            value = ort.OrtValue.ortvalue_from_shape_and_type(
+                output.shape, image.dtype, "cpu"
+            )
+            self.binding.bind_ortvalue_output(output.name, value)
+            self.outputs.append(value)
+        self.facts = {"version": ort.__version__, "precision": "f32"}
+
+    def run(self):
+        self.session.run_with_iobinding(self.binding)
+
+    def heads(self):
+        return [value.numpy() for value in self.outputs]
+
+
+class OpenVino:
+    """Latency hint, and the f32 hint or a CPU with bf16 or AMX uses that."""
+
+    def __init__(self, model, threads, image):
+        import openvino as ov
+
+        core = ov.Core()
+        self.compiled = core.compile_model(
+            model,
+            "CPU",
+            {
+                "PERFORMANCE_HINT": "LATENCY",
+                "INFERENCE_PRECISION_HINT": "f32",
+                "INFERENCE_NUM_THREADS": threads,
+                "NUM_STREAMS": 1,
+            },
+        )
+        self.request = self.compiled.create_infer_request()
+        self.image = image  # shared with the tensor, not copied
+        self.request.set_input_tensor(ov.Tensor(image, shared_memory=True))
+        precisions, kernels = {}, {}
+        for op in self.compiled.get_runtime_model().get_ops():
+            facts = op.get_rt_info()
+            if facts["layerType"].astype(str) == "Convolution":
+                precision = facts["runtimePrecision"].astype(str)
+                kernel = facts["primitiveType"].astype(str)
+                precisions[precision] = precisions.get(precision, 0) + 1
+                kernels[kernel] = kernels.get(kernel, 0) + 1
+        self.facts = {
+            "version": ov.get_version(),
+            "precision": "+".join(sorted(precisions)),
+            "hint": self.compiled.get_property(
+                "INFERENCE_PRECISION_HINT"
+            ).get_type_name(),
+            "threads": self.compiled.get_property("INFERENCE_NUM_THREADS"),
+            "convolutions": precisions,
+            "kernels": kernels,
+        }
+
+    def run(self):
+        self.request.infer(share_inputs=True, share_outputs=True)
+
+    def heads(self):
+        return [
+            self.request.get_output_tensor(i).data
+            for i in range(len(self.compiled.outputs))
+        ]
+
+
+class Ncnn:
+    """No 16-bit storage or arithmetic; Winograd, GEMM and packing on."""
+
+    def __init__(self, model, threads, image):
+        import ncnn
+
+        self.ncnn = ncnn
+        ncnn.set_omp_dynamic(0)
+        ncnn.set_omp_num_threads(threads)
+        # The pools that ncnn's own benchmark uses: no malloc in a run.
+        self.blobs = ncnn.UnlockedPoolAllocator()
+        self.workspace = ncnn.PoolAllocator()
+        self.net = ncnn.Net()
+        option = self.net.opt
+        option.num_threads = threads
+        option.use_vulkan_compute = False
+        for name in dir(option):
+            if name.startswith(("use_fp16_", "use_bf16_", "use_int8_")):
+                setattr(option, name, False)
+        option.use_winograd_convolution = True
+        option.use_sgemm_convolution = True
+        option.use_packing_layout = True
+        option.blob_allocator = self.blobs
+        option.workspace_allocator = self.workspace
+        if self.net.load_param(model) or self.net.load_model(
+            model.removesuffix(".param") + ".bin"
+        ):
+            raise SystemExit(f"ncnn cannot load {model}")
+        self.input = ncnn.Mat(image[0]).clone()
+        self.names = sorted(self.net.output_names())
+        self.outputs = []
+        self.facts = {
+            "version": ncnn.__version__,
+            "precision": "f32",
+            "options": {
+                name: getattr(option, name)
+                for name in dir(option)
+                if name.startswith("use_")
+            },
+        }
+
+    def run(self):
+        self.outputs = []  # back to the pool, as at the end of a frame
+        extractor = self.net.create_extractor()
+        extractor.input("in0", self.input)
+        for name in self.names:
+            status, value = extractor.extract(name)
+            if status:
+                raise SystemExit(f"ncnn cannot compute {name}")
+            self.outputs.append(value)
+
+    def heads(self):
+        return [value.numpy()[None] for value in self.outputs]
+
+
+class TorchvisionNms:
+    """torchvision.ops.nms and batched_nms over rows of candidates."""
+
+    IOU = 0.45
+    CLASS_STEP = 7680  # YOLOv5's max_wh: moves each class to its own plane
+
+    def __init__(self, model, threads, _image):
+        import torch
+        import torchvision
+
+        torch.set_num_threads(threads)
+        torch.set_grad_enabled(False)
+        self.torch, self.ops = torch, torchvision.ops
+        self.entry = getattr(self, model)
+        self.facts = {
+            "version": torchvision.__version__,
+            "torch": torch.__version__,
+        }
+
+    def offset(self, boxes, scores, classes):
+        moved = boxes + classes[:, None] * self.CLASS_STEP
+        return self.ops.nms(moved, scores, self.IOU)
+
+    def batched(self, boxes, scores, classes):
+        return self.ops.batched_nms(boxes, scores, classes, self.IOU)
+
+    def nms(self, path, count):
+        import numpy
+
+        rows = self.torch.from_numpy(
+            numpy.fromfile(path, numpy.float32).reshape(-1, 6)
+        )
+        boxes, scores = rows[:, :4].contiguous(), rows[:, 4].contiguous()
+        classes = rows[:, 5].contiguous()
+        kept = None
+        times = []
+        for _ in range(count):
+            begin = time.perf_counter_ns()
+            kept = self.entry(boxes, scores, classes)
+            times.append(time.perf_counter_ns() - begin)
+        return {"ns": times, "kept": kept.tolist()}
+
+
+KINDS = {
+    "onnxruntime": OnnxRuntime,
+    "openvino": OpenVino,
+    "ncnn": Ncnn,
+    "torchvision": TorchvisionNms,
+}
+
+
+def answer(peer, line):
+    """The JSON value that one request line asks for."""
+    words = line.split()
+    if words[0] == "run":
+        times = []
+        for _ in range(int(words[1])):
+            begin = time.perf_counter_ns()
+            peer.run()
+            times.append(time.perf_counter_ns() - begin)
+        return {"network_ns": times}
+    if words[0] == "heads":
+        import numpy
+
+        peer.run()
+        with open(words[1], "wb") as out:
+            for head in peer.heads():
+                out.write(
+                    numpy.ascontiguousarray(head, numpy.float32).tobytes()
+                )
+        return {"heads": len(peer.heads())}
+    if words[0] == "nms":
+        return peer.nms(words[1], int(words[2]))
+    raise SystemExit(f"worker.py: what is '{line.strip()}'?")
+
+
+def main():
+    kind, model, threads, path = sys.argv[1:]
+    # Libraries print on standard output what they please: keep it from the
+    # protocol by moving the protocol to a descriptor of its own.
+    replies = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)
+
+    image = None
+    if path != "-":
+        import numpy
+
+        image = numpy.ascontiguousarray(numpy.load(path))
+    peer = KINDS[kind](model, int(threads), image)
+    gc.disable()
+    replies.write("ready " + json.dumps({"name": kind, **peer.facts}) + "\n")
+    for line in sys.stdin:
+        replies.write(json.dumps(answer(peer, line)) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,82 @@
+"""What YOLOv5's own detect.py does around its network, as a reference.
+
+Written from its behaviour (v6.0 to v7.0, square letterbox, best class only),
+with the libraries it uses itself: cv2 for pixels, torchvision for NMS.
+"""
+
+import cv2
+import numpy
+import torch
+import torchvision
+
+BORDER = 114  # grey of the letterbox
+CLASS_STEP = 7680  # moves each class to a plane of its own for NMS
+MAX_CANDIDATES = 30000
+MAX_DETECTIONS = 300
+
+
+def letterbox(image, size):
+    """IMAGE (h, w, 3) inside a SIZE x SIZE square, aspect kept, centred."""
+    height, width = image.shape[:2]
+    ratio = min(size / height, size / width)
+    new_width, new_height = round(width * ratio), round(height * ratio)
+    if (new_width, new_height) != (width, height):
+        image = cv2.resize(
+            image, (new_width, new_height), interpolation=cv2.INTER_LINEAR
+        )
+    # Half the rest on each side; an odd pixel goes below and to the right.
+    across, down = (size - new_width) / 2, (size - new_height) / 2
+    return cv2.copyMakeBorder(
+        image,
+        round(down - 0.1),
+        round(down + 0.1),
+        round(across - 0.1),
+        round(across + 0.1),
+        cv2.BORDER_CONSTANT,
+        value=(BORDER,) * 3,
+    )
+
+
+def to_input(bgr):
+    """BGR pixels to the network's input: RGB, 0..1, float32 [1][3][h][w]."""
+    planes = bgr[:, :, ::-1].transpose(2, 0, 1)[None]
+    return numpy.ascontiguousarray(planes).astype(numpy.float32) / 255
+
+
+def detections(output, size, image_shape, conf, iou):
+    """Rows (x0, y0, x1, y1, score, class) in pixels of the image, best first.
+
+    OUTPUT is the decode tail's [rows][5 + classes]: centre, size, objectness
+    and class probabilities, in pixels of the letterboxed square.
+    """
+    rows = torch.from_numpy(numpy.ascontiguousarray(output))
+    rows = rows[rows[:, 4] > conf]
+    scores, classes = (rows[:, 5:] * rows[:, 4:5]).max(1)
+    half = rows[:, 2:4] / 2
+    boxes = torch.cat((rows[:, :2] - half, rows[:, :2] + half), 1)
+    passed = scores > conf
+    boxes, scores, classes = (
+        boxes[passed],
+        scores[passed],
+        classes[passed].float(),
+    )
+
+    order = scores.argsort(descending=True)[:MAX_CANDIDATES]
+    boxes, scores, classes = boxes[order], scores[order], classes[order]
+    kept = torchvision.ops.nms(
+        boxes + classes[:, None] * CLASS_STEP, scores, iou
+    )
+    kept = kept[:MAX_DETECTIONS]
+    boxes = boxes[kept].clone()
+
+    # Back to the image: the letterbox's ratio and its unrounded borders.
+    height, width = image_shape[:2]
+    gain = min(size / height, size / width)
+    boxes[:, 0::2] -= (size - width * gain) / 2
+    boxes[:, 1::2] -= (size - height * gain) / 2
+    boxes /= gain
+    boxes[:, 0::2] = boxes[:, 0::2].clamp(0, width)
+    boxes[:, 1::2] = boxes[:, 1::2].clamp(0, height)
+    return torch.cat(
+        (boxes, scores[kept, None], classes[kept, None]), 1
+    ).numpy()
