@@ -1,0 +1,122 @@
+/* yolotune analyze: what each layer costs, by its shape and, once measured, by
+ * the clock. */
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/analysis_print.h"
+#include "cli/cli.h"
+#include "model/analyze.h"
+#include "runtime/fail.h"
+
+static const struct yt_manual manual = {
+    .command = "analyze",
+    .summary = "show what each layer of a model costs",
+    .synopsis = "[--model FILE] [OPTION]...",
+    .description =
+        "Prints a line per layer that runs, after fusion: kind, output shape, "
+        "parameters, arithmetic, bytes of weights and feature maps, and "
+        "arithmetic intensity, which is FLOPs for each byte. Below stand the "
+        "totals, and the arena that feature maps share against what they "
+        "would take apart.\n\n"
+        "Once the model was tuned on this machine there are measured columns "
+        "too: time inside the running network, share of the frame, GFLOP/s, "
+        "share of this machine's measured peak, and whether arithmetic or "
+        "memory bounds the layer: its intensity against the measured peak "
+        "over the measured bandwidth.\n\n"
+        "The cost of suppression (NMS), which depends on the picture, is "
+        "measured each time as a curve over the number of candidate boxes.\n\n"
+        "Arithmetic counts a multiply-add as two. Parameters are those after "
+        "batch normalisation was folded in. Channels are rounded up to whole "
+        "vectors where a layer runs, so bytes depend on --isa.\n\n"
+        "Without --model a built-in YOLOv5n with seeded weights is analysed.",
+    .examples = " yolotune analyze -m yolov5s.pt\n"
+                " yolotune analyze -m yolov5s.pt --imgsz 1280 --sort bytes\n"
+                " yolotune analyze -m yolov5s.onnx --json | jq .parameters",
+};
+
+/* The rows' order. */
+static enum yt_status find_order(const char *name,
+                                 const struct yt_analysis_report *report,
+                                 const int32_t **order_out)
+{
+    if (strcmp(name, "time") == 0) {
+        YT_FAIL_IF(!report->measured, YT_BAD_ARGUMENT,
+                   "--sort time: nothing was measured yet; tune the model "
+                   "first");
+        *order_out = report->measured->by_time;
+        return YT_OK;
+    }
+    const int order = yt_analysis_order_find(
+        strcmp(name, "params") == 0 ? "parameters" : name);
+    YT_FAIL_IF(order < 0, YT_BAD_ARGUMENT,
+               "--sort %s: not one of execution, time, flops, parameters, "
+               "bytes, intensity",
+               name);
+    *order_out = report->analysis->order[order];
+    return YT_OK;
+}
+
+static enum yt_status measure_nms(const struct yt_engine *engine,
+                                  struct yt_analysis_report *report)
+{
+    static const int32_t boxes[YT_NMS_POINTS] = {100, 1000, 10000, 30000};
+    const struct yt_plan *plan = &engine->network->plan;
+    for (int i = 0; i < YT_NMS_POINTS; i++)
+        report->nms[i].boxes = boxes[i];
+    return yt_nms_curve(&plan->iou, plan->nc, plan->h, plan->w, report->nms,
+                        YT_NMS_POINTS);
+}
+
+static enum yt_status make_report(const struct yt_cli_engine *cli,
+                                  const char *sort,
+                                  struct yt_analysis_report *report)
+{
+    struct yt_engine_options options;
+    yt_cli_engine_options(cli, &options);
+    YT_TRY(yt_engine_open(&options, &report->engine));
+    YT_TRY(yt_analyze(report->engine->network->net, &report->analysis));
+    const enum yt_status status =
+        yt_measured_read(report->engine, report->analysis, &report->measured);
+    if (status != YT_OK && status != YT_NOT_FOUND && status != YT_STALE)
+        return status;
+    YT_TRY(find_order(sort, report, &report->order));
+    return measure_nms(report->engine, report);
+}
+
+int yt_cmd_analyze(int argc, char **argv)
+{
+    struct yt_cli_engine engine = {0};
+    struct yt_analysis_report report = {0};
+    const char *sort = "execution";
+    int32_t json = 0;
+    int operand = 0;
+    const struct yt_option options[] = {
+        YT_OPTION_ROWS_ENGINE(&engine),
+        {"sort", 's', YT_OPTION_TEXT, "KEY", &sort, 0, 0,
+         "Order of the layers: execution (default); time, flops, parameters or "
+         "bytes, the largest first; intensity, the lowest first."},
+        YT_OPTION_ROW_JSON(&json),
+    };
+    int code =
+        yt_options_parse(&manual, options, sizeof options / sizeof options[0],
+                         argc, argv, &operand);
+    if (code >= 0)
+        return code;
+    if (operand < argc)
+        return yt_cli_usage("analyze", "%s: takes no arguments", argv[operand]);
+
+    const enum yt_status status = make_report(&engine, sort, &report);
+    if (status != YT_OK)
+        code = yt_cli_fail(status);
+    else if (json)
+        code = yt_analysis_print_json(&report);
+    else
+        code = yt_analysis_print_text(&report);
+    yt_measured_destroy(report.measured);
+    yt_analysis_destroy(report.analysis);
+    yt_engine_close(report.engine);
+    return code;
+}
