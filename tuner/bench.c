@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "runtime/fail.h"
-#include "runtime/plan.h"
+#include "runtime/memory.h"
 #include "tuner/measure.h"
 
 #define MODELS_MAX 4
@@ -22,7 +22,7 @@ struct lane {
 
 static void lane_deinit(struct lane *lane)
 {
-    free(lane->workspace);
+    yt_memory_free(lane->workspace, lane->workspace_bytes);
     for (int i = 0; i < 4; i++)
         free(lane->times[i]);
 }
@@ -33,8 +33,8 @@ static enum yt_status lane_init(struct lane *lane, const struct yt_model *model,
     struct yt_model_info info;
     yt_model_info(model, &info);
     lane->workspace_bytes = info.workspace_bytes;
-    int failed = posix_memalign(&lane->workspace, YT_ALIGN,
-                                info.workspace_bytes) != 0;
+    lane->workspace = yt_memory_alloc(info.workspace_bytes);
+    int failed = !lane->workspace;
     for (int i = 0; i < 4; i++) {
         lane->times[i] = calloc((size_t)frames, sizeof(double));
         failed |= !lane->times[i];

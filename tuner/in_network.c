@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "runtime/fail.h"
+#include "runtime/memory.h"
 #include "runtime/pool.h"
 #include "tuner/measure.h"
 
@@ -16,6 +17,7 @@ struct option {
     yt_kernel_fn kernel;
     int64_t tasks;
     void *weights;   /* packed, owned; NULL without a filter */
+    size_t weight_bytes;
     double *samples; /* [frames], owned */
 };
 
@@ -37,7 +39,8 @@ static void contest_deinit(struct contest *c)
     const int32_t layers = c->engine->network->net->layer_count;
     for (int32_t i = 0; i < layers; i++) {
         for (int32_t j = 0; c->options && j < YT_FINALISTS_MAX; j++) {
-            free(c->options[i][j].weights);
+            yt_memory_free(c->options[i][j].weights,
+                           c->options[i][j].weight_bytes);
             free(c->options[i][j].samples);
         }
         if (c->bias)
@@ -48,7 +51,8 @@ static void contest_deinit(struct contest *c)
     free(c->finalists);
     free(c->finalist_count);
     free(c->target_of);
-    free(c->arena);
+    yt_memory_free(c->arena,
+                   (size_t)c->engine->network->net->arena_bytes);
     yt_pool_destroy(c->pool);
 }
 
@@ -76,8 +80,9 @@ static enum yt_status prepare_option(struct contest *c, int32_t i,
                c->frames);
     if (!layer->weights)
         return YT_OK;
-    option->weights = aligned_zeros(
-        yt_schedule_weight_bytes(&layer->problem, schedule, network->isa));
+    option->weight_bytes =
+        yt_schedule_weight_bytes(&layer->problem, schedule, network->isa);
+    option->weights = yt_memory_alloc(option->weight_bytes);
     YT_FAIL_IF(!option->weights, YT_NO_MEMORY, "no memory for a filter");
     yt_schedule_pack(&layer->problem, schedule, network->isa, layer->weights,
                      option->weights);
@@ -127,7 +132,7 @@ static enum yt_status contest_init(struct contest *c)
     c->target_of = calloc(layers, sizeof *c->target_of);
     c->options = calloc(layers, sizeof *c->options);
     c->bias = calloc(layers, sizeof *c->bias);
-    c->arena = aligned_zeros((size_t)net->arena_bytes);
+    c->arena = yt_memory_alloc((size_t)net->arena_bytes);
     YT_FAIL_IF(!c->finalists || !c->finalist_count || !c->target_of ||
                    !c->options || !c->bias || !c->arena,
                YT_NO_MEMORY, "no memory to compare %zu layers", layers);

@@ -12,6 +12,7 @@
 #include "runtime/decode.h"
 #include "runtime/fail.h"
 #include "runtime/letterbox.h"
+#include "runtime/memory.h"
 #include "runtime/nms.h"
 
 /* ------------------------------------------------------------- kernels */
@@ -238,10 +239,9 @@ static void place_constants(struct yt_network *network)
 static enum yt_status pack_constants(struct yt_network *network)
 {
     const size_t bytes = (size_t)network->plan.blob_bytes;
-    void *blob = NULL;
-    YT_FAIL_IF(posix_memalign(&blob, YT_ALIGN, bytes ? bytes : YT_ALIGN) != 0,
-               YT_NO_MEMORY, "no memory for %zu bytes of weights", bytes);
-    memset(blob, 0, bytes);
+    void *blob = yt_memory_alloc(bytes);
+    YT_FAIL_IF(!blob, YT_NO_MEMORY, "no memory for %zu bytes of weights",
+               bytes);
     for (int32_t i = 0; i < network->net->layer_count; i++) {
         const struct yt_layer *layer = &network->net->layers[i];
         const struct yt_step *step = &network->plan.steps[i];
@@ -252,8 +252,9 @@ static enum yt_status pack_constants(struct yt_network *network)
         memcpy((char *)blob + step->bias, layer->bias,
                4 * (size_t)layer->problem.u.conv2d.k);
     }
-    free(network->blob);
+    yt_memory_free(network->blob, network->blob_mapped);
     network->blob = blob;
+    network->blob_mapped = bytes;
     network->bundle.blob = blob;
     network->bundle.plan = &network->plan;
     return YT_OK;
@@ -405,7 +406,7 @@ void yt_network_destroy(struct yt_network *network)
         yt_object_deinit(&network->kernels[i].object);
     free(network->kernels);
     yt_jit_destroy(network->jit);
-    free(network->blob);
+    yt_memory_free(network->blob, network->blob_mapped);
     free(network->plan.steps);
     free(network->schedules);
     yt_net_destroy(network->net);

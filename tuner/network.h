@@ -34,7 +34,8 @@ struct yt_network {
     struct yt_kernel_entry *kernels; /* grows; borrowed pointers go stale */
     int32_t kernel_count, kernel_cap;
     struct yt_jit *jit;
-    void *blob;
+    void *blob; /* yt_memory_alloc()ed, blob_mapped bytes */
+    size_t blob_mapped;
 };
 
 /** Lower @p graph (borrowed until destroy: class names) with default
