@@ -7,19 +7,21 @@
 #include <string.h>
 
 #include "runtime/fail.h"
+#include "runtime/memory.h"
 #include "runtime/reference.h"
 
 #define GUARD_BYTES 4096
 #define GUARD_BYTE  0xa5
 
+/* Where tensors lie decides their speed: as in a real run, huge pages. */
 static float *floats(size_t count)
 {
-    void *p = NULL;
-    const size_t bytes = count * sizeof(float);
-    if (posix_memalign(&p, YT_ALIGN, bytes ? bytes : YT_ALIGN) != 0)
-        return NULL;
-    memset(p, 0, bytes);
-    return p;
+    return yt_memory_alloc(count * sizeof(float));
+}
+
+static void floats_free(float *p, size_t count)
+{
+    yt_memory_free(p, count * sizeof(float));
 }
 
 /* Uniform in [-1, 1), the same everywhere. */
@@ -53,12 +55,14 @@ static enum yt_status conv_buffers(struct yt_case *c)
                    : p->add == YT_ADD_UP2
                        ? blocked(p->k, lanes, oh / 2, ow / 2)
                        : 0;
-    c->weights = floats((size_t)p->k * taps);
-    c->bias = floats(blocked(p->k, lanes, 1, 1));
+    c->weight_elems = (size_t)p->k * taps;
+    c->bias_elems = blocked(p->k, lanes, 1, 1);
+    c->weights = floats(c->weight_elems);
+    c->bias = floats(c->bias_elems);
     YT_FAIL_IF(!c->weights || !c->bias, YT_NO_MEMORY,
                "no memory for a filter");
     /* Sums of about unit size, as in a trained network. */
-    fill(c->weights, (size_t)p->k * taps, 3.0f / sqrtf((float)taps), 1);
+    fill(c->weights, c->weight_elems, 3.0f / sqrtf((float)taps), 1);
     fill(c->bias, (size_t)p->k, 0.5f, 2);
     return YT_OK;
 }
@@ -105,10 +109,7 @@ enum yt_status yt_case_create(const struct yt_problem *problem,
     c->in = floats(c->in_elems);
     c->want = floats(c->out_elems);
     c->add = c->add_elems ? floats(c->add_elems) : NULL;
-    void *guarded = NULL;
-    if (posix_memalign(&guarded, YT_ALIGN,
-                       c->out_elems * 4 + 2 * GUARD_BYTES) == 0)
-        c->guarded = guarded;
+    c->guarded = yt_memory_alloc(c->out_elems * 4 + 2 * GUARD_BYTES);
     YT_FAIL_IF_GOTO(!c->in || !c->want || !c->guarded ||
                         (c->add_elems && !c->add),
                     YT_NO_MEMORY, "no memory for a problem's tensors");
@@ -191,11 +192,11 @@ void yt_case_destroy(struct yt_case *c)
 {
     if (!c)
         return;
-    free(c->in);
-    free(c->add);
-    free(c->weights);
-    free(c->bias);
-    free(c->want);
-    free(c->guarded);
+    floats_free(c->in, c->in_elems);
+    floats_free(c->add, c->add_elems);
+    floats_free(c->weights, c->weight_elems);
+    floats_free(c->bias, c->bias_elems);
+    floats_free(c->want, c->out_elems);
+    yt_memory_free(c->guarded, c->out_elems * 4 + 2 * GUARD_BYTES);
     free(c);
 }

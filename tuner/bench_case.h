@@ -13,7 +13,7 @@ struct yt_case {
     float *in, *add, *weights, *bias; /* weights [k][c][r][r] */
     float *want;                      /* the reference's output */
     char *guarded;                    /* output between two guard zones */
-    size_t in_elems, out_elems, add_elems;
+    size_t in_elems, out_elems, add_elems, weight_elems, bias_elems;
     double largest; /* of |want| */
 };
 
