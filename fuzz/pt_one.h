@@ -31,7 +31,9 @@ static zip_int64_t pt_one_add(zip_t *zip, const char *name, const void *bytes,
 /* A zip of the pickle; NULL when libzip fails. */
 static void *pt_one_wrap(const uint8_t *pickle, size_t size, size_t *size_out)
 {
-    static const unsigned char zeros[PT_ONE_STORAGE_BYTES];
+    unsigned char storage[PT_ONE_STORAGE_BYTES] = {0};
+    for (int i = 0; i < PT_ONE_STORAGE_BYTES / 2; i++)
+        storage[2 * i + 1] = (unsigned char)(i < 8 ? 0x40 + 4 * i : 0x3c);
     void *bytes = NULL;
     zip_stat_t stat;
     zip_source_t *archive = zip_source_buffer_create(NULL, 0, 0, NULL);
@@ -44,7 +46,7 @@ static void *pt_one_wrap(const uint8_t *pickle, size_t size, size_t *size_out)
     }
     zip_source_keep(archive);
     if (pt_one_add(zip, "archive/data.pkl", pickle, size) < 0 ||
-        pt_one_add(zip, "archive/data/0", zeros, sizeof zeros) < 0 ||
+        pt_one_add(zip, "archive/data/0", storage, sizeof storage) < 0 ||
         zip_close(zip) != 0) {
         zip_discard(zip);
         zip_source_free(archive);

@@ -3,10 +3,12 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <math.h>
 #include <string.h>
 #include <cmocka.h>
 
 #include "model/graph.h"
+#include "model/net.h"
 
 static uint64_t count_parameters(const struct yt_graph *graph)
 {
@@ -109,6 +111,36 @@ static void seed_decides_the_weights(void **state)
     yt_graph_destroy(c);
 }
 
+/* The values' scale after the deepest path: neither gone nor run away. */
+static void values_stay_sane(void **state)
+{
+    (void)state;
+    enum { SIDE = 64, CHANNELS = 255 };
+    static float image[3 * SIDE * SIDE];
+    static float heads[3][CHANNELS * (SIDE / 8) * (SIDE / 8)];
+    float *const outputs[] = {heads[0], heads[1], heads[2]};
+    struct yt_graph *graph = NULL;
+    for (int32_t i = 0; i < 3 * SIDE * SIDE; i++)
+        image[i] = (float)(i * 7919 % 256) / 255.0f;
+    assert_int_equal(yt_graph_builtin("n", 1, &graph), YT_OK);
+    assert_int_equal(yt_graph_run_reference(graph, SIDE, SIDE, image, outputs),
+                     YT_OK);
+    for (int32_t level = 0; level < 3; level++) {
+        const int32_t cells = (SIDE / (8 << level)) * (SIDE / (8 << level));
+        double squares = 0;
+        int32_t count = 0;
+        /* Box channels only: the others' biases are chosen, not random. */
+        for (int32_t c = 0; c < CHANNELS; c++)
+            for (int32_t i = 0; i < cells && c % 85 < 4; i++, count++)
+                squares += (double)heads[level][c * cells + i] *
+                           (double)heads[level][c * cells + i];
+        const double deviation = sqrt(squares / count);
+        if (!(deviation > 0.1 && deviation < 10))
+            fail_msg("level %d: values of deviation %g", level, deviation);
+    }
+    yt_graph_destroy(graph);
+}
+
 static void other_sizes_are_refused(void **state)
 {
     (void)state;
@@ -127,6 +159,7 @@ int main(void)
         cmocka_unit_test(sizes_have_their_parameters),
         cmocka_unit_test(heads_are_coco),
         cmocka_unit_test(seed_decides_the_weights),
+        cmocka_unit_test(values_stay_sane),
         cmocka_unit_test(other_sizes_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

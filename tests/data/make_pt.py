@@ -361,6 +361,7 @@ def good():
             micro(Maker(), Maker().module("models.common.Focus")),
             ema=tiny(Maker("bf16"), names)), protocol=4, folder="last"),
          "last/byteorder": b"little"}, zipfile.ZIP_DEFLATED))
+    save("p6.pt", p6(Maker()))
     save("p6_f64_channels_last.pt", p6(Maker("f64", channels_last=True)))
     save("micro.pt", micro(Maker()), stored)
 
@@ -588,14 +589,16 @@ def inert():
 
 
 def seeds():
-    """Pickles for the fuzzer: it adds the zip, and one storage "0" of 4096
-    bytes for all tensors."""
+    """Pickles for the fuzzer: it adds the zip, and one storage "0" for all
+    tensors: eight strides from 2 up, then ones (fuzz/pt_one.h)."""
     for name, build in (("micro", micro), ("tiny", lambda m: tiny(m, ["a"])),
                         ("p6", p6)):
         for protocol in (2, 4):
             maker = Maker()
             shared = Storage("f16", [0.0] * 2048)
-            maker.tensor = lambda values, dims, fmt=None: Tensor(shared, dims)
+            maker.tensor = lambda values, dims, fmt=None: Tensor(
+                shared, dims,
+                offset=int(math.log2(values[0])) - 1 if fmt == "f32" else 8)
             data, _ = dump({"model": build(maker)}, protocol)
             (SEEDS / f"{name}_{protocol}.pkl").write_bytes(data)
     for name in ("micro.pt", "bad_claim_less.pt", "bad_method.pt"):
