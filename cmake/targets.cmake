@@ -14,6 +14,11 @@ if(YT_SANITIZE)
   target_compile_options(yt_flags INTERFACE -fsanitize=address,undefined
     -fno-sanitize-recover=all -fno-omit-frame-pointer)
   target_link_options(yt_flags INTERFACE -fsanitize=address,undefined)
+  if(CMAKE_C_COMPILER_ID MATCHES Clang)
+    # It reads the bytes before a function: with generated kernels, before the
+    # page that they begin.
+    target_compile_options(yt_flags INTERFACE -fno-sanitize=function)
+  endif()
 endif()
 if(YT_TSAN)
   target_compile_options(yt_flags INTERFACE -fsanitize=thread)
