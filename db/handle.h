@@ -22,6 +22,7 @@ struct yt_db {
     sqlite3 *sql;
     char *path;
     int32_t timeout_ms;
+    int immutable; /* 1: opened without locks, see open_read_only() */
     sqlite3_stmt *statements[YT_STATEMENT_COUNT]; /* NULL until first used */
 };
 
@@ -117,6 +118,10 @@ int yt_db_wal_is_safe(int64_t statfs_type);
 
 /** statfs() type of the file system that holds @p path; 0: unknown. */
 int64_t yt_db_filesystem_type(const char *path);
+
+/* URI parameters of files that are only read. */
+#define YT_DB_SHARED    "mode=ro"
+#define YT_DB_IMMUTABLE "mode=ro&immutable=1"
 
 /** "file:<path, escaped>?<parameters>"; owned by the caller: sqlite3_free().
  *  NULL when out of memory. */

@@ -190,15 +190,16 @@ done:
     return status;
 }
 
-static enum yt_status try_read_only(const char *path, const char *parameters,
+static enum yt_status try_read_only(const char *path, int immutable,
                                     struct yt_db **db_out, int32_t *version_out)
 {
     struct yt_db *db = NULL;
-    char *uri = yt_db_uri(path, parameters);
+    char *uri = yt_db_uri(path, immutable ? YT_DB_IMMUTABLE : YT_DB_SHARED);
     enum yt_status status = yt_db_connect(path, uri, SQLITE_OPEN_READONLY, &db);
     sqlite3_free(uri);
     if (status != YT_OK)
         goto done;
+    db->immutable = immutable;
     YT_TRY_GOTO(check_schema(db, version_out));
     *db_out = db;
     db = NULL;
@@ -220,11 +221,11 @@ static int has_log(const char *path)
 static enum yt_status open_read_only(const char *path, struct yt_db **db_out)
 {
     int32_t version = 0;
-    enum yt_status status = try_read_only(path, "mode=ro", db_out, &version);
+    enum yt_status status = try_read_only(path, 0, db_out, &version);
     /* Reading in WAL mode needs a file of shared memory. On a read-only medium
      * there is none, and no writer either: immutable says so to SQLite. */
     if ((status == YT_IO || status == YT_NOT_FOUND) && !has_log(path))
-        status = try_read_only(path, "mode=ro&immutable=1", db_out, &version);
+        status = try_read_only(path, 1, db_out, &version);
     YT_TRY(status);
     if (version == yt_db_schema_version())
         return YT_OK;
@@ -235,7 +236,7 @@ static enum yt_status open_read_only(const char *path, struct yt_db **db_out)
     struct yt_db *writer = NULL;
     YT_TRY(open_read_write(path, &writer));
     yt_db_close(writer);
-    return try_read_only(path, "mode=ro", db_out, &version);
+    return try_read_only(path, 0, db_out, &version);
 }
 
 enum yt_status yt_db_open(const char *path, enum yt_db_mode mode,
