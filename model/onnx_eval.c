@@ -30,9 +30,11 @@ static double fail(struct yt_onnx_probe *probe, enum yt_status status)
 static double read_net(struct yt_onnx_probe *probe,
                        const struct yt_onnx_value *value, int64_t index)
 {
+    if (probe->net_reads == 0 || probe->net != value->net ||
+        probe->net_index != index)
+        ++probe->net_reads;
     probe->net = value->net;
     probe->net_index = index;
-    ++probe->net_reads;
     switch (probe->stand_in) {
     case YT_ONNX_NO_IMAGE:
         return fail(probe,

@@ -18,7 +18,8 @@ struct yt_onnx_probe {
     struct yt_onnx_scope *scope;
     enum yt_onnx_stand_in stand_in;
     enum yt_status status; /* of the first failure; results are 0 after it */
-    /* The feature map element read last, and how many were read. */
+    /* The feature map element read last, and how many different ones were read
+     * (a square reads one twice). */
     int32_t net;
     int64_t net_index;
     int64_t net_reads;

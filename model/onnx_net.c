@@ -55,10 +55,15 @@ static enum yt_status feature_map(struct yt_onnx_scope *scope, int32_t n,
     YT_FAIL_IF(!x, YT_BAD_INPUT, "%s has no input", yt_onnx_who(scope, n, who));
     if (x->producer >= 0)
         yt_onnx_who(scope, x->producer, maker);
+    /* Focus joins four shifted halves of the image: 12 channels. */
+    const int is_focus = x->kind == YT_ONNX_LAZY &&
+                         strcmp(x->op, "Concat") == 0 && x->t.rank == 4 &&
+                         x->t.dims[1] == 12;
     YT_FAIL_IF(x->kind != YT_ONNX_NET, YT_UNSUPPORTED,
                "%s reads what %s makes, which can't be run as part of a YOLOv5 "
-               "network",
-               yt_onnx_who(scope, n, who), maker);
+               "network%s",
+               yt_onnx_who(scope, n, who), maker,
+               is_focus ? " (the Focus module of YOLOv5 before v6.0)" : "");
     *net_out = x->net;
     return YT_OK;
 }
