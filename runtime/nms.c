@@ -262,15 +262,13 @@ static inline int32_t any_overlap(const struct yt_iou_args *args, int64_t first,
 void yt_iou_c(const void *args_, int64_t begin, int64_t end)
 {
     const struct yt_iou_args *args = args_;
-    const int32_t block = args->block;
-    for (int64_t task = begin; task < end; task++) {
-        const int32_t hit =
-            block == YT_IOU_C_BLOCK
-                ? any_overlap(args, task * YT_IOU_C_BLOCK, YT_IOU_C_BLOCK)
-                : any_overlap(args, task * block, block);
-        if (hit) {
-            *args->hit_out = 1;
-            return;
-        }
-    }
+    const int64_t last = end * args->block;
+    int64_t i = begin * args->block;
+    int32_t hit = 0;
+    for (; i + 16 <= last && !hit; i += 16)
+        hit = any_overlap(args, i, 16);
+    for (; i + 4 <= last && !hit; i += 4)
+        hit = any_overlap(args, i, 4);
+    if (hit || any_overlap(args, i, (int32_t)(last - i)))
+        *args->hit_out = 1;
 }
