@@ -338,7 +338,7 @@ yt_model_detect(struct yt_model *model, const struct yt_image *image,
                 size_t workspace_bytes, struct yt_box *boxes, size_t boxes_cap,
                 size_t *count_out, struct yt_frame_times *times_out)
 {
-    struct yt_detect_options resolved;
+    struct yt_detect_options resolved = {0};
     YT_FAIL_IF(image == NULL, YT_BAD_ARGUMENT, "no image");
     YT_TRY(yt_image_check(image));
     YT_TRY(yt_detect_options_resolve(options, &resolved));

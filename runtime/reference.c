@@ -126,7 +126,7 @@ static enum yt_status conv2d(const struct yt_conv2d *p, int32_t lanes,
     float *out = args->out;
     const size_t filter_elems =
         (size_t)p->r * (size_t)p->r * (size_t)p->c * (size_t)lanes;
-    double *filter = malloc(filter_elems * sizeof *filter);
+    double *filter = calloc(filter_elems, sizeof *filter);
     YT_FAIL_IF(filter == NULL, YT_NO_MEMORY,
                "reference: no memory for %zu filter elements", filter_elems);
 
