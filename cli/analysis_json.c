@@ -59,6 +59,7 @@ static void add_model(struct yt_json *doc,
     yt_json_text(doc, NULL, "precision", "f32");
     yt_json_int(doc, NULL, "parameters", (int64_t)a->parameters);
     yt_json_int(doc, NULL, "flops", (int64_t)a->flops);
+    yt_json_int(doc, NULL, "published_flops", (int64_t)report->published_flops);
     yt_json_int(doc, NULL, "run_flops", (int64_t)a->run_flops);
     yt_json_int(doc, NULL, "parameter_bytes", (int64_t)a->parameter_bytes);
     yt_json_int(doc, NULL, "weight_bytes", (int64_t)a->weight_bytes);

@@ -14,6 +14,7 @@ struct yt_analysis_report {
     struct yt_engine *engine;
     struct yt_analysis *analysis;
     struct yt_measured *measured; /* NULL: not tuned here */
+    uint64_t published_flops;     /* as Ultralytics counts; 0: unknown */
     const int32_t *order;         /* [layer_count] indexes of the rows */
     struct yt_nms_point nms[YT_NMS_POINTS]; /* boxes 0: was not measured */
 };

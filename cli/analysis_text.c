@@ -54,11 +54,15 @@ static void print_head(const struct yt_analysis_report *report)
            graph->format, graph->nc, plan->h, plan->w, plan->isa->name);
 }
 
-static void print_totals(const struct yt_analysis *a)
+static void print_totals(const struct yt_analysis_report *report)
 {
+    const struct yt_analysis *a = report->analysis;
     char text[YT_TEXT_MAX];
     printf("\nparameters   %s\n", yt_text_count(a->parameters, text));
     printf("arithmetic   %sFLOPs a frame", yt_text_si((double)a->flops, text));
+    if (report->published_flops)
+        printf("; %sFLOPs as published, with normalisation",
+               yt_text_si((double)report->published_flops, text));
     printf("; %sFLOPs as it runs\n", yt_text_si((double)a->run_flops, text));
     printf("weights      %s", yt_text_bytes(a->parameter_bytes, text));
     printf("; %s as it runs\n", yt_text_bytes(a->weight_bytes, text));
@@ -76,14 +80,16 @@ static void print_part(const char *name, double ns, double frame_ns)
            100 * ns / frame_ns);
 }
 
-static void print_measured(const struct yt_measured *m)
+static void print_measured(const struct yt_measured *m, int32_t threads)
 {
-    printf("\nmeasured on %d thread%s: peak %.1f GFLOP/s, %.1f GB/s; "
+    printf("\nlayers measured on %d thread%s: peak %.1f GFLOP/s, %.1f GB/s; "
            "convolutions run at %.1f %% of the peak\n",
            m->threads, m->threads == 1 ? "" : "s", m->peak_gflops,
            m->bandwidth_gbs, 100 * m->conv_peak_share);
     if (isnan(m->frame_ns))
         return;
+    printf("a frame of the stored plan, on %d thread%s:\n", threads,
+           threads == 1 ? "" : "s");
     print_part("preprocess", m->pre_ns, m->frame_ns);
     print_part("network", m->network_ns, m->frame_ns);
     print_part("postprocess", m->post_ns, m->frame_ns);
@@ -114,9 +120,9 @@ int yt_analysis_print_text(const struct yt_analysis_report *report)
         add_layer(&table, report, report->order[i]);
     yt_table_print(&table, stdout);
     yt_table_deinit(&table);
-    print_totals(report->analysis);
+    print_totals(report);
     if (report->measured)
-        print_measured(report->measured);
+        print_measured(report->measured, report->engine->network->plan.threads);
     else
         printf("\nNot tuned on this machine yet: no times.\n");
     print_nms(report->nms);

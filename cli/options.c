@@ -264,9 +264,11 @@ static const char *const exit_status_text =
 void yt_manual_print(const struct yt_manual *manual,
                      const struct yt_option *options, size_t option_count)
 {
+    char name[256];
+    snprintf(name, sizeof name, "yolotune%s%s - %s", manual->command ? " " : "",
+             manual->command ? manual->command : "", manual->summary);
     puts("NAME");
-    printf("    yolotune%s%s - %s\n", manual->command ? " " : "",
-           manual->command ? manual->command : "", manual->summary);
+    print_wrapped(name, 4);
     print_synopsis(manual);
     puts("\nDESCRIPTION");
     print_wrapped(manual->description, 4);

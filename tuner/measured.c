@@ -78,7 +78,11 @@ static void derive(const struct yt_db_plan *plan,
         }
     }
     m->conv_peak_share = conv_flops / conv_ns / m->peak_gflops;
-    const double frame_ns = isnan(m->frame_ns) ? m->layers_ns : m->frame_ns;
+    /* Layers are timed one by one, frames whole, at another moment: shares are
+     * of the sum, so that they add up. */
+    double frame_ns = m->layers_ns;
+    if (!isnan(m->frame_ns))
+        frame_ns += m->pre_ns + m->post_ns;
     const double ridge = m->peak_gflops / m->bandwidth_gbs;
     for (int32_t i = 0; i < m->layer_count; i++) {
         const struct yt_layer_analysis *a = &analysis->layers[i];
@@ -109,7 +113,7 @@ static enum yt_status fill(const struct yt_engine *engine,
 {
     YT_TRY(check_layers(plan, analysis));
     m->layer_count = analysis->layer_count;
-    m->threads = engine->network->plan.threads;
+    m->threads = engine->threads; /* those that the layers were timed on */
     m->layers = calloc((size_t)m->layer_count, sizeof *m->layers);
     m->by_time = calloc((size_t)m->layer_count, sizeof *m->by_time);
     YT_FAIL_IF(!m->layers || !m->by_time, YT_NO_MEMORY,

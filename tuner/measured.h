@@ -9,7 +9,7 @@
 
 struct yt_measured_layer {
     double ns;            /* median inside the running network; NAN: none */
-    double frame_share;   /* of a whole frame, 0..1 */
+    double frame_share;   /* of all layers, pre- and postprocessing; 0..1 */
     double gflops;        /* run_flops / ns */
     double peak_share;    /* of the machine's arithmetic peak, 0..1 */
     int32_t memory_bound; /* 1: at this intensity bandwidth would end before
@@ -20,7 +20,7 @@ struct yt_measured {
     struct yt_measured_layer *layers; /* [layer_count], as in the analysis */
     int32_t *by_time;                 /* [layer_count] indexes, slowest first */
     int32_t layer_count;
-    int32_t threads;
+    int32_t threads;                   /* that the layers were timed on */
     double peak_gflops, bandwidth_gbs; /* of that many threads */
     double conv_peak_share;            /* of all convolutions, FLOP-weighted */
     double layers_ns;                  /* sum over the layers */
