@@ -153,24 +153,24 @@ static enum yt_status sort_layers(struct yt_analysis *a)
     return YT_OK;
 }
 
-static enum yt_status allocate(struct yt_analysis *a, int32_t layer_count)
+static int allocate(struct yt_analysis *a, int32_t layer_count)
 {
     const size_t count = (size_t)layer_count;
     a->layer_count = layer_count;
     a->layers = calloc(count, sizeof *a->layers);
-    YT_FAIL_IF(!a->layers, YT_NO_MEMORY, "no memory to analyse %zu layers",
-               count);
+    int complete = a->layers != NULL;
     for (int o = 0; o < YT_ANALYSIS_ORDER_COUNT; o++) {
         a->order[o] = calloc(count, sizeof *a->order[o]);
-        YT_FAIL_IF(!a->order[o], YT_NO_MEMORY,
-                   "no memory to analyse %zu layers", count);
+        complete &= a->order[o] != NULL;
     }
-    return YT_OK;
+    return complete;
 }
 
 static enum yt_status fill(const struct yt_net *net, struct yt_analysis *a)
 {
-    YT_TRY(allocate(a, net->layer_count));
+    const int allocated = allocate(a, net->layer_count);
+    YT_FAIL_IF(!allocated, YT_NO_MEMORY, "no memory to analyse %d layers",
+               net->layer_count);
     a->lanes = net->lanes;
     a->h = net->h;
     a->w = net->w;

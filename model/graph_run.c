@@ -232,7 +232,7 @@ enum yt_status yt_graph_run_reference(const struct yt_graph *graph, int32_t h,
     for (size_t i = 0; i < count; i++)
         if ((size_t)shapes[i].h * (size_t)shapes[i].w > plane)
             plane = (size_t)shapes[i].h * (size_t)shapes[i].w;
-    run.sums = malloc(plane * sizeof *run.sums);
+    run.sums = calloc(plane, sizeof *run.sums);
     YT_FAIL_IF_GOTO(!run.sums, YT_NO_MEMORY, "no memory to run %zu nodes",
                     count);
     status = run_nodes(&run, image, heads);

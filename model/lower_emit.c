@@ -52,8 +52,8 @@ static int32_t layer_channels(const struct yt_ir *ir, const struct yt_ir_op *op)
     const struct yt_ir_value *first = &ir->values[op->parts[0].out];
     if (first->head >= 0)
         return first->c;
-    int32_t k = 0;
-    for (int32_t i = 0; i < op->part_count; i++)
+    int32_t k = first->cp;
+    for (int32_t i = 1; i < op->part_count; i++)
         k += ir->values[op->parts[i].out].cp;
     return k;
 }

@@ -130,17 +130,17 @@ static enum yt_status concat_map(struct yt_ir *ir, const int32_t *parts,
 enum yt_status yt_ir_add_concat(struct yt_ir *ir, const int32_t *parts,
                                 int32_t count, int32_t *value_out)
 {
-    struct yt_ir_shape shape = {0, ir->values[parts[0]].h,
-                                ir->values[parts[0]].w};
-    int32_t cp = 0;
-    for (int32_t i = 0; i < count; i++) {
+    const struct yt_ir_value *first = &ir->values[parts[0]];
+    struct yt_ir_shape shape = {first->c, first->h, first->w};
+    int32_t cp = first->cp;
+    for (int32_t i = 1; i < count; i++) {
         shape.c += ir->values[parts[i]].c;
         cp += ir->values[parts[i]].cp;
     }
     YT_FAIL_IF((int64_t)shape.h * shape.w > INT32_MAX / 4 / ((int64_t)cp + 64),
                YT_UNSUPPORTED, "a concat of %dx%dx%d is too large", cp, shape.h,
                shape.w);
-    const int32_t *map;
+    const int32_t *map = NULL;
     YT_TRY(concat_map(ir, parts, count, shape.c, &map));
     const int32_t value = yt_ir_add_value(ir, shape, cp, map);
     struct yt_ir_value *v = &ir->values[value];
