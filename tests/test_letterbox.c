@@ -146,7 +146,8 @@ static void formats_and_strides_agree(void **state)
     for (size_t f = 0; f < COUNT(formats); f++) {
         const int bytes = formats[f].bytes;
         const int stride = W * bytes + (int)f * 5;
-        const size_t total = (size_t)((H - 1) * stride + W * bytes);
+        const size_t total =
+            (size_t)(H - 1) * (size_t)stride + (size_t)(W * bytes);
         uint8_t *pixels = malloc(total);
         assert_non_null(pixels);
         memset(pixels, 0xee, total);

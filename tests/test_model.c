@@ -238,6 +238,7 @@ static int32_t naive_decode(const char *arena, int32_t index, float conf,
     const float *head = (const float *)(arena + level->head);
     for (int32_t a = 0; a < NA; a++)
         for (int32_t cell = 0; cell < level->h * level->w; cell++) {
+            const int32_t row = cell / level->w;
             double s[5 + NC];
             for (int32_t j = 0; j < 5 + NC; j++) {
                 const int32_t c = a * (5 + NC) + j;
@@ -253,8 +254,7 @@ static int32_t naive_decode(const char *arena, int32_t index, float conf,
             if (s[4] * s[5 + best] <= (double)conf)
                 continue;
             const double x = (2 * s[0] - 0.5 + cell % level->w) * level->stride;
-            const double y =
-                (2 * s[1] - 0.5 + (double)(cell / level->w)) * level->stride;
+            const double y = (2 * s[1] - 0.5 + row) * level->stride;
             const double w = 4 * s[2] * s[2] * (double)level->anchors[a][0];
             const double h = 4 * s[3] * s[3] * (double)level->anchors[a][1];
             assert_true(count < BOXES_MAX);

@@ -203,8 +203,10 @@ static void *run_own_pool(void *unused)
     (void)unused;
     struct yt_pool *pool = NULL;
     struct counts *counts = calloc(1, sizeof *counts);
-    if (counts == NULL || yt_pool_create(2, 0, &pool) != YT_OK)
+    if (counts == NULL || yt_pool_create(2, 0, &pool) != YT_OK) {
+        free(counts);
         return NULL;
+    }
     for (int i = 0; i < 500; i++)
         yt_pool_run(pool, count_tasks, &counts, NULL, 10);
     yt_pool_destroy(pool);

@@ -174,7 +174,7 @@ static void pools_take_the_largest(void **state)
         const struct yt_pool2d *p = &problem.u.pool;
         const int32_t lanes = pool_cases[i].lanes;
         const int count = problem.op == YT_OP_SPPF ? 3 : 1;
-        const size_t elems = (size_t)(p->c * p->h * p->w);
+        const size_t elems = (size_t)p->c * (size_t)p->h * (size_t)p->w;
         float *in = noise_of(elems);
         float *out = noise_of(elems * (size_t)count);
         const struct yt_args args = {.in = in, .out = out};
