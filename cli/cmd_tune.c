@@ -33,10 +33,7 @@ static const struct yt_manual manual = {
                 "--out build/yolo\n",
 };
 
-/* The frame when no --image is given: noise, of a common camera's size. */
-#define NOISE_WIDTH  1280
-#define NOISE_HEIGHT 720
-#define SLOWEST      12 /* layers shown */
+#define SLOWEST 12 /* layers shown */
 
 struct job {
     struct yt_cli_engine engine_options;
@@ -60,19 +57,6 @@ static int known_scenario(const char *name)
         if (strcmp(scenarios[i], name) == 0)
             return 1;
     return 0;
-}
-
-static enum yt_status make_frame(struct job *job)
-{
-    if (job->image)
-        return yt_picture_load(job->image, &job->picture);
-    YT_TRY(yt_picture_init(NOISE_WIDTH, NOISE_HEIGHT, &job->picture));
-    uint32_t seed = 1;
-    for (size_t i = 0; i < (size_t)3 * NOISE_WIDTH * NOISE_HEIGHT; i++) {
-        seed = seed * 1664525u + 1013904223u;
-        job->picture.rgb[i] = (uint8_t)(seed >> 24);
-    }
-    return YT_OK;
 }
 
 static void on_progress(void *user, const struct yt_progress_event *event)
@@ -99,7 +83,7 @@ static enum yt_status run(struct job *job)
 {
     struct yt_engine_options options;
     yt_cli_engine_options(&job->engine_options, &options);
-    YT_TRY(make_frame(job));
+    YT_TRY(yt_cli_frame(job->image, &job->picture));
     YT_TRY(yt_engine_open(&options, &job->engine));
     const struct yt_plan *plan = &job->engine->network->plan;
     YT_TRY(yt_peak_get(job->engine->db, &job->engine->here, plan->isa,
@@ -290,9 +274,10 @@ static int print_json(const struct job *job)
     yt_json_init(&doc);
     yt_json_text(&doc, NULL, "scenario", job->scenario);
     yt_json_text(&doc, NULL, "model", e->graph->name);
-    json_t *size = yt_json_object(&doc, NULL, "imgsz");
-    yt_json_int(&doc, size, "h", e->network->plan.h);
-    yt_json_int(&doc, size, "w", e->network->plan.w);
+    const struct yt_plan *plan = &e->network->plan;
+    yt_json_int(&doc, NULL, "imgsz", plan->h > plan->w ? plan->h : plan->w);
+    yt_json_int(&doc, NULL, "height", plan->h);
+    yt_json_int(&doc, NULL, "width", plan->w);
     yt_json_text(&doc, NULL, "isa", e->network->isa->name);
     yt_json_text(&doc, NULL, "precision", "f32");
     yt_json_int(&doc, NULL, "threads", r->threads);

@@ -110,7 +110,7 @@ threads='pthread_create pthread_join pthread_setaffinity_np pthread_sigmask
     pthread_cond_wait pthread_cond_signal pthread_cond_broadcast
     sched_getaffinity sched_yield sigfillset clock_gettime syscall
     __sched_cpucount __sched_cpualloc __sched_cpufree'
-text='memcpy memmove memset memcmp strcmp strncmp strlen strnlen strchr strcspn
+text='mmap munmap madvise memcpy memmove memset memcmp strcmp strncmp strlen strnlen strchr strcspn
     strspn snprintf vsnprintf sscanf __isoc99_sscanf strtol strtoull
     __errno_location'
 linker='_GLOBAL_OFFSET_TABLE_ __tls_get_addr __stack_chk_fail'

@@ -88,8 +88,7 @@ enum yt_status yt_bench_frames(struct yt_model *const *models, int32_t count,
             yt_now_ns() - begin > options->budget_ns)
             break;
         for (int32_t i = 0; i < count; i++)
-            YT_TRY_GOTO(
-                run_frame(&lanes[i], models[i], image, &detect, frame));
+            YT_TRY_GOTO(run_frame(&lanes[i], models[i], image, &detect, frame));
         done += frame >= 0;
     }
     YT_FAIL_IF_GOTO(done == 0, YT_INTERRUPTED,

@@ -20,9 +20,9 @@ struct yt_frame_stats {
 void yt_stats_of(double *samples, int32_t count, struct yt_stats *stats_out);
 
 struct yt_bench_options {
-    int32_t frames;      /* per model; 0 means 100 */
-    uint64_t budget_ns;  /* stop earlier after this much time; 0: none */
-    float conf;          /* 0 means 0.25 */
+    int32_t frames;           /* per model; 0 means 100 */
+    uint64_t budget_ns;       /* stop earlier after this much time; 0: none */
+    float conf;               /* 0 means 0.25 */
     const volatile int *stop; /* NULL, or end early when it is not 0 */
 };
 

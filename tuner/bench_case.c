@@ -52,15 +52,13 @@ static enum yt_status conv_buffers(struct yt_case *c)
     c->in_elems = (size_t)p->c * (size_t)p->h * (size_t)p->w;
     c->out_elems = blocked(p->k, lanes, oh, ow);
     c->add_elems = p->add == YT_ADD_RESIDUAL ? c->out_elems
-                   : p->add == YT_ADD_UP2
-                       ? blocked(p->k, lanes, oh / 2, ow / 2)
-                       : 0;
+                   : p->add == YT_ADD_UP2 ? blocked(p->k, lanes, oh / 2, ow / 2)
+                                          : 0;
     c->weight_elems = (size_t)p->k * taps;
     c->bias_elems = blocked(p->k, lanes, 1, 1);
     c->weights = floats(c->weight_elems);
     c->bias = floats(c->bias_elems);
-    YT_FAIL_IF(!c->weights || !c->bias, YT_NO_MEMORY,
-               "no memory for a filter");
+    YT_FAIL_IF(!c->weights || !c->bias, YT_NO_MEMORY, "no memory for a filter");
     /* Sums of about unit size, as in a trained network. */
     fill(c->weights, c->weight_elems, 3.0f / sqrtf((float)taps), 1);
     fill(c->bias, (size_t)p->k, 0.5f, 2);

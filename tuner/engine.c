@@ -70,8 +70,7 @@ struct yt_db_plan_key yt_engine_plan_key(const struct yt_engine *engine,
 enum yt_status yt_engine_load_plan(struct yt_engine *engine)
 {
     YT_FAIL_IF(!engine->db, YT_NOT_FOUND, "no database, so no stored plan");
-    const struct yt_db_plan_key key =
-        yt_engine_plan_key(engine, YT_DB_TUNED);
+    const struct yt_db_plan_key key = yt_engine_plan_key(engine, YT_DB_TUNED);
     struct yt_db_plan *plan;
     YT_TRY(yt_db_plan_find(engine->db, &key, &plan));
     enum yt_status status = yt_plan_text_read(engine->network, plan->text);

@@ -16,7 +16,7 @@
 struct option {
     yt_kernel_fn kernel;
     int64_t tasks;
-    void *weights;   /* packed, owned; NULL without a filter */
+    void *weights; /* packed, owned; NULL without a filter */
     size_t weight_bytes;
     double *samples; /* [frames], owned */
 };
@@ -51,8 +51,7 @@ static void contest_deinit(struct contest *c)
     free(c->finalists);
     free(c->finalist_count);
     free(c->target_of);
-    yt_memory_free(c->arena,
-                   (size_t)c->engine->network->net->arena_bytes);
+    yt_memory_free(c->arena, (size_t)c->engine->network->net->arena_bytes);
     yt_pool_destroy(c->pool);
 }
 
@@ -137,9 +136,9 @@ static enum yt_status contest_init(struct contest *c)
                    !c->options || !c->bias || !c->arena,
                YT_NO_MEMORY, "no memory to compare %zu layers", layers);
     for (size_t t = 0; t < targets; t++)
-        c->finalist_count[t] = yt_target_best(
-            &c->search->targets[t], c->engine->network->isa, 0.08,
-            c->finalists[t], YT_FINALISTS_MAX);
+        c->finalist_count[t] =
+            yt_target_best(&c->search->targets[t], c->engine->network->isa,
+                           0.08, c->finalists[t], YT_FINALISTS_MAX);
     for (size_t i = 0; i < layers; i++)
         YT_TRY(prepare_layer(c, (int32_t)i));
     return yt_pool_create(c->engine->network->plan.threads, 0, &c->pool);
@@ -156,8 +155,7 @@ static void run_layer(struct contest *c, int32_t i, int32_t round,
 {
     const struct yt_layer *layer = &c->engine->network->net->layers[i];
     const int32_t t = c->target_of[i];
-    struct option *option =
-        &c->options[i][(round + t) % c->finalist_count[t]];
+    struct option *option = &c->options[i][(round + t) % c->finalist_count[t]];
     const struct yt_args args = {
         .in = at(c, layer->in),
         .out = at(c, layer->out),

@@ -12,7 +12,7 @@
 
 /** What was measured of one layer. */
 struct yt_layer_time {
-    double median_ns, mad_ns; /* of the schedule chosen */
+    double median_ns, mad_ns;            /* of the schedule chosen */
     char ties[3 * YT_SCHEDULE_NAME_MAX]; /* others within the noise, apart by
                                             one space */
 };

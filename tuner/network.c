@@ -100,8 +100,8 @@ static void *compile_jobs(void *user)
         if (i >= list->count)
             return NULL;
         struct job *job = &list->jobs[i];
-        job->status = yt_codegen_compile(job->problem, job->schedule,
-                                         list->isa, &job->object);
+        job->status = yt_codegen_compile(job->problem, job->schedule, list->isa,
+                                         &job->object);
         if (job->status != YT_OK)
             snprintf(job->error, sizeof job->error, "%s", yt_error());
     }
@@ -391,8 +391,9 @@ enum yt_status yt_network_set(struct yt_network *network, int32_t i,
     if (!yt_schedule_applies(&layer->problem, schedule, network->isa)) {
         char name[YT_SCHEDULE_NAME_MAX];
         yt_schedule_name(schedule, name);
-        return yt_fail(YT_BAD_ARGUMENT, "schedule %s does not apply to layer %s",
-                       name, layer->name);
+        return yt_fail(YT_BAD_ARGUMENT,
+                       "schedule %s does not apply to layer %s", name,
+                       layer->name);
     }
     network->schedules[i] = *schedule;
     return YT_OK;

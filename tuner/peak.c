@@ -11,11 +11,11 @@
 #include "tuner/host.h"
 #include "tuner/measure.h"
 
-#define FMA_TASKS     4096
-#define REPEATS       40
-#define READ_REPEATS  4
-#define READ_BYTES    ((size_t)256 << 20) /* past the caches of most machines */
-#define OUT_BYTES     64
+#define FMA_TASKS    4096
+#define REPEATS      40
+#define READ_REPEATS 4
+#define READ_BYTES   ((size_t)256 << 20) /* past the caches of most machines */
+#define OUT_BYTES    64
 
 struct probe {
     yt_kernel_fn kernel;
@@ -85,13 +85,12 @@ enum yt_status yt_peak_measure(const struct yt_isa *isa, int32_t threads,
     memset(big, 0, READ_BYTES);
     fma.memory = small;
     read.memory = big;
-    YT_TRY_GOTO(
-        measure_on(&fma, &read, 1, isa, &peak.gflops_1, &peak.gbs_1));
+    YT_TRY_GOTO(measure_on(&fma, &read, 1, isa, &peak.gflops_1, &peak.gbs_1));
     peak.gflops_n = peak.gflops_1;
     peak.gbs_n = peak.gbs_1;
     if (threads > 1)
-        YT_TRY_GOTO(measure_on(&fma, &read, threads, isa, &peak.gflops_n,
-                               &peak.gbs_n));
+        YT_TRY_GOTO(
+            measure_on(&fma, &read, threads, isa, &peak.gflops_n, &peak.gbs_n));
     *peak_out = peak;
 done:
     yt_jit_destroy(jit);

@@ -33,8 +33,7 @@ char *yt_plan_text_write(const struct yt_network *network)
         char problem[YT_PROBLEM_NAME_MAX], schedule[YT_SCHEDULE_NAME_MAX];
         yt_problem_name(&plan->steps[i].problem, problem);
         yt_schedule_name(&network->schedules[i], schedule);
-        fprintf(out, "step %s %s %s\n", plan->steps[i].name, problem,
-                schedule);
+        fprintf(out, "step %s %s %s\n", plan->steps[i].name, problem, schedule);
     }
     const int failed = ferror(out);
     if (fclose(out) != 0 || failed) {
@@ -97,10 +96,9 @@ static enum yt_status read_step(const struct yt_network *network, int32_t i,
 {
     char name[YT_LAYER_NAME_MAX], problem[YT_PROBLEM_NAME_MAX];
     char schedule[YT_SCHEDULE_NAME_MAX], expected[YT_PROBLEM_NAME_MAX];
-    YT_FAIL_IF(sscanf(line, "step %63s %95s %63s", name, problem, schedule) !=
-                   3,
-               YT_BAD_INPUT, "plan: line %d '%.40s' is not a step", number,
-               line);
+    YT_FAIL_IF(
+        sscanf(line, "step %63s %95s %63s", name, problem, schedule) != 3,
+        YT_BAD_INPUT, "plan: line %d '%.40s' is not a step", number, line);
     YT_FAIL_IF(i >= network->plan.step_count, YT_STALE,
                "plan: has more than this network's %d steps",
                network->plan.step_count);

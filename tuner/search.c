@@ -13,11 +13,11 @@
 #include "runtime/fail.h"
 #include "tuner/worker.h"
 
-#define WORKERS_MAX     8
-#define DEADLINE_NS     15000000000u /* compile, check and time one candidate */
-#define GIVE_UP_FACTOR  1.25 /* slower than the best by this: timed once */
-#define POLL_MS         100
-#define LOST_MAX        3
+#define WORKERS_MAX    8
+#define DEADLINE_NS    15000000000u /* compile, check and time one candidate */
+#define GIVE_UP_FACTOR 1.25 /* slower than the best by this: timed once */
+#define POLL_MS        100
+#define LOST_MAX       3
 
 /* -------------------------------------------------------------- targets */
 
@@ -25,10 +25,8 @@ static int by_work(const void *a, const void *b)
 {
     const struct yt_target *x = a;
     const struct yt_target *y = b;
-    const double work_x =
-        (double)yt_problem_flops(&x->problem) * x->layers;
-    const double work_y =
-        (double)yt_problem_flops(&y->problem) * y->layers;
+    const double work_x = (double)yt_problem_flops(&x->problem) * x->layers;
+    const double work_y = (double)yt_problem_flops(&y->problem) * y->layers;
     if (work_x != work_y)
         return work_x < work_y ? 1 : -1;
     return strcmp(x->name, y->name);
@@ -53,8 +51,8 @@ static enum yt_status add_trial(struct yt_target *target,
         target->cap = cap;
     }
     target->code_bytes[target->count] = code_bytes;
-    target->trials[target->count++] = (struct yt_trial){
-        .schedule = *schedule, .ok = ok, .min_ns = min_ns};
+    target->trials[target->count++] =
+        (struct yt_trial){.schedule = *schedule, .ok = ok, .min_ns = min_ns};
     return YT_OK;
 }
 
@@ -186,8 +184,7 @@ int32_t yt_target_best(const struct yt_target *target, const struct yt_isa *isa,
             int skip = !trial->ok || trial->min_ns > limit;
             for (int32_t j = 0; j < count && !skip; j++)
                 skip = taken[j] == i;
-            if (!skip &&
-                (at < 0 || trial->min_ns < target->trials[at].min_ns))
+            if (!skip && (at < 0 || trial->min_ns < target->trials[at].min_ns))
                 at = i;
         }
         if (at < 0)
@@ -252,13 +249,11 @@ static void report(const struct loop *loop, const struct yt_target *target)
     const double flops = (double)yt_problem_flops(&target->problem);
     const double best = best_ns(target);
     const double elapsed = 1e-9 * (double)(yt_now_ns() - loop->begin_ns);
-    const double total =
-        1e-9 * (double)(loop->deadline_ns - loop->begin_ns);
+    const double total = 1e-9 * (double)(loop->deadline_ns - loop->begin_ns);
     const double finished = loop->done_targets;
-    double left = finished > 0
-                      ? elapsed / finished *
-                            (loop->search->target_count - finished)
-                      : total - elapsed;
+    double left = finished > 0 ? elapsed / finished *
+                                     (loop->search->target_count - finished)
+                               : total - elapsed;
     if (left > total - elapsed)
         left = total - elapsed;
     const struct yt_progress_event event = {
@@ -369,8 +364,7 @@ static enum yt_status feed(struct loop *loop, struct slot *slot)
 {
     while (!stopped(loop)) {
         if (slot->target) {
-            const int any =
-                next_candidate(loop, slot->target, &slot->schedule);
+            const int any = next_candidate(loop, slot->target, &slot->schedule);
             if (!any)
                 slot->target->complete = 1;
             if (!any || yt_now_ns() >= slot->until_ns) {

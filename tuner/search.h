@@ -16,8 +16,8 @@ struct yt_target {
     struct yt_trial *trials;
     uint32_t *code_bytes; /* [count], beside trials */
     int32_t count, cap;
-    int32_t fresh;  /* trials of this run */
-    int32_t failed; /* of those, not ok */
+    int32_t fresh;    /* trials of this run */
+    int32_t failed;   /* of those, not ok */
     int32_t complete; /* 1: the search has nothing left to try */
 };
 
@@ -36,8 +36,7 @@ enum yt_status yt_search_create(const struct yt_engine *engine,
  *  options->stop. Every result is stored at once.
  *  @return YT_OK; YT_IO, YT_NO_MEMORY for workers; what the database
  *          returned. */
-enum yt_status yt_search_run(struct yt_search *search,
-                             struct yt_engine *engine,
+enum yt_status yt_search_run(struct yt_search *search, struct yt_engine *engine,
                              const struct yt_tune_options *options,
                              uint64_t deadline_ns);
 

@@ -90,9 +90,9 @@ static enum yt_status decide_in_network(struct session *s)
     const uint64_t budget = (uint64_t)(0.1 * (double)s->budget_ns);
     struct yt_tune_options unstopped = *s->options;
     unstopped.stop = NULL; /* an interrupted search still ends in a plan */
-    const enum yt_status status = yt_in_network_choose(
-        s->engine, s->search, &unstopped, stopped(s) ? 3 : CONTEST_FRAMES,
-        budget, s->times);
+    const enum yt_status status =
+        yt_in_network_choose(s->engine, s->search, &unstopped,
+                             stopped(s) ? 3 : CONTEST_FRAMES, budget, s->times);
     s->engine->tuned = 0;
     return status;
 }
@@ -178,8 +178,7 @@ static enum yt_status store_plan(const struct session *s,
     const int32_t count = network->net->layer_count;
     char *text = yt_plan_text_write(network);
     struct yt_db_layer *layers = calloc((size_t)count, sizeof *layers);
-    char(*names)[2][YT_PROBLEM_NAME_MAX] =
-        calloc((size_t)count, sizeof *names);
+    char(*names)[2][YT_PROBLEM_NAME_MAX] = calloc((size_t)count, sizeof *names);
     enum yt_status status = YT_OK;
     YT_FAIL_IF_GOTO(!text || !layers || !names, YT_NO_MEMORY,
                     "no memory to store a plan");
@@ -330,8 +329,8 @@ enum yt_status yt_tune(struct yt_engine *engine,
             options->budget_ns ? options->budget_ns : DEFAULT_BUDGET_NS,
     };
     enum yt_status status;
-    s.times = calloc((size_t)engine->network->net->layer_count,
-                     sizeof *s.times);
+    s.times =
+        calloc((size_t)engine->network->net->layer_count, sizeof *s.times);
     YT_FAIL_IF_GOTO(!s.times, YT_NO_MEMORY, "no memory for a session");
     YT_TRY_GOTO(yt_peak_get(engine->db, &engine->here, engine->network->isa,
                             engine->threads, &s.peak));

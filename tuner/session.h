@@ -11,19 +11,19 @@
 
 /** Where the work stands, for progress lines. Strings are borrowed. */
 struct yt_progress_event {
-    const char *phase;   /* "search", "in-network", "threads", "evaluate" */
-    const char *layer;   /* a layer's name, or "" */
-    const char *problem; /* its problem's name, or "" */
-    int32_t tried, planned;   /* candidates of this phase */
+    const char *phase;      /* "search", "in-network", "threads", "evaluate" */
+    const char *layer;      /* a layer's name, or "" */
+    const char *problem;    /* its problem's name, or "" */
+    int32_t tried, planned; /* candidates of this phase */
     int32_t done_layers, layers; /* distinct problems finished, in all */
-    double best_gflops;  /* of this problem so far; 0: none yet */
-    double first_gflops; /* of its default schedule */
-    double peak_gflops;  /* of the machine, same threads */
-    double elapsed_s, left_s; /* left_s < 0: unknown */
+    double best_gflops;          /* of this problem so far; 0: none yet */
+    double first_gflops;         /* of its default schedule */
+    double peak_gflops;          /* of the machine, same threads */
+    double elapsed_s, left_s;    /* left_s < 0: unknown */
 };
 
 struct yt_tune_options {
-    uint64_t budget_ns;  /* of the whole search; 0 means 150 s */
+    uint64_t budget_ns;       /* of the whole search; 0 means 150 s */
     const volatile int *stop; /* NULL, or end early when it is not 0; what was
                                  measured stays */
     void (*progress)(void *user, const struct yt_progress_event *event);
@@ -37,11 +37,11 @@ struct yt_tune_options {
 struct yt_tune_result {
     struct yt_frame_stats baseline; /* default schedules */
     struct yt_frame_stats tuned;
-    int32_t measured;     /* candidates tried in this run */
-    int32_t reused;       /* taken from the database */
-    int32_t failed;       /* wrong, crashed, timed out */
-    int32_t threads;      /* chosen */
-    int32_t interrupted;  /* 1: the budget or a signal ended it early */
+    int32_t measured;    /* candidates tried in this run */
+    int32_t reused;      /* taken from the database */
+    int32_t failed;      /* wrong, crashed, timed out */
+    int32_t threads;     /* chosen */
+    int32_t interrupted; /* 1: the budget or a signal ended it early */
     double seconds;
     int64_t plan_id, evaluation_id, baseline_id, recommendation_id; /* or 0 */
 };

@@ -8,7 +8,7 @@
 
 #include "codegen/conv_tiles.h"
 
-#define LIST_MAX 8192
+#define LIST_MAX  8192
 #define FINALISTS 3
 
 struct list {
@@ -33,15 +33,13 @@ static int32_t ceil_div(int32_t a, int32_t b)
  * one vector per pixel the broadcast is part of the multiplication. */
 static int fits_registers(const struct yt_isa *isa, int32_t mr, int32_t nr)
 {
-    return mr * nr + nr + (nr > 1 || !isa->fma || isa->lanes < 16) <=
-           isa->regs;
+    return mr * nr + nr + (nr > 1 || !isa->fma || isa->lanes < 16) <= isa->regs;
 }
 
 /* Threads finish together: the longest share is within 1/16 of the mean. */
 static int shares_out(const struct yt_space *space, const struct yt_schedule *s)
 {
-    const int64_t tasks =
-        yt_schedule_tasks(space->problem, s, space->isa);
+    const int64_t tasks = yt_schedule_tasks(space->problem, s, space->isa);
     const int64_t longest = (tasks + space->threads - 1) / space->threads;
     return 16 * longest * space->threads <= 17 * tasks;
 }
@@ -132,7 +130,9 @@ static void list_tiles(const struct yt_space *space, struct list *list,
                 .algo = YT_ALGO_DIRECT,
                 .mr = mr,
                 .nr = nr,
-                .ku = p->c == 3 ? 1 : p->r == 1 ? 4 : 1,
+                .ku = p->c == 3   ? 1
+                      : p->r == 1 ? 4
+                                  : 1,
                 .launder = p->r > 1,
             };
             if (!yt_schedule_applies(space->problem, &s, space->isa)) {

@@ -19,9 +19,9 @@
 #include "runtime/fail.h"
 #include "tuner/bench_case.h"
 
-#define SAMPLE_NS    1000000u
-#define BUDGET_NS    400000000u
-#define SPILL_LIMIT  48 /* more than an epilogue's worth: the loop spills */
+#define SAMPLE_NS   1000000u
+#define BUDGET_NS   400000000u
+#define SPILL_LIMIT 48 /* more than an epilogue's worth: the loop spills */
 
 struct request {
     struct yt_schedule schedule;
@@ -53,8 +53,8 @@ static void measure_kernel(struct yt_case *c, const struct request *request,
     if (yt_case_check(c, kernel, tasks, packed, YT_CHECK_TOLERANCE,
                       &r->max_error) != YT_OK) {
         r->outcome = YT_DB_WRONG;
-        snprintf(r->detail, sizeof r->detail, "%.*s",
-                 (int)sizeof r->detail - 1, yt_error());
+        snprintf(r->detail, sizeof r->detail, "%.*s", (int)sizeof r->detail - 1,
+                 yt_error());
     } else {
         const struct yt_args args = yt_case_args(c, packed);
         const struct yt_measure_options options = {
@@ -77,8 +77,8 @@ static void try_candidate(struct yt_case *c, struct yt_jit *jit,
     r->max_error = NAN;
     struct yt_object object;
     yt_kernel_fn kernel;
-    enum yt_status status = yt_codegen_compile(
-        &c->problem, &request->schedule, c->isa, &object);
+    enum yt_status status =
+        yt_codegen_compile(&c->problem, &request->schedule, c->isa, &object);
     if (status == YT_OK) {
         r->code_bytes = object.code_bytes;
         r->spills = object.spills;
@@ -95,8 +95,8 @@ static void try_candidate(struct yt_case *c, struct yt_jit *jit,
     }
     if (status != YT_OK) {
         r->outcome = YT_DB_COMPILE;
-        snprintf(r->detail, sizeof r->detail, "%.*s",
-                 (int)sizeof r->detail - 1, yt_error());
+        snprintf(r->detail, sizeof r->detail, "%.*s", (int)sizeof r->detail - 1,
+                 yt_error());
     }
 }
 
@@ -133,9 +133,13 @@ static int write_all(int fd, const void *data, size_t size)
 static void child_main(const struct yt_problem *problem,
                        const struct yt_isa *isa, int cpu, int fd)
 {
-    /* The parent decides when to stop: a Ctrl-C is its business. */
+    /* The parent decides when to stop: a Ctrl-C is its business. A crash ends
+     * the worker, whatever handlers the parent had. */
+    static const int deadly[] = {SIGTERM, SIGSEGV, SIGBUS,
+                                 SIGILL,  SIGFPE,  SIGABRT};
     signal(SIGINT, SIG_IGN);
-    signal(SIGTERM, SIG_DFL);
+    for (size_t i = 0; i < sizeof deadly / sizeof deadly[0]; i++)
+        signal(deadly[i], SIG_DFL);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (cpu >= 0) {
         cpu_set_t set;
@@ -196,8 +200,7 @@ enum yt_status yt_worker_submit(struct yt_worker *worker,
     request.schedule = *schedule;
     request.give_up_ns = give_up_ns;
     worker->deadline_ns = yt_now_ns() + deadline_ns;
-    YT_FAIL_IF(!worker->pid ||
-                   !write_all(worker->fd, &request, sizeof request),
+    YT_FAIL_IF(!worker->pid || !write_all(worker->fd, &request, sizeof request),
                YT_CRASHED, "the worker is gone");
     return YT_OK;
 }
@@ -236,8 +239,7 @@ int yt_worker_take(struct yt_worker *worker,
     const int ready = poll(&poll_fd, 1, 0);
     if (ready <= 0 && yt_now_ns() < worker->deadline_ns)
         return 0;
-    if (ready > 0 &&
-        read_all(worker->fd, result_out, sizeof *result_out))
+    if (ready > 0 && read_all(worker->fd, result_out, sizeof *result_out))
         return 1;
     memset(result_out, 0, sizeof *result_out);
     result_out->max_error = NAN;

@@ -1,0 +1,143 @@
+/* The worker: right answers, and crashes and silence as results. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <cmocka.h>
+
+#include <math.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tuner/worker.h"
+
+#define LONG_NS 60000000000u
+
+static const struct yt_isa *host_isa(void)
+{
+    return yt_isa_best(yt_cpu_features());
+}
+
+static struct yt_worker *start(const char *problem, struct yt_schedule *s)
+{
+    struct yt_problem p;
+    struct yt_worker *worker;
+    assert_int_equal(yt_problem_parse(problem, &p), YT_OK);
+    yt_schedule_default(&p, host_isa(), s);
+    assert_int_equal(yt_worker_start(&p, host_isa(), -1, &worker), YT_OK);
+    return worker;
+}
+
+static void wait_for(struct yt_worker *worker, struct yt_worker_result *r)
+{
+    while (!yt_worker_take(worker, r)) {
+        struct pollfd fd = {.fd = yt_worker_fd(worker), .events = POLLIN};
+        (void)poll(&fd, 1, 20);
+    }
+}
+
+/* The process that this one forked last. */
+static pid_t only_child(void)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/self/task/%d/children", (int)getpid());
+    FILE *file = fopen(path, "r");
+    int pid = 0;
+    if (!file)
+        return 0;
+    if (fscanf(file, "%d", &pid) != 1)
+        pid = 0;
+    fclose(file);
+    return pid;
+}
+
+static void candidates_are_timed(void **state)
+{
+    (void)state;
+    struct yt_schedule s;
+    struct yt_worker_result r;
+    struct yt_worker *worker =
+        start("conv2d-f32-16x12x12-k16r3s1p1-silu-res", &s);
+    for (int32_t mr = 1; mr <= 4; mr++) {
+        s.mr = mr;
+        assert_int_equal(yt_worker_submit(worker, &s, 0, LONG_NS), YT_OK);
+        wait_for(worker, &r);
+        assert_int_equal(r.outcome, YT_DB_OK);
+        assert_true(r.timing.min_ns > 0);
+        assert_true(r.timing.min_ns <= r.timing.median_ns);
+        assert_true(r.max_error >= 0 && r.max_error < YT_CHECK_TOLERANCE);
+        assert_true(r.code_bytes > 0);
+    }
+    yt_worker_stop(worker);
+}
+
+static void a_schedule_that_does_not_apply_is_a_result(void **state)
+{
+    (void)state;
+    struct yt_schedule s;
+    struct yt_worker_result r;
+    struct yt_worker *worker = start("conv2d-f32-16x4x4-k16r1s1p0", &s);
+    s.nr = 7;
+    assert_int_equal(yt_worker_submit(worker, &s, 0, LONG_NS), YT_OK);
+    wait_for(worker, &r);
+    assert_int_equal(r.outcome, YT_DB_COMPILE);
+    assert_non_null(strstr(r.detail, "does not apply"));
+    assert_true(isnan(r.max_error));
+    assert_true(yt_worker_alive(worker));
+    yt_worker_stop(worker);
+}
+
+static void a_crash_is_a_result(void **state)
+{
+    (void)state;
+    struct yt_schedule s;
+    struct yt_worker_result r;
+    struct yt_worker *worker = start("conv2d-f32-64x80x80-k64r3s1p1", &s);
+    const pid_t child = only_child();
+    if (!child) {
+        yt_worker_stop(worker);
+        print_message("skipped: /proc does not list children\n");
+        skip();
+    }
+    assert_int_equal(yt_worker_submit(worker, &s, 0, LONG_NS), YT_OK);
+    kill(child, SIGSEGV);
+    wait_for(worker, &r);
+    assert_int_equal(r.outcome, YT_DB_CRASHED);
+    assert_true(r.detail[0] != 0);
+    assert_false(yt_worker_alive(worker));
+    yt_worker_stop(worker);
+}
+
+static void silence_is_a_result(void **state)
+{
+    (void)state;
+    struct yt_schedule s;
+    struct yt_worker_result r;
+    struct yt_worker *worker = start("conv2d-f32-64x80x80-k64r3s1p1", &s);
+    const pid_t child = only_child();
+    if (!child) {
+        yt_worker_stop(worker);
+        print_message("skipped: /proc does not list children\n");
+        skip();
+    }
+    kill(child, SIGSTOP);
+    assert_int_equal(yt_worker_submit(worker, &s, 0, 1000000), YT_OK);
+    wait_for(worker, &r);
+    assert_int_equal(r.outcome, YT_DB_TIMEOUT);
+    assert_false(yt_worker_alive(worker));
+    yt_worker_stop(worker);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(candidates_are_timed),
+        cmocka_unit_test(a_schedule_that_does_not_apply_is_a_result),
+        cmocka_unit_test(a_crash_is_a_result),
+        cmocka_unit_test(silence_is_a_result),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
