@@ -12,6 +12,7 @@
 
 struct yt_engine_options;
 struct yt_isa;
+struct yt_picture;
 
 /** What the process answers; documented in README.md. */
 enum yt_exit {
@@ -171,6 +172,11 @@ struct yt_cli_engine {
         YT_OPTION_ROW_IMGSZ(&(engine)->imgsz),                                 \
         YT_OPTION_ROW_THREADS(&(engine)->threads),                             \
         YT_OPTION_ROW_ISA(&(engine)->isa), YT_OPTION_ROW_DB(&(engine)->db)
+
+/** The frame that speed is measured on: a picture, or without @p path a
+ *  common camera's 1280x720 pixels of seeded noise.
+ *  @return as yt_picture_load(). */
+enum yt_status yt_cli_frame(const char *path, struct yt_picture *picture_out);
 
 /** What tuner/engine.h wants to know; borrows from @p cli. */
 void yt_cli_engine_options(const struct yt_cli_engine *cli,

@@ -32,10 +32,6 @@ static const struct yt_manual manual = {
                 " yolotune bench -m yolov5s.pt --json | jq .fps",
 };
 
-/* The frame when no --image is given: noise, of a common camera's size. */
-#define NOISE_WIDTH  1280
-#define NOISE_HEIGHT 720
-
 struct job {
     struct yt_cli_engine engine_options;
     const char *image;
@@ -48,19 +44,6 @@ struct job {
     struct yt_engine *baseline;
     struct yt_frame_stats stats[2]; /* baseline, tuned */
 };
-
-static enum yt_status make_frame(struct job *job)
-{
-    if (job->image)
-        return yt_picture_load(job->image, &job->picture);
-    YT_TRY(yt_picture_init(NOISE_WIDTH, NOISE_HEIGHT, &job->picture));
-    uint32_t seed = 1;
-    for (size_t i = 0; i < (size_t)3 * NOISE_WIDTH * NOISE_HEIGHT; i++) {
-        seed = seed * 1664525u + 1013904223u;
-        job->picture.rgb[i] = (uint8_t)(seed >> 24);
-    }
-    return YT_OK;
-}
 
 static enum yt_status open_engines(struct job *job)
 {
@@ -224,7 +207,7 @@ int yt_cmd_bench(int argc, char **argv)
     if (operand < argc)
         return yt_cli_usage("bench", "%s: takes no arguments", argv[operand]);
 
-    enum yt_status status = make_frame(&job);
+    enum yt_status status = yt_cli_frame(job.image, &job.picture);
     if (status == YT_OK)
         status = open_engines(&job);
     if (status == YT_OK)

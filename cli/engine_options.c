@@ -1,10 +1,15 @@
-/* From the command line's words to the tuner's. */
+/* From the command line's words to the tuner's, and what frames are timed. */
 
 #include "cli/cli.h"
 
 #include <string.h>
 
+#include "eval/image.h"
+#include "runtime/fail.h"
 #include "tuner/engine.h"
+
+#define NOISE_WIDTH  1280
+#define NOISE_HEIGHT 720
 
 void yt_cli_engine_options(const struct yt_cli_engine *cli,
                            struct yt_engine_options *options_out)
@@ -16,4 +21,17 @@ void yt_cli_engine_options(const struct yt_cli_engine *cli,
     options_out->w = cli->imgsz.w;
     options_out->threads = cli->threads;
     options_out->db = cli->db;
+}
+
+enum yt_status yt_cli_frame(const char *path, struct yt_picture *picture_out)
+{
+    if (path)
+        return yt_picture_load(path, picture_out);
+    YT_TRY(yt_picture_init(NOISE_WIDTH, NOISE_HEIGHT, picture_out));
+    uint32_t seed = 1;
+    for (size_t i = 0; i < (size_t)3 * NOISE_WIDTH * NOISE_HEIGHT; i++) {
+        seed = seed * 1664525u + 1013904223u;
+        picture_out->rgb[i] = (uint8_t)(seed >> 24);
+    }
+    return YT_OK;
 }
