@@ -109,7 +109,7 @@ enum yt_status yt_model_import(const char *path, struct yt_graph **graph_out)
     enum yt_status status = read_file(path, &bytes, &size);
     if (status == YT_OK)
         status = import_bytes(bytes, size, &graph);
-    if (status == YT_OK) {
+    if (graph) {
         set_name(graph, path);
         yt_digest_hex(bytes, size, graph->hash);
         *graph_out = graph;

@@ -170,7 +170,7 @@ static enum yt_status build(struct yt_archive *archive,
 {
     struct yt_pt_reader reader = {.archive = archive, .graph = graph};
     const struct yt_pickle_value *model = NULL;
-    int32_t nc = 0;
+    int32_t nc = 1;
     YT_TRY(find_model(yt_pickle_root(pickle), &model));
     YT_TRY(emit_modules(&reader, model, &nc));
     YT_TRY(set_names(graph, yt_pickle_attr(model, "names"), nc));

@@ -57,8 +57,9 @@ static enum yt_status reserve(struct yt_machine *m, void *array_io,
     if (count < *cap_io)
         return YT_OK;
     const size_t cap = *cap_io ? *cap_io * 2 : 4;
-    void *old, *array;
+    void *old = NULL;
     memcpy(&old, array_io, sizeof old);
+    void *array = old;
     YT_TRY(yt_machine_allocate(m, cap * elem_bytes, &array));
     if (count)
         memcpy(array, old, count * elem_bytes);
@@ -82,7 +83,7 @@ enum yt_status yt_machine_take(struct yt_machine *m, size_t count,
 enum yt_status yt_machine_take_little(struct yt_machine *m, size_t count,
                                       uint64_t *value_out)
 {
-    const uint8_t *bytes = NULL;
+    const uint8_t *bytes = m->bytes;
     YT_TRY(yt_machine_take(m, count, &bytes));
     uint64_t value = 0;
     for (size_t i = 0; i < count; i++)

@@ -133,7 +133,7 @@ static enum yt_status op_binint2(struct yt_machine *m)
 static enum yt_status push_long(struct yt_machine *m, size_t length_bytes)
 {
     uint64_t length = 0;
-    const uint8_t *bytes = NULL;
+    const uint8_t *bytes = m->bytes;
     YT_TRY(yt_machine_take_little(m, length_bytes, &length));
     YT_TRY(yt_machine_take(m, (size_t)length, &bytes));
     if (length > 8)
@@ -158,7 +158,7 @@ static enum yt_status op_long4(struct yt_machine *m)
 
 static enum yt_status op_binfloat(struct yt_machine *m)
 {
-    const uint8_t *bytes = NULL;
+    const uint8_t *bytes = m->bytes;
     struct yt_pickle_value *value = NULL;
     YT_TRY(yt_machine_take(m, 8, &bytes));
     YT_TRY(yt_machine_push_new(m, YT_PICKLE_FLOAT, &value));
@@ -172,7 +172,7 @@ static enum yt_status op_binfloat(struct yt_machine *m)
 static enum yt_status push_text(struct yt_machine *m, size_t length_bytes)
 {
     uint64_t length = 0;
-    const uint8_t *bytes = NULL;
+    const uint8_t *bytes = m->bytes;
     struct yt_pickle_value *value = NULL;
     YT_TRY(yt_machine_take_little(m, length_bytes, &length));
     YT_TRY(yt_machine_take(m, (size_t)length, &bytes));
@@ -372,7 +372,7 @@ static enum yt_status take_line(struct yt_machine *m, const char **line_out,
 
 static enum yt_status op_global(struct yt_machine *m)
 {
-    const char *module = NULL, *name = NULL;
+    const char *module = "", *name = "";
     size_t module_length = 0, name_length = 0;
     YT_TRY(take_line(m, &module, &module_length));
     YT_TRY(take_line(m, &name, &name_length));
