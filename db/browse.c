@@ -189,10 +189,17 @@ static int authorize(void *user, int action, const char *first,
         "user_version", "foreign_key_list", "foreign_key_check",
         "quick_check",  "integrity_check",  "compile_options",
     };
-    (void)user, (void)schema, (void)trigger, (void)second;
+    (void)user, (void)schema, (void)trigger;
     if (action == SQLITE_SELECT || action == SQLITE_READ ||
-        action == SQLITE_FUNCTION || action == SQLITE_RECURSIVE)
+        action == SQLITE_RECURSIVE)
         return SQLITE_OK;
+    /* Asked when json_each() and the like declare their columns. A statement
+     * that really changes the schema fails sqlite3_stmt_readonly(). */
+    if (action == SQLITE_UPDATE && sqlite3_stricmp(first, "sqlite_master") == 0)
+        return SQLITE_OK;
+    if (action == SQLITE_FUNCTION)
+        return sqlite3_stricmp(second, "load_extension") ? SQLITE_OK
+                                                         : SQLITE_DENY;
     if (action == SQLITE_PRAGMA)
         for (size_t i = 0; i < sizeof pragmas / sizeof pragmas[0]; i++)
             if (sqlite3_stricmp(first, pragmas[i]) == 0)
@@ -231,8 +238,13 @@ enum yt_status yt_db_sql(struct yt_db *db, const char *sql,
     sqlite3_stmt *statement = NULL;
     sqlite3_set_authorizer(db->sql, authorize, NULL);
     enum yt_status status = prepare_one(db, sql, &statement);
-    if (status == YT_OK)
+    if (status == YT_OK) {
         status = write_rows(db, "rows", statement, format, to);
+        /* Of the statement, not of the file: a number out of range, say. */
+        if (status == YT_BAD_INPUT && sqlite3_errcode(db->sql) == SQLITE_ERROR)
+            status =
+                yt_fail(YT_BAD_ARGUMENT, "SQL: %s", sqlite3_errmsg(db->sql));
+    }
     sqlite3_finalize(statement);
     sqlite3_set_authorizer(db->sql, NULL, NULL);
     return status;

@@ -4,6 +4,7 @@
 #include "db/handle.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <math.h>
 #include <time.h>
 
@@ -71,6 +72,7 @@ int yt_db_call_row(struct yt_db_call *call)
     if (call->status != YT_OK)
         return 0;
     assert(call->bound == sqlite3_bind_parameter_count(call->statement));
+    errno = 0; /* see is_full() in errors.c */
     const int code = sqlite3_step(call->statement);
     if (code == SQLITE_ROW)
         return 1;

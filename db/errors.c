@@ -6,13 +6,19 @@
 #include <stdio.h>
 #include <string.h>
 
-/* A full disk shows as SQLITE_FULL from writes, and as an i/o error with an
- * errno when the journal or the shared memory could not grow. */
+static int means_full(int cause)
+{
+    return cause == ENOSPC || cause == EDQUOT || cause == EFBIG;
+}
+
+/* A full disk shows as SQLITE_FULL mostly. A quota, and a journal or shared
+ * memory that could not grow, are i/o errors, for which SQLite keeps errno,
+ * except when a COMMIT met them: yt_db_call_row() has cleared errno before. */
 static int is_full(int code, int cause)
 {
     return (code & 0xff) == SQLITE_FULL ||
            ((code & 0xff) == SQLITE_IOERR &&
-            (cause == ENOSPC || cause == EDQUOT || cause == EFBIG));
+            (means_full(cause) || (cause == 0 && means_full(errno))));
 }
 
 static enum yt_status fail_cantopen(const char *path, int cause)
@@ -39,8 +45,9 @@ enum yt_status yt_db_fail_at(const char *path, int32_t timeout_ms, sqlite3 *sql,
                              int code)
 {
     const int cause = sql ? sqlite3_system_errno(sql) : 0;
+    const int full = is_full(code, cause); /* first: it looks at errno */
     const char *message = sql ? sqlite3_errmsg(sql) : sqlite3_errstr(code);
-    if (is_full(code, cause))
+    if (full)
         return yt_fail(YT_IO,
                        "%s: the disk is full or a quota is used up; what was "
                        "stored before is safe",

@@ -198,12 +198,17 @@ static enum yt_status attach(struct yt_db *db, const char *path, int immutable)
     return status;
 }
 
-static enum yt_status copy_rows(struct yt_db *db,
+static enum yt_status copy_rows(struct yt_db *db, const char *other,
                                 struct yt_db_merged *merged_out)
 {
     for (size_t i = 0; i < sizeof merge_rows / sizeof merge_rows[0]; i++) {
         const struct merge_row *row = &merge_rows[i];
-        YT_TRY(yt_db_exec(db, row->sql));
+        const enum yt_status status = yt_db_exec(db, row->sql);
+        /* A rule of our schema, which is theirs too. */
+        YT_FAIL_IF(status == YT_BAD_ARGUMENT, YT_BAD_INPUT,
+                   "%s: the database is damaged: a row breaks a rule: %s",
+                   other, sqlite3_errmsg(db->sql));
+        YT_TRY(status);
         if (row->counter != NO_COUNTER)
             *(int64_t *)((char *)merged_out + row->counter) =
                 sqlite3_changes64(db->sql);
@@ -225,7 +230,7 @@ enum yt_status yt_db_merge(struct yt_db *db, const char *other,
     if (status == YT_OK)
         status = yt_db_scope_begin(&scope, db);
     if (status == YT_OK)
-        status = yt_db_scope_end(&scope, copy_rows(db, &merged));
+        status = yt_db_scope_end(&scope, copy_rows(db, other, &merged));
     sqlite3_exec(db->sql, "DETACH other", NULL, NULL, NULL);
     if (status == YT_OK)
         *merged_out = merged;
