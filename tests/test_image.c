@@ -1,6 +1,7 @@
 /* Pictures: pixels equal to OpenCV's, every PNG and JPEG flavour, hostile
  * files end in a sentence. Files are made here with libpng and libjpeg. */
 #include <setjmp.h>
+#include <dirent.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -82,6 +83,34 @@ static void pixels_equal_opencv(void **state)
                          photographs[i].hash);
         yt_picture_deinit(&picture);
     }
+}
+
+/* The seeds of the fuzz target: files of other writers. */
+static void corpus_reads(void **state)
+{
+    (void)state;
+    char folder[4096];
+    const char *source = getenv("YT_SOURCE_DIR");
+    snprintf(folder, sizeof folder, "%s/fuzz/corpus/image",
+             source ? source : ".");
+    DIR *entries = opendir(folder);
+    int files = 0;
+    assert_non_null(entries);
+    for (const struct dirent *e; (e = readdir(entries));) {
+        char path[sizeof folder + sizeof e->d_name + 1];
+        struct yt_picture picture;
+        if (e->d_name[0] == '.')
+            continue;
+        snprintf(path, sizeof path, "%s/%s", folder, e->d_name);
+        if (yt_picture_load(path, &picture) != YT_OK)
+            fail_msg("%s", yt_error());
+        /* One of them is stored on its side. */
+        assert_int_equal(picture.width * picture.height, 19 * 13);
+        yt_picture_deinit(&picture);
+        files++;
+    }
+    closedir(entries);
+    assert_true(files >= 10);
 }
 
 /* ------------------------------------------------------------------ PNG */
@@ -501,6 +530,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pixels_equal_opencv),
+        cmocka_unit_test(corpus_reads),
         cmocka_unit_test(every_png_kind_reads),
         cmocka_unit_test(every_jpeg_kind_reads),
         cmocka_unit_test(orientation_is_applied),
