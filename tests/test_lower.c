@@ -401,7 +401,6 @@ static const struct {
 } files[] = {
     {"weights/yolov5n.pt", 1867405},
     {"weights/yolov5s.pt", 7225885},
-    {"onnx/yolov5n_fp32.onnx", 1867405},
 };
 
 static void official_files_keep_their_meaning(void **state)
