@@ -347,6 +347,10 @@ static void task(struct conv *c, LLVMValueRef index)
 void yt_generate_conv2d(struct yt_emit *e, const struct yt_problem *problem,
                         const struct yt_schedule *s)
 {
+    if (s->algo == YT_ALGO_LAZY) {
+        yt_generate_conv_lazy(e, problem, s);
+        return;
+    }
     struct conv c;
     memset(&c, 0, sizeof c);
     c.e = e;

@@ -15,6 +15,9 @@ void yt_generate_probe_read(struct yt_emit *e);
 
 void yt_generate_conv2d(struct yt_emit *e, const struct yt_problem *p,
                         const struct yt_schedule *s);
+/** YT_ALGO_LAZY of a CONV2D with lazy > 0. */
+void yt_generate_conv_lazy(struct yt_emit *e, const struct yt_problem *p,
+                           const struct yt_schedule *s);
 void yt_generate_sppf(struct yt_emit *e, const struct yt_problem *p,
                       const struct yt_schedule *s);
 void yt_generate_maxpool(struct yt_emit *e, const struct yt_problem *p,

@@ -61,8 +61,8 @@ void yt_generate_probe_read(struct yt_emit *e)
     struct yt_loop task, line;
     yt_emit_for(e, &task, "task", yt_emit_param(e, 1), yt_emit_param(e, 2), 1,
                 0);
-    LLVMValueRef page = yt_emit_index(
-        e, in, yt_emit_muli(e, task.i, YT_PROBE_READ_BYTES));
+    LLVMValueRef page =
+        yt_emit_index(e, in, yt_emit_muli(e, task.i, YT_PROBE_READ_BYTES));
     yt_emit_for(e, &line, "line", yt_emit_i64(e, 0),
                 yt_emit_i64(e, YT_PROBE_READ_BYTES), READ_WAYS * bytes, 1);
     for (int i = 0; i < READ_WAYS; i++) {

@@ -23,6 +23,11 @@ void yt_schedule_name(const struct yt_schedule *s,
         snprintf(name, YT_SCHEDULE_NAME_MAX, "rows-%c", tune_letter[s->tune]);
         return;
     }
+    if (s->algo == YT_ALGO_LAZY) {
+        snprintf(name, YT_SCHEDULE_NAME_MAX, "lazy-m%dk%d-t%d-%c", s->mr, s->ku,
+                 s->tiles, tune_letter[s->tune]);
+        return;
+    }
     snprintf(name, YT_SCHEDULE_NAME_MAX, "direct-m%dn%dk%d-t%d%c-%c%s%s", s->mr,
              s->nr, s->ku, s->tiles, order_letter[s->order],
              tune_letter[s->tune], s->launder ? "l" : "",
@@ -44,6 +49,11 @@ enum yt_status yt_schedule_parse(const char *name, struct yt_schedule *s_out)
     int tune_index = -1;
     if (sscanf(name, "rows-%c", &tune) == 1) {
         s.algo = YT_ALGO_ROWS;
+        tune_index = letter_index(tune_letter, tune);
+    } else if (sscanf(name, "lazy-m%dk%d-t%d-%c", &s.mr, &s.ku, &s.tiles,
+                      &tune) == 4) {
+        s.algo = YT_ALGO_LAZY;
+        s.nr = 1;
         tune_index = letter_index(tune_letter, tune);
     } else if (sscanf(name, "direct-m%dn%dk%d-t%d%c-%c%n", &s.mr, &s.nr, &s.ku,
                       &s.tiles, &order, &tune, &used) == 6) {
@@ -145,7 +155,11 @@ int yt_schedule_applies(const struct yt_problem *p, const struct yt_schedule *s,
         return 0;
     if (p->op != YT_OP_CONV2D)
         return s->algo == YT_ALGO_ROWS;
-    return s->algo == YT_ALGO_DIRECT && direct_applies(&p->u.conv2d, s, isa);
+    if (s->algo == YT_ALGO_LAZY &&
+        (!p->u.conv2d.lazy || p->u.conv2d.lazy > isa->lanes || s->nr != 1 ||
+         s->order || s->launder || s->ic_outer))
+        return 0;
+    return s->algo != YT_ALGO_ROWS && direct_applies(&p->u.conv2d, s, isa);
 }
 
 void yt_schedule_default(const struct yt_problem *p, const struct yt_isa *isa,
@@ -176,7 +190,7 @@ int64_t yt_schedule_tasks(const struct yt_problem *p,
     case YT_OP_CONV2D: {
         struct yt_conv_tiles t;
         yt_conv_tiles(&p->u.conv2d, s, isa, &t);
-        return t.pixel_groups * t.k_tiles;
+        return t.pixel_groups * (s->algo == YT_ALGO_LAZY ? 1 : t.k_tiles);
     }
     case YT_OP_SPPF:
     case YT_OP_MAXPOOL:
@@ -202,7 +216,28 @@ size_t yt_schedule_weight_bytes(const struct yt_problem *p,
         return 0;
     struct yt_conv_tiles t;
     yt_conv_tiles(&p->u.conv2d, s, isa, &t);
+    if (s->algo == YT_ALGO_LAZY)
+        return (size_t)p->u.conv2d.c * (size_t)isa->lanes * sizeof(float) *
+               (size_t)(1 + t.k_blocks);
     return (size_t)t.weight_tile * (size_t)t.k_tiles;
+}
+
+/* [c][lanes] of the objectness channels, then [c][blocks * lanes] of all. */
+static void pack_lazy(const struct yt_conv2d *v, int32_t lanes,
+                      const float *weights, float *out)
+{
+    const int32_t per_anchor = v->k / v->lazy;
+    for (int32_t c = 0; c < v->c; c++)
+        for (int32_t j = 0; j < lanes; j++)
+            *out++ = j < v->lazy
+                         ? weights[(size_t)(j * per_anchor + 4) * (size_t)v->c +
+                                   (size_t)c]
+                         : 0.0f;
+    const int32_t padded = ceil_div(v->k, lanes) * lanes;
+    for (int32_t c = 0; c < v->c; c++)
+        for (int32_t k = 0; k < padded; k++)
+            *out++ =
+                k < v->k ? weights[(size_t)k * (size_t)v->c + (size_t)c] : 0.0f;
 }
 
 /* [k tile][kh][ic][kw][nr * lanes], or with ic_outer
@@ -212,6 +247,10 @@ void yt_schedule_pack(const struct yt_problem *p, const struct yt_schedule *s,
                       void *packed)
 {
     const struct yt_conv2d *v = &p->u.conv2d;
+    if (s->algo == YT_ALGO_LAZY) {
+        pack_lazy(v, isa->lanes, weights, packed);
+        return;
+    }
     struct yt_conv_tiles t;
     yt_conv_tiles(v, s, isa, &t);
     const int32_t width = s->nr * isa->lanes;

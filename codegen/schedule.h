@@ -15,6 +15,7 @@
 
 enum yt_algo {
     YT_ALGO_DIRECT, /* CONV2D: register tile of pixels x channel vectors */
+    YT_ALGO_LAZY,   /* CONV2D with lazy > 0: what no cell needs is left out */
     YT_ALGO_ROWS,   /* the others: one row (of one channel block) per task */
     YT_ALGO_COUNT
 };

@@ -17,7 +17,7 @@
 #define I32 "%" PRId32
 #define I64 "%" PRId64
 
-static_assert(sizeof(struct yt_conv2d) == 9 * 4, "print the new field");
+static_assert(sizeof(struct yt_conv2d) == 10 * 4, "print the new field");
 static_assert(sizeof(((struct yt_problem *)0)->u.pool) == 4 * 4,
               "print the new field");
 static_assert(sizeof(struct yt_upsample) == 3 * 4, "print the new field");
@@ -83,10 +83,10 @@ static void print_problem(FILE *f, const struct yt_problem *p)
         fprintf(f,
                 ".u.conv2d = {.c = " I32 ", .h = " I32 ", .w = " I32
                 ", .k = " I32 ", .r = " I32 ", .stride = " I32 ", .pad = " I32
-                ", .silu = " I32 ", .add = " I32 "}",
+                ", .silu = " I32 ", .add = " I32 ", .lazy = " I32 "}",
                 p->u.conv2d.c, p->u.conv2d.h, p->u.conv2d.w, p->u.conv2d.k,
                 p->u.conv2d.r, p->u.conv2d.stride, p->u.conv2d.pad,
-                p->u.conv2d.silu, p->u.conv2d.add);
+                p->u.conv2d.silu, p->u.conv2d.add, p->u.conv2d.lazy);
         break;
     case YT_OP_SPPF:
     case YT_OP_MAXPOOL:

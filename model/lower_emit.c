@@ -74,6 +74,9 @@ static void make_problem(const struct yt_ir *ir, const struct yt_ir_op *op,
                                          .pad = op->pad,
                                          .silu = op->silu,
                                          .add = (int32_t)op->addend};
+        if (ir->values[op->parts[0].out].head >= 0 && op->r == 1 &&
+            ir->graph->na <= YT_ANCHORS_MAX)
+            p->u.conv2d.lazy = ir->graph->na;
         break;
     case YT_OP_UPSAMPLE:
         p->u.upsample = (struct yt_upsample){in->cp, in->h, in->w};

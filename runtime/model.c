@@ -163,7 +163,7 @@ void yt_model_run_letterbox(struct yt_model *model,
 
 /* Each thread gets scratch of its own, where the plan needs any. */
 static void run_step(struct yt_model *model, const struct yt_step *step,
-                     char *base)
+                     float threshold, char *base)
 {
     const struct layout *layout = &model->layout;
     char *arena = base + layout->arena;
@@ -173,6 +173,7 @@ static void run_step(struct yt_model *model, const struct yt_step *step,
         .weights = at_or_null(model->bundle->blob, step->weights),
         .bias = at_or_null(model->bundle->blob, step->bias),
         .add = at_or_null(arena, step->add),
+        .threshold = threshold,
     };
     if (layout->scratch_bytes == 0) {
         yt_pool_run(model->pool, step->kernel, &args, NULL, step->tasks);
@@ -188,13 +189,13 @@ static void run_step(struct yt_model *model, const struct yt_step *step,
     yt_pool_run(model->pool, step->kernel, NULL, pointers, step->tasks);
 }
 
-void yt_model_run_steps(struct yt_model *model, void *workspace, int32_t first,
-                        int32_t last)
+void yt_model_run_steps(struct yt_model *model, float threshold,
+                        void *workspace, int32_t first, int32_t last)
 {
     const struct yt_plan *plan = model->bundle->plan;
     assert(first >= 0 && last <= plan->step_count);
     for (int32_t i = first; i < last; i++)
-        run_step(model, &plan->steps[i], workspace);
+        run_step(model, &plan->steps[i], threshold, workspace);
 }
 
 struct yt_candidates yt_model_candidates(const struct yt_model *model,
@@ -351,7 +352,8 @@ yt_model_detect(struct yt_model *model, const struct yt_image *image,
     const uint64_t start = now_ns();
     yt_model_run_letterbox(model, image, workspace);
     const uint64_t prepared = now_ns();
-    yt_model_run_steps(model, workspace, 0, model->bundle->plan->step_count);
+    yt_model_run_steps(model, yt_decode_min_logit(resolved.conf), workspace, 0,
+                       model->bundle->plan->step_count);
     const uint64_t computed = now_ns();
     *count_out =
         yt_model_run_postprocess(model, &resolved, image->height, image->width,

@@ -32,9 +32,11 @@ const struct yt_plan *yt_model_plan(const struct yt_model *model);
 void yt_model_run_letterbox(struct yt_model *model,
                             const struct yt_image *image, void *workspace);
 
-/** Steps [first, last) of the plan. */
-void yt_model_run_steps(struct yt_model *model, void *workspace, int32_t first,
-                        int32_t last);
+/** Steps [first, last) of the plan.
+ *  @param threshold yt_decode_min_logit() of the confidence: heads need hold
+ *                   nothing else where objectness is below; -INFINITY: all. */
+void yt_model_run_steps(struct yt_model *model, float threshold,
+                        void *workspace, int32_t first, int32_t last);
 
 /** Head tensors to candidates in the workspace.
  *  @return how many; they are at yt_model_candidates(). */

@@ -88,6 +88,14 @@ static enum yt_status check_conv2d(const struct yt_conv2d *p)
     YT_FAIL_IF(!fits(p->c, p->h, p->w, 4) || !fits(p->k, p->c, p->r, p->r),
                YT_UNSUPPORTED, "conv2d %dx%dx%d k%d: too large", p->c, p->h,
                p->w, p->k);
+    YT_FAIL_IF(p->lazy &&
+                   (p->lazy < 1 || p->lazy > 16 || p->k % p->lazy ||
+                    p->k / p->lazy < 6 || p->r != 1 || p->stride != 1 ||
+                    p->silu || p->add),
+               YT_BAD_ARGUMENT,
+               "conv2d lazy%d k%d: want a linear 1x1 with at least 6 channels "
+               "for each of at most 16 anchors",
+               p->lazy, p->k);
     const int64_t oh = yt_conv2d_out_h(p);
     const int64_t ow = yt_conv2d_out_w(p);
     YT_FAIL_IF(!fits(p->k, oh, ow, 4), YT_UNSUPPORTED,
@@ -160,6 +168,10 @@ void yt_problem_name(const struct yt_problem *p, char name[YT_PROBLEM_NAME_MAX])
         snprintf(name, max, "%s-%s-%dx%dx%d-k%dr%ds%dp%d%s%s", op, dt, v->c,
                  v->h, v->w, v->k, v->r, v->stride, v->pad,
                  v->silu ? "-silu" : "", addend_suffix[v->add]);
+        if (v->lazy) {
+            const size_t used = strlen(name);
+            snprintf(name + used, max - used, "-lazy%d", v->lazy);
+        }
         return;
     }
     case YT_OP_SPPF:
@@ -227,6 +239,8 @@ static void parse_body(const char *text, struct yt_problem *p)
             v->silu = 1;
             tail += 5;
         }
+        if (sscanf(tail, "-lazy%d", &v->lazy) == 1)
+            return;
         for (int i = 1; i < YT_ADD_COUNT; i++)
             if (strcmp(tail, addend_suffix[i]) == 0)
                 v->add = i;

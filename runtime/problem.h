@@ -58,6 +58,10 @@ struct yt_conv2d {
     int32_t pad;     /* zeros on each of the four sides, < r */
     int32_t silu;    /* 1 applies x * sigmoid(x) */
     int32_t add;     /* enum yt_addend */
+    int32_t lazy;    /* 0, or the anchors of a detection head: channels other
+                        than objectness, a*(k/lazy) + 4, are needed only at
+                        pixels where some anchor's objectness is over
+                        yt_args.threshold; others may be left unwritten */
 };
 
 /** Max-pool of an odd window, stride 1, "same" size. SPPF chains three and

@@ -441,7 +441,7 @@ static const struct {
     {"model.13.cv1+cv2.up", "conv2d-f32-128x20x20-k128r1s1p0"},
     {"model.13.cv1+cv2", "conv2d-f32-128x40x40-k128r1s1p0-silu-up2"},
     {"model.13.m.0.cv2", "conv2d-f32-64x40x40-k64r3s1p1-silu"},
-    {"model.24.m.0", "conv2d-f32-64x80x80-k255r1s1p0"},
+    {"model.24.m.0", "conv2d-f32-64x80x80-k255r1s1p0-lazy3"},
 };
 
 static void layers_are_fused(void **state)

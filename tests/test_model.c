@@ -450,7 +450,7 @@ static void pieces_add_up_to_a_frame(void **state)
     assert_ptr_equal(yt_model_plan(model), &plan);
     yt_model_run_letterbox(model, test_image(), workspace);
     for (int32_t i = 0; i < STEPS; i++)
-        yt_model_run_steps(model, workspace, i, i + 1);
+        yt_model_run_steps(model, -INFINITY, workspace, i, i + 1);
     const int32_t candidates =
         yt_model_run_decode(model, options.conf, workspace);
     assert_in_range(candidates, count, BOXES_MAX);

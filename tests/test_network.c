@@ -95,7 +95,7 @@ static void heads_equal_the_reference(void **state)
         char *arena = yt_memory_alloc(info.workspace_bytes);
         memset(arena, 0xff, info.workspace_bytes);
         memcpy(arena + n->net->input, image, 3 * pixels * sizeof(float));
-        yt_model_run_steps(model, arena, 0, n->plan.step_count);
+        yt_model_run_steps(model, -INFINITY, arena, 0, n->plan.step_count);
         const double worst = worst_difference(&n->plan, arena, heads);
         if (!(worst < 1e-4))
             fail_msg("%s: heads differ by %g of the largest", isa->name, worst);

@@ -13,6 +13,7 @@ static const char *const names[] = {
     "conv2d-f32-3x640x640-k16r6s2p2-silu",
     "conv2d-f32-64x80x80-k64r3s1p1-silu-res",
     "conv2d-f32-64x80x80-k255r1s1p0",
+    "conv2d-f32-64x80x80-k255r1s1p0-lazy3",
     "conv2d-u8s8-64x80x80-k32r1s1p0-silu-up2",
     "sppf-f32-128x20x20-r5",
     "maxpool-f32-16x7x3-r3",

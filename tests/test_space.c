@@ -14,6 +14,7 @@ static const char *const problems[] = {
     "conv2d-f32-3x640x640-k16r6s2p2-silu",
     "conv2d-f32-16x160x160-k16r1s1p0-silu",
     "conv2d-f32-64x80x80-k255r1s1p0",
+    "conv2d-f32-64x80x80-k255r1s1p0-lazy3",
     "conv2d-f32-128x20x20-k128r3s1p1-silu-res",
     "conv2d-f32-64x80x80-k128r3s2p1-silu",
     "conv2d-f32-128x40x40-k128r1s1p0-silu-up2",

@@ -12,6 +12,9 @@
 #include "runtime/pool.h"
 #include "tuner/measure.h"
 
+/* The logit of the default confidence, 0.25: what lazy heads compute. */
+#define HEAD_LOGIT (-1.0986123f)
+
 /* One finalist of one layer: a step ready to run. */
 struct option {
     yt_kernel_fn kernel;
@@ -162,6 +165,7 @@ static void run_layer(struct contest *c, int32_t i, int32_t round,
         .weights = option->weights,
         .bias = c->bias[i],
         .add = at(c, layer->add),
+        .threshold = HEAD_LOGIT,
     };
     const uint64_t begin = yt_now_ns();
     yt_pool_run(c->pool, option->kernel, &args, NULL, option->tasks);

@@ -83,7 +83,9 @@ static void default_tasks(const struct yt_space *space, struct yt_schedule *s)
     int32_t sizes[16];
     struct yt_schedule best = *s;
     int found = 0;
-    s->order = YT_ORDER_CHANNELS;
+    const enum yt_task_order outer =
+        s->algo == YT_ALGO_LAZY ? YT_ORDER_PIXELS : YT_ORDER_CHANNELS;
+    s->order = outer;
     const int32_t count = group_sizes(space, s, sizes);
     for (int32_t i = 0; i < count && !found; i++) {
         s->tiles = sizes[i];
@@ -94,7 +96,7 @@ static void default_tasks(const struct yt_space *space, struct yt_schedule *s)
         }
     }
     if (!found) { /* nothing shares out: as fine as it gets */
-        best.order = YT_ORDER_CHANNELS;
+        best.order = outer;
         best.tiles = 1;
         if (!yt_schedule_applies(space->problem, &best, space->isa))
             best.tiles = 0;
@@ -149,6 +151,12 @@ static void list_tiles(const struct yt_space *space, struct list *list,
             before = s.mr;
             default_tasks(space, &s);
             add(space, list, &s, 0);
+            if (p->lazy && nr == 1) {
+                s.algo = YT_ALGO_LAZY;
+                s.order = YT_ORDER_PIXELS;
+                default_tasks(space, &s);
+                add(space, list, &s, 0);
+            }
         }
     }
 }

@@ -1,0 +1,270 @@
+/* The detection heads' 1x1 convolution, computed only where it can matter:
+ * objectness for every cell, all other channels for the cells where some
+ * anchor's objectness passes the threshold. Decoding reads no other cell, so
+ * the boxes are those of the whole convolution, bit for bit, at a sixteenth of
+ * its arithmetic.
+ *
+ * Packed filter: [c][B] with the objectness channels of all anchors, then
+ * [c][ceil(k/B)*B] with every channel.
+ */
+
+#include <assert.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "codegen/conv_tiles.h"
+#include "codegen/generate.h"
+#include "runtime/kernel.h"
+
+#define MR_MAX 32
+
+struct lazy {
+    struct yt_emit *e;
+    const struct yt_conv2d *p;
+    const struct yt_schedule *s;
+    struct yt_conv_tiles t;
+    LLVMValueRef in, out, weights, bias, threshold;
+    LLVMValueRef all_weights;  /* the second panel */
+    LLVMValueRef object_bias;  /* vec: lane a is anchor a's */
+    LLVMValueRef acc[MR_MAX];  /* variables */
+    LLVMValueRef rest[MR_MAX]; /* variables of the whole pixel */
+    LLVMValueRef passing;      /* i64 variable: bit m is pixel m */
+    int32_t rest_count;        /* vectors of a pixel computed at once */
+};
+
+static int32_t object_channel(const struct lazy *c, int32_t anchor)
+{
+    return anchor * (c->p->k / c->p->lazy) + 4;
+}
+
+/* Where channel k of the tile's first pixel lies, from out. */
+static int64_t channel_offset(const struct lazy *c, int32_t k)
+{
+    const int32_t lanes = c->e->isa->lanes;
+    return k / lanes * c->t.out_block + 4 * (int64_t)(k % lanes);
+}
+
+static LLVMValueRef load_object_bias(struct lazy *c)
+{
+    struct yt_emit *e = c->e;
+    LLVMValueRef v = yt_emit_splat(e, 0);
+    for (int32_t a = 0; a < c->p->lazy; a++) {
+        LLVMValueRef x = yt_emit_load(
+            e, e->f32,
+            yt_emit_at(e, c->bias, 4 * (int64_t)object_channel(c, a)), 4);
+        v = LLVMBuildInsertElement(e->b, v, x, yt_emit_i32(e, a), "");
+    }
+    return v;
+}
+
+/* acc[m] += sum over channels of x[m] * object weights. */
+static void object_sums(struct lazy *c, LLVMValueRef in, int32_t pixels)
+{
+    struct yt_emit *e = c->e;
+    const int64_t vec_bytes = c->t.out_pixel;
+    struct yt_loop block, ic;
+    yt_emit_for(e, &block, "block", yt_emit_i64(e, 0),
+                yt_emit_i64(e, c->t.ic_blocks), 1, 1);
+    LLVMValueRef block_in =
+        yt_emit_index(e, in, yt_emit_muli(e, block.i, c->t.in_block));
+    LLVMValueRef block_weights = yt_emit_index(
+        e, c->weights, yt_emit_muli(e, block.i, c->t.ic_block * vec_bytes));
+    yt_emit_for(e, &ic, "ic", yt_emit_i64(e, 0), yt_emit_i64(e, c->t.ic_block),
+                c->s->ku, 1);
+    LLVMValueRef x_at = yt_emit_index(e, block_in, yt_emit_muli(e, ic.i, 4));
+    LLVMValueRef w_at =
+        yt_emit_index(e, block_weights, yt_emit_muli(e, ic.i, vec_bytes));
+    for (int32_t u = 0; u < c->s->ku; u++) {
+        LLVMValueRef w = yt_emit_load(
+            e, e->vec, yt_emit_at(e, w_at, u * vec_bytes), (unsigned)vec_bytes);
+        for (int32_t m = 0; m < pixels; m++) {
+            LLVMValueRef x =
+                yt_emit_broadcast(e, x_at, m * c->t.in_pixel + 4 * u);
+            yt_emit_set(e, c->acc[m],
+                        yt_emit_fma(e, x, w, yt_emit_get(e, c->acc[m])));
+        }
+    }
+    yt_emit_endfor(e, &ic);
+    yt_emit_endfor(e, &block);
+}
+
+/* Store pixel m's objectness; set its bit when an anchor passes. */
+static void store_objectness(struct lazy *c, LLVMValueRef out, int32_t m)
+{
+    struct yt_emit *e = c->e;
+    LLVMValueRef v = yt_emit_get(e, c->acc[m]);
+    LLVMValueRef passes = LLVMConstInt(e->i1, 0, 0);
+    for (int32_t a = 0; a < c->p->lazy; a++) {
+        LLVMValueRef x =
+            LLVMBuildExtractElement(e->b, v, yt_emit_i32(e, a), "");
+        yt_emit_store(e, x,
+                      yt_emit_at(e, out,
+                                 channel_offset(c, object_channel(c, a)) +
+                                     m * c->t.out_pixel),
+                      4);
+        /* Unordered compares are true: a NaN is computed and seen. */
+        LLVMValueRef over =
+            LLVMBuildFCmp(e->b, LLVMRealUGT, x, c->threshold, "");
+        passes = LLVMBuildOr(e->b, passes, over, "");
+    }
+    LLVMValueRef bit = LLVMBuildShl(
+        e->b, LLVMBuildZExt(e->b, passes, e->i64, ""), yt_emit_i64(e, m), "");
+    yt_emit_set(e, c->passing,
+                LLVMBuildOr(e->b, yt_emit_get(e, c->passing), bit, ""));
+}
+
+/* Vectors [first, first + count) of one pixel, in the order of the dense
+ * convolution, so that the bits are the same. */
+static void pixel_vectors(struct lazy *c, LLVMValueRef in, LLVMValueRef out,
+                          int32_t first, int32_t count)
+{
+    struct yt_emit *e = c->e;
+    const int64_t vec_bytes = c->t.out_pixel;
+    const unsigned align = (unsigned)vec_bytes;
+    const int64_t row = vec_bytes * c->t.k_blocks;
+    for (int32_t n = 0; n < count; n++)
+        yt_emit_set(
+            e, c->rest[n],
+            yt_emit_load(e, e->vec,
+                         yt_emit_at(e, c->bias, (first + n) * vec_bytes), 4));
+    struct yt_loop block, ic;
+    yt_emit_for(e, &block, "rest_block", yt_emit_i64(e, 0),
+                yt_emit_i64(e, c->t.ic_blocks), 1, 1);
+    LLVMValueRef block_in =
+        yt_emit_index(e, in, yt_emit_muli(e, block.i, c->t.in_block));
+    LLVMValueRef block_weights = yt_emit_index(
+        e, c->all_weights, yt_emit_muli(e, block.i, c->t.ic_block * row));
+    yt_emit_for(e, &ic, "rest_ic", yt_emit_i64(e, 0),
+                yt_emit_i64(e, c->t.ic_block), 1, 1);
+    LLVMValueRef x = yt_emit_broadcast(
+        e, yt_emit_index(e, block_in, yt_emit_muli(e, ic.i, 4)), 0);
+    LLVMValueRef w_at =
+        yt_emit_index(e, block_weights, yt_emit_muli(e, ic.i, row));
+    for (int32_t n = 0; n < count; n++) {
+        LLVMValueRef w = yt_emit_load(
+            e, e->vec, yt_emit_at(e, w_at, (first + n) * vec_bytes), align);
+        yt_emit_set(e, c->rest[n],
+                    yt_emit_fma(e, x, w, yt_emit_get(e, c->rest[n])));
+    }
+    yt_emit_endfor(e, &ic);
+    yt_emit_endfor(e, &block);
+    for (int32_t n = 0; n < count; n++)
+        yt_emit_store(e, yt_emit_get(e, c->rest[n]),
+                      yt_emit_at(e, out, (first + n) * c->t.out_block), align);
+}
+
+/* while (bits) { lowest bit's pixel; clear it } */
+static void passing_pixels(struct lazy *c, LLVMValueRef in, LLVMValueRef out)
+{
+    struct yt_emit *e = c->e;
+    LLVMBasicBlockRef head =
+        LLVMAppendBasicBlockInContext(e->ctx, e->fn, "passing_head");
+    LLVMBasicBlockRef body =
+        LLVMAppendBasicBlockInContext(e->ctx, e->fn, "passing_body");
+    LLVMBasicBlockRef done =
+        LLVMAppendBasicBlockInContext(e->ctx, e->fn, "passing_done");
+    LLVMBuildBr(e->b, head);
+    LLVMPositionBuilderAtEnd(e->b, head);
+    LLVMValueRef bits = yt_emit_get(e, c->passing);
+    LLVMBuildCondBr(e->b,
+                    LLVMBuildICmp(e->b, LLVMIntNE, bits, yt_emit_i64(e, 0), ""),
+                    body, done);
+    LLVMPositionBuilderAtEnd(e->b, body);
+    const unsigned id = LLVMLookupIntrinsicID("llvm.cttz", 9);
+    LLVMValueRef cttz = LLVMGetIntrinsicDeclaration(e->module, id, &e->i64, 1);
+    LLVMValueRef args[] = {bits, LLVMConstInt(e->i1, 1, 0)};
+    LLVMValueRef pixel = LLVMBuildCall2(
+        e->b, LLVMIntrinsicGetType(e->ctx, id, &e->i64, 1), cttz, args, 2, "");
+    yt_emit_set(e, c->passing,
+                LLVMBuildAnd(e->b, bits, yt_emit_addi(e, bits, -1), ""));
+    LLVMValueRef pixel_in =
+        yt_emit_index(e, in, yt_emit_muli(e, pixel, c->t.in_pixel));
+    LLVMValueRef pixel_out =
+        yt_emit_index(e, out, yt_emit_muli(e, pixel, c->t.out_pixel));
+    for (int32_t n = 0; n < c->t.k_blocks; n += c->rest_count) {
+        const int32_t left = c->t.k_blocks - n;
+        pixel_vectors(c, pixel_in, pixel_out, n,
+                      left < c->rest_count ? left : c->rest_count);
+    }
+    LLVMBuildBr(e->b, head);
+    LLVMPositionBuilderAtEnd(e->b, done);
+}
+
+static void tiles(struct lazy *c, LLVMValueRef from, LLVMValueRef to,
+                  int32_t first)
+{
+    struct yt_emit *e = c->e;
+    const int32_t pixels = yt_conv_tile_pixels(&c->t, first);
+    struct yt_loop loop;
+    yt_emit_for(e, &loop, "tile", from, to, 1, 0);
+    LLVMValueRef start = yt_emit_addi(e, yt_emit_muli(e, loop.i, pixels),
+                                      yt_conv_tile_start(&c->t, first) -
+                                          (int64_t)first * pixels);
+    LLVMValueRef in =
+        yt_emit_index(e, c->in, yt_emit_muli(e, start, c->t.in_pixel));
+    LLVMValueRef out =
+        yt_emit_index(e, c->out, yt_emit_muli(e, start, c->t.out_pixel));
+    for (int32_t m = 0; m < pixels; m++)
+        yt_emit_set(e, c->acc[m], c->object_bias);
+    object_sums(c, in, pixels);
+    yt_emit_set(e, c->passing, yt_emit_i64(e, 0));
+    for (int32_t m = 0; m < pixels; m++)
+        store_objectness(c, out, m);
+    passing_pixels(c, in, out);
+    yt_emit_endfor(e, &loop);
+}
+
+static void task(struct lazy *c, LLVMValueRef group)
+{
+    struct yt_emit *e = c->e;
+    LLVMValueRef from = yt_emit_i64(e, 0);
+    LLVMValueRef to = yt_emit_i64(e, c->t.tiles);
+    LLVMValueRef large = yt_emit_i64(e, c->t.large);
+    if (c->s->tiles) {
+        from = yt_emit_muli(e, group, c->s->tiles);
+        to = yt_emit_min(e, yt_emit_addi(e, from, c->s->tiles), to);
+    }
+    if (c->t.large)
+        tiles(c, from, yt_emit_min(e, to, large), 0);
+    if (c->t.large < c->t.tiles)
+        tiles(c, yt_emit_max(e, from, large), to, c->t.large);
+}
+
+void yt_generate_conv_lazy(struct yt_emit *e, const struct yt_problem *problem,
+                           const struct yt_schedule *s)
+{
+    struct lazy c;
+    memset(&c, 0, sizeof c);
+    c.e = e;
+    c.p = &problem->u.conv2d;
+    c.s = s;
+    yt_conv_tiles(c.p, s, e->isa, &c.t);
+    assert(s->mr <= MR_MAX && c.p->lazy > 0 && c.p->lazy <= e->isa->lanes);
+    c.rest_count = e->isa->regs - 4;
+    if (c.rest_count > c.t.k_blocks)
+        c.rest_count = c.t.k_blocks;
+
+    LLVMValueRef args = yt_emit_param(e, 0);
+    c.in = yt_emit_field(e, args, e->ptr, offsetof(struct yt_args, in), "in");
+    c.out =
+        yt_emit_field(e, args, e->ptr, offsetof(struct yt_args, out), "out");
+    c.weights = yt_emit_field(e, args, e->ptr,
+                              offsetof(struct yt_args, weights), "weights");
+    c.bias =
+        yt_emit_field(e, args, e->ptr, offsetof(struct yt_args, bias), "bias");
+    c.threshold = yt_emit_field(
+        e, args, e->f32, offsetof(struct yt_args, threshold), "threshold");
+    c.all_weights = yt_emit_at(e, c.weights, c.p->c * c.t.out_pixel);
+    c.object_bias = load_object_bias(&c);
+    c.passing = yt_emit_var(e, e->i64, "passing");
+    for (int32_t m = 0; m < s->mr; m++)
+        c.acc[m] = yt_emit_var(e, e->vec, "acc");
+    for (int32_t n = 0; n < c.rest_count; n++)
+        c.rest[n] = yt_emit_var(e, e->vec, "rest");
+
+    struct yt_loop tasks;
+    yt_emit_for(e, &tasks, "task", yt_emit_param(e, 1), yt_emit_param(e, 2), 1,
+                0);
+    task(&c, tasks.i);
+    yt_emit_endfor(e, &tasks);
+}
