@@ -167,13 +167,13 @@ static enum yt_status open_read_write(const char *path, struct yt_db **db_out)
 {
     struct yt_db *db = NULL;
     size_t count;
-    int32_t version;
+    int32_t version = 0;
     YT_TRY(yt_db_make_folders(path));
     char *uri = yt_db_uri(path, "mode=rwc");
     enum yt_status status = yt_db_connect(
         path, uri, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, &db);
     sqlite3_free(uri);
-    if (status != YT_OK)
+    if (!db)
         goto done;
     YT_FAIL_IF_GOTO(sqlite3_db_readonly(db->sql, "main") == 1, YT_IO,
                     "%s: the file is read-only", path);
@@ -197,7 +197,7 @@ static enum yt_status try_read_only(const char *path, int immutable,
     char *uri = yt_db_uri(path, immutable ? YT_DB_IMMUTABLE : YT_DB_SHARED);
     enum yt_status status = yt_db_connect(path, uri, SQLITE_OPEN_READONLY, &db);
     sqlite3_free(uri);
-    if (status != YT_OK)
+    if (!db)
         goto done;
     db->immutable = immutable;
     YT_TRY_GOTO(check_schema(db, version_out));

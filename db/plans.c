@@ -103,18 +103,19 @@ static void drop(const char *text)
 /** Room for one more layer, zeroed; NULL when out of memory. */
 static struct yt_db_layer *grow(struct yt_db_plan *plan, int32_t *cap)
 {
-    struct yt_db_layer *layers = (struct yt_db_layer *)plan->layers;
     if (plan->layer_count == *cap) {
         const int32_t wider = *cap ? 2 * *cap : 64;
-        layers = realloc(layers, (size_t)wider * sizeof *layers);
+        struct yt_db_layer *layers =
+            realloc((void *)plan->layers, (size_t)wider * sizeof *layers);
         if (!layers)
             return NULL;
         plan->layers = layers;
         *cap = wider;
     }
-    layers += plan->layer_count++;
-    memset(layers, 0, sizeof *layers);
-    return layers;
+    struct yt_db_layer *layer =
+        (struct yt_db_layer *)&plan->layers[plan->layer_count++];
+    memset(layer, 0, sizeof *layer);
+    return layer;
 }
 
 static enum yt_status read_layers(struct yt_db *db, struct yt_db_plan *plan)

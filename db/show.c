@@ -23,63 +23,63 @@
 enum shape { RECORD, ROWS };
 
 static const struct section {
-    char letter;
+    const char *letter;
     const char *name;
     enum shape shape;
     const char *sql;
 } sections[] = {
-    {'h', "host", RECORD,
+    {"h", "host", RECORD,
      "SELECT v.*, h.fingerprint, h.vendor, h.family, h.model, h.stepping,"
      " h.features FROM hosts v JOIN host h ON v.id = 'h' || h.id"
      " WHERE h.id = ?1"},
-    {'h', "peaks", ROWS, "SELECT * FROM peaks WHERE host = 'h' || ?1"},
-    {'h', "plans", ROWS, "SELECT * FROM plans WHERE host = 'h' || ?1"},
+    {"h", "peaks", ROWS, "SELECT * FROM peaks WHERE host = 'h' || ?1"},
+    {"h", "plans", ROWS, "SELECT * FROM plans WHERE host = 'h' || ?1"},
 
-    {'n', "model", RECORD, "SELECT * FROM models WHERE id = 'n' || ?1"},
-    {'n', "plans", ROWS,
+    {"n", "model", RECORD, "SELECT * FROM models WHERE id = 'n' || ?1"},
+    {"n", "plans", ROWS,
      "SELECT v.* FROM plans v JOIN plan p ON v.id = 'p' || p.id"
      " WHERE p.model_id = ?1"},
 
-    {'m', "measurement", RECORD,
+    {"m", "measurement", RECORD,
      "SELECT * FROM measurements WHERE id = 'm' || ?1"},
-    {'m', "host", RECORD, HOST_OF("measurement")},
+    {"m", "host", RECORD, HOST_OF("measurement")},
 
-    {'p', "plan", RECORD,
+    {"p", "plan", RECORD,
      "SELECT v.*, p.text FROM plans v JOIN plan p ON v.id = 'p' || p.id"
      " WHERE p.id = ?1"},
-    {'p', "layers", ROWS,
+    {"p", "layers", ROWS,
      "SELECT layer, name, problem, schedule, ms, mad_ms, pct_of_network,"
      " gflops, pct_of_peak, ties FROM layer_times WHERE plan = 'p' || ?1"},
-    {'p', "evaluations", ROWS,
+    {"p", "evaluations", ROWS,
      "SELECT id, fps, total_ms, total_p95_ms, total_p99_ms, pre_ms,"
      " network_ms, post_ms, samples, map, created FROM evaluations"
      " WHERE plan = 'p' || ?1"},
-    {'p', "model", RECORD,
+    {"p", "model", RECORD,
      "SELECT * FROM models WHERE id = 'n' || (SELECT model_id FROM plan"
      " WHERE id = ?1)"},
-    {'p', "host", RECORD, HOST_OF("plan")},
+    {"p", "host", RECORD, HOST_OF("plan")},
 
-    {'e', "evaluation", RECORD,
+    {"e", "evaluation", RECORD,
      "SELECT v.*, e.dataset_hash FROM evaluations v JOIN evaluation e"
      " ON v.id = 'e' || e.id WHERE e.id = ?1"},
-    {'e', "plan", RECORD, OF_PLAN_OF("plans", "p", "id")},
-    {'e', "model", RECORD, OF_PLAN_OF("models", "n", "model_id")},
-    {'e', "host", RECORD, OF_PLAN_OF("hosts", "h", "host_id")},
-    {'e', "recommendations", ROWS,
+    {"e", "plan", RECORD, OF_PLAN_OF("plans", "p", "id")},
+    {"e", "model", RECORD, OF_PLAN_OF("models", "n", "model_id")},
+    {"e", "host", RECORD, OF_PLAN_OF("hosts", "h", "host_id")},
+    {"e", "recommendations", ROWS,
      "SELECT id, scenario, fps, baseline_fps, speedup, created"
      " FROM recommendations"
      " WHERE evaluation = 'e' || ?1 OR baseline = 'e' || ?1"},
 
-    {'r', "recommendation", RECORD,
+    {"r", "recommendation", RECORD,
      "SELECT * FROM recommendations WHERE id = 'r' || ?1"},
-    {'r', "steps", ROWS,
+    {"r", "steps", ROWS,
      "SELECT step, strategy, detail, evaluation, fps, total_ms, map"
      " FROM recommendation_steps WHERE recommendation = 'r' || ?1"},
-    {'r', "evaluation", RECORD, OF_ADVICE("evaluations", "e", "e.id")},
-    {'r', "baseline", RECORD, OF_ADVICE("evaluations", "e", "r.baseline_id")},
-    {'r', "plan", RECORD, OF_ADVICE("plans", "p", "p.id")},
-    {'r', "model", RECORD, OF_ADVICE("models", "n", "p.model_id")},
-    {'r', "host", RECORD, OF_ADVICE("hosts", "h", "p.host_id")},
+    {"r", "evaluation", RECORD, OF_ADVICE("evaluations", "e", "e.id")},
+    {"r", "baseline", RECORD, OF_ADVICE("evaluations", "e", "r.baseline_id")},
+    {"r", "plan", RECORD, OF_ADVICE("plans", "p", "p.id")},
+    {"r", "model", RECORD, OF_ADVICE("models", "n", "p.model_id")},
+    {"r", "host", RECORD, OF_ADVICE("hosts", "h", "p.host_id")},
 };
 
 #define SECTION_COUNT (sizeof sections / sizeof sections[0])
@@ -92,7 +92,7 @@ static const struct section *parse_id(const char *id, int64_t *number_out)
         return NULL;
     *number_out = strtoll(id + 1, &end, 10);
     for (size_t i = 0; *end == 0 && i < SECTION_COUNT; i++)
-        if (sections[i].letter == id[0])
+        if (*sections[i].letter == id[0])
             return &sections[i];
     return NULL;
 }
@@ -151,7 +151,7 @@ enum yt_status yt_db_show(struct yt_db *db, const char *id,
         .db = db, .to = to, .format = format, .titles = 1};
     yt_db_output_begin(&output);
     for (const struct section *s = first;
-         s < sections + SECTION_COUNT && s->letter == first->letter; s++)
+         s < sections + SECTION_COUNT && *s->letter == *first->letter; s++)
         YT_TRY(write_section(&output, s, number, &found));
     return yt_db_output_end(&output);
 }

@@ -333,6 +333,16 @@ static void migrations_apply_once_or_not_at_all(void **state)
     assert_int_equal(number(f->db, "SELECT count(*) FROM extra"), 1);
 }
 
+static void readers_get_a_schema_to_read(void **state)
+{
+    struct fixture *f = *state;
+    write_file(f->path, "", 0); /* schema 0: older than any */
+    assert_ok(yt_db_open(f->path, YT_DB_READ_ONLY, &f->db));
+    assert_int_equal(number(f->db, "SELECT count(*) FROM measurements"), 0);
+    assert_int_equal(number(f->db, "PRAGMA user_version"),
+                     yt_db_schema_version());
+}
+
 static void all_tables_are_strict(void **state)
 {
     struct fixture *f = *state;
@@ -379,6 +389,7 @@ int main(void)
         TEST(read_only_files_can_be_read),
         TEST(missing_permission_is_said),
         TEST(migrations_apply_once_or_not_at_all),
+        TEST(readers_get_a_schema_to_read),
         TEST(all_tables_are_strict),
         TEST(migration_rows_are_in_order),
     };
