@@ -46,7 +46,6 @@ struct job {
     struct yt_engine *engine;
     struct yt_progress progress;
     struct yt_tune_result result;
-    struct yt_peak peak;
 };
 
 static const char *const scenarios[] = {"realtime", "accuracy", "constrained"};
@@ -85,9 +84,6 @@ static enum yt_status run(struct job *job)
     yt_cli_engine_options(&job->engine_options, &options);
     YT_TRY(yt_cli_frame(job->image, &job->picture));
     YT_TRY(yt_engine_open(&options, &job->engine));
-    const struct yt_plan *plan = &job->engine->network->plan;
-    YT_TRY(yt_peak_get(job->engine->db, &job->engine->here, plan->isa,
-                       job->engine->threads, &job->peak));
     const struct yt_image image = {
         .pixels = job->picture.rgb,
         .width = job->picture.width,
@@ -136,8 +132,8 @@ static void print_heading(const struct job *job)
            yt_codegen_llvm_version());
     printf("peak       %.0f GFLOP/s on 1 thread, %.0f on %d; memory %.1f and "
            "%.1f GB/s\n",
-           job->peak.gflops_1, job->peak.gflops_n, job->peak.threads,
-           job->peak.gbs_1, job->peak.gbs_n);
+           job->result.peak.gflops_1, job->result.peak.gflops_n, job->result.peak.threads,
+           job->result.peak.gbs_1, job->result.peak.gbs_n);
 }
 
 static int slower_first(const void *a, const void *b)
@@ -221,8 +217,8 @@ static void print_text(const struct job *job)
     yt_table_init(&table, "l|rpreprocess ms|rnetwork ms|rdecode+NMS ms|rframe "
                           "ms|rp99 ms|rFPS|r% of peak");
     print_row(&table, "before (first legal schedules)", &r->baseline, flops,
-              job->peak.gflops_n);
-    print_row(&table, "after", &r->tuned, flops, job->peak.gflops_n);
+              job->result.peak.gflops_n);
+    print_row(&table, "after", &r->tuned, flops, job->result.peak.gflops_n);
     printf("\nMedians of %d frames each, run in turn:\n",
            r->tuned.total.samples);
     yt_table_print(&table, stdout);
@@ -286,7 +282,7 @@ static int print_json(const struct job *job)
     yt_json_int(&doc, NULL, "failed", r->failed);
     yt_json_bool(&doc, NULL, "complete", !r->interrupted);
     yt_json_real(&doc, NULL, "seconds", r->seconds);
-    yt_json_real(&doc, NULL, "peak_gflops", job->peak.gflops_n);
+    yt_json_real(&doc, NULL, "peak_gflops", job->result.peak.gflops_n);
     json_frame(&doc, "baseline", &r->baseline);
     json_frame(&doc, "tuned", &r->tuned);
     yt_json_int(&doc, NULL, "plan", r->plan_id);

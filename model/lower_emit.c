@@ -58,6 +58,17 @@ static int32_t layer_channels(const struct yt_ir *ir, const struct yt_ir_op *op)
     return k;
 }
 
+/* A head in the shape of YOLOv5's: most of it need not be computed. */
+static void mark_lazy(const struct yt_ir *ir, const struct yt_ir_op *op,
+                      struct yt_conv2d *p)
+{
+    const int32_t na = ir->graph->na;
+    if (ir->values[op->parts[0].out].head >= 0 && p->r == 1 && p->stride == 1 &&
+        !p->silu && !p->add && na <= YT_ANCHORS_MAX &&
+        p->k == na * (5 + ir->graph->nc))
+        p->lazy = na;
+}
+
 static void make_problem(const struct yt_ir *ir, const struct yt_ir_op *op,
                          struct yt_problem *p)
 {
@@ -74,9 +85,7 @@ static void make_problem(const struct yt_ir *ir, const struct yt_ir_op *op,
                                          .pad = op->pad,
                                          .silu = op->silu,
                                          .add = (int32_t)op->addend};
-        if (ir->values[op->parts[0].out].head >= 0 && op->r == 1 &&
-            ir->graph->na <= YT_ANCHORS_MAX)
-            p->u.conv2d.lazy = ir->graph->na;
+        mark_lazy(ir, op, &p->u.conv2d);
         break;
     case YT_OP_UPSAMPLE:
         p->u.upsample = (struct yt_upsample){in->cp, in->h, in->w};

@@ -120,7 +120,7 @@ static enum yt_status fill(const struct yt_engine *engine,
                "no memory for %d layers", m->layer_count);
     struct yt_peak peak;
     YT_TRY(yt_peak_get(engine->db, &engine->here, engine->network->isa,
-                       m->threads, &peak));
+                       m->threads, 0, &peak));
     m->peak_gflops = peak.gflops_n;
     m->bandwidth_gbs = peak.gbs_n;
     YT_TRY(read_evaluation(engine, plan, m));
