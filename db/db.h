@@ -179,7 +179,8 @@ enum yt_db_outcome {
 
 const char *yt_db_outcome_name(enum yt_db_outcome outcome);
 
-/** One candidate tried once. Times are per call of the whole problem. */
+/** One candidate tried once. Times are of the problem shared by `threads`: in a
+ *  network the whole step; alone (setting "") the share of one thread. */
 struct yt_db_measurement {
     struct yt_db_here here;
     const char *problem;  /* name */

@@ -27,7 +27,7 @@ static struct yt_worker *start(const char *problem, struct yt_schedule *s)
     struct yt_worker *worker;
     assert_int_equal(yt_problem_parse(problem, &p), YT_OK);
     yt_schedule_default(&p, host_isa(), s);
-    assert_int_equal(yt_worker_start(&p, host_isa(), -1, &worker), YT_OK);
+    assert_int_equal(yt_worker_start(&p, host_isa(), 2, -1, &worker), YT_OK);
     return worker;
 }
 

@@ -42,7 +42,7 @@ enum yt_status yt_peak_measure(const struct yt_isa *isa, int32_t threads,
  *  @p db NULL: measured. @p again 1: measured in any case, and stored where it
  *  is higher. */
 enum yt_status yt_peak_get(struct yt_db *db, const struct yt_db_here *here,
-                           const struct yt_isa *isa, int32_t threads,
-                           int again, struct yt_peak *peak_out);
+                           const struct yt_isa *isa, int32_t threads, int again,
+                           struct yt_peak *peak_out);
 
 #endif

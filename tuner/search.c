@@ -96,7 +96,7 @@ static enum yt_status read_rows(struct yt_search *search,
     const struct yt_db_measurement_query query = {
         .here = engine->here,
         .isa = engine->network->isa->name,
-        .threads = 1,
+        .threads = engine->threads,
         .setting = "",
         .problems = names,
         .problem_count = (size_t)search->target_count,
@@ -319,7 +319,7 @@ static enum yt_status store(struct loop *loop, const struct slot *slot,
         .problem = slot->target->name,
         .schedule = schedule,
         .isa = loop->engine->network->isa->name,
-        .threads = 1,
+        .threads = loop->engine->threads,
         .setting = "",
         .outcome = r->outcome,
         .detail = r->detail,
@@ -376,9 +376,9 @@ static enum yt_status feed(struct loop *loop, struct slot *slot)
                 slot->worker = NULL;
             }
             if (!slot->worker)
-                YT_TRY(yt_worker_start(&slot->target->problem,
-                                       loop->engine->network->isa, slot->cpu,
-                                       &slot->worker));
+                YT_TRY(yt_worker_start(
+                    &slot->target->problem, loop->engine->network->isa,
+                    loop->engine->threads, slot->cpu, &slot->worker));
             const double best = best_ns(slot->target);
             if (yt_worker_submit(slot->worker, &slot->schedule,
                                  best * GIVE_UP_FACTOR, DEADLINE_NS) == YT_OK)

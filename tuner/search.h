@@ -1,8 +1,9 @@
 #ifndef YT_SEARCH_H
 #define YT_SEARCH_H
 
-/* Candidates of each distinct problem of a network, tried alone on one pinned
- * core per worker until the space or the time is used up. */
+/* Candidates of each distinct problem of a network, one thread's share of each
+ * tried alone on one pinned core per worker until the space or the time is used
+ * up. */
 
 #include "tuner/session.h"
 #include "tuner/space.h"
@@ -24,7 +25,7 @@ struct yt_target {
 struct yt_search {
     struct yt_target *targets; /* most work first */
     int32_t target_count;
-    double peak_gflops; /* one thread, for progress */
+    double peak_gflops; /* all threads, for progress */
 };
 
 /** The distinct problems of a network, with what the database holds on them.

@@ -64,7 +64,7 @@ static void report_phase(const struct session *s, const char *phase)
 static enum yt_status search_alone(struct session *s)
 {
     YT_TRY(yt_search_create(s->engine, &s->search));
-    s->search->peak_gflops = s->peak.gflops_1;
+    s->search->peak_gflops = s->peak.gflops_n;
     for (int32_t i = 0; i < s->search->target_count; i++)
         s->result->reused += s->search->targets[i].count;
     const uint64_t deadline =

@@ -37,10 +37,11 @@ struct yt_tune_options {
 struct yt_tune_result {
     struct yt_frame_stats baseline; /* default schedules */
     struct yt_frame_stats tuned;
-    int32_t measured;    /* candidates tried in this run */
-    int32_t reused;      /* taken from the database */
-    int32_t failed;      /* wrong, crashed, timed out */
-    int32_t threads;     /* chosen */
+    int32_t measured; /* candidates tried in this run */
+    int32_t reused;   /* taken from the database */
+    int32_t failed;   /* wrong, crashed, timed out */
+    int32_t threads;  /* chosen */
+    struct yt_peak peak;
     int32_t interrupted; /* 1: the budget or a signal ended it early */
     double seconds;
     int64_t plan_id, evaluation_id, baseline_id, recommendation_id; /* or 0 */

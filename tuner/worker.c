@@ -36,8 +36,9 @@ struct yt_worker {
 
 /* ---------------------------------------------------------------- child */
 
-static void measure_kernel(struct yt_case *c, const struct request *request,
-                           yt_kernel_fn kernel, struct yt_worker_result *r)
+static void measure_kernel(struct yt_case *c, int32_t threads,
+                           const struct request *request, yt_kernel_fn kernel,
+                           struct yt_worker_result *r)
 {
     const struct yt_schedule *s = &request->schedule;
     const size_t bytes = yt_schedule_weight_bytes(&c->problem, s, c->isa);
@@ -63,14 +64,15 @@ static void measure_kernel(struct yt_case *c, const struct request *request,
             .give_up_ns = request->give_up_ns,
         };
         /* Too few samples are still samples; their spread says it. */
-        (void)yt_measure(kernel, &args, tasks, &options, &r->timing);
+        (void)yt_measure(kernel, &args, (tasks + threads - 1) / threads,
+                         &options, &r->timing);
         r->outcome = YT_DB_OK;
     }
     free(packed);
 }
 
-static void try_candidate(struct yt_case *c, struct yt_jit *jit,
-                          const struct request *request,
+static void try_candidate(struct yt_case *c, int32_t threads,
+                          struct yt_jit *jit, const struct request *request,
                           struct yt_worker_result *r)
 {
     memset(r, 0, sizeof *r);
@@ -89,7 +91,7 @@ static void try_candidate(struct yt_case *c, struct yt_jit *jit,
         } else {
             status = yt_jit_add(jit, &object, &kernel);
             if (status == YT_OK)
-                measure_kernel(c, request, kernel, r);
+                measure_kernel(c, threads, request, kernel, r);
         }
         yt_object_deinit(&object);
     }
@@ -131,7 +133,8 @@ static int write_all(int fd, const void *data, size_t size)
 }
 
 static void child_main(const struct yt_problem *problem,
-                       const struct yt_isa *isa, int cpu, int fd)
+                       const struct yt_isa *isa, int32_t threads, int cpu,
+                       int fd)
 {
     /* The parent decides when to stop: a Ctrl-C is its business. A crash ends
      * the worker, whatever handlers the parent had. */
@@ -155,7 +158,7 @@ static void child_main(const struct yt_problem *problem,
     struct request request;
     struct yt_worker_result result;
     while (read_all(fd, &request, sizeof request)) {
-        try_candidate(c, jit, &request, &result);
+        try_candidate(c, threads, jit, &request, &result);
         if (!write_all(fd, &result, sizeof result))
             break;
     }
@@ -165,8 +168,8 @@ static void child_main(const struct yt_problem *problem,
 /* --------------------------------------------------------------- parent */
 
 enum yt_status yt_worker_start(const struct yt_problem *problem,
-                               const struct yt_isa *isa, int cpu,
-                               struct yt_worker **worker_out)
+                               const struct yt_isa *isa, int32_t threads,
+                               int cpu, struct yt_worker **worker_out)
 {
     struct yt_worker *worker = calloc(1, sizeof *worker);
     YT_FAIL_IF(!worker, YT_NO_MEMORY, "no memory for a worker");
@@ -178,7 +181,7 @@ enum yt_status yt_worker_start(const struct yt_problem *problem,
     worker->pid = fork();
     if (worker->pid == 0) {
         close(pair[0]);
-        child_main(problem, isa, cpu, pair[1]);
+        child_main(problem, isa, threads, cpu, pair[1]);
     }
     close(pair[1]);
     if (worker->pid < 0) {

@@ -21,10 +21,13 @@ struct yt_worker;
 
 /** Fork a worker on @p cpu (-1: not pinned). It makes inputs and the double-
  *  precision reference before it takes candidates.
+ *
+ *  What is timed is the first thread's share of the tasks when @p threads
+ *  share them: the caches hold as much of the tensors as they will in a run.
  *  @return YT_OK; YT_NO_MEMORY; YT_IO when forking fails. */
 enum yt_status yt_worker_start(const struct yt_problem *problem,
-                               const struct yt_isa *isa, int cpu,
-                               struct yt_worker **worker_out);
+                               const struct yt_isa *isa, int32_t threads,
+                               int cpu, struct yt_worker **worker_out);
 
 /** Hand over a candidate; the worker must be idle.
  *  @param give_up_ns a candidate whose first sample is slower is timed once.
