@@ -6,6 +6,10 @@
 #include <stdio.h>
 #include <string.h>
 
+/* The analyser's view of them: see fail.h. */
+#undef yt_fail
+#undef yt_fail_prefix
+
 static _Thread_local char error_text[512];
 
 const char *yt_status_name(enum yt_status status)

@@ -17,6 +17,19 @@ enum yt_status yt_fail(enum yt_status status, const char *format, ...)
 enum yt_status yt_fail_prefix(enum yt_status status, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+#ifdef __clang_analyzer__
+/* The analyser does not see into fail.c; without this it follows paths on which
+ * a failure was YT_OK and finds everything behind them uninitialised. */
+static inline enum yt_status yt_fail_is_not_ok(enum yt_status status)
+{
+    if (status == YT_OK)
+        __builtin_unreachable();
+    return status;
+}
+#define yt_fail(...) yt_fail_is_not_ok(yt_fail(__VA_ARGS__))
+#define yt_fail_prefix(...) yt_fail_is_not_ok(yt_fail_prefix(__VA_ARGS__))
+#endif
+
 #define YT_TRY(call)                                                           \
     do {                                                                       \
         enum yt_status yt_try_status_ = (call);                                \
