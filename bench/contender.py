@@ -39,6 +39,22 @@ def busy_ticks():
     return sum(ticks) - ticks[3] - ticks[4]
 
 
+def share_of_cpus(ticks, seconds):
+    room = seconds * os.sysconf("SC_CLK_TCK") * os.cpu_count()
+    return max(0.0, ticks / room)
+
+
+def wait_for_calm(share, patience_s=30):
+    """Wait, but not for ever, until others use at most SHARE of the CPUs."""
+    deadline = time.monotonic() + patience_s
+    while time.monotonic() < deadline:
+        begin, busy = time.monotonic(), busy_ticks()
+        time.sleep(0.25)
+        seconds = time.monotonic() - begin
+        if share_of_cpus(busy_ticks() - busy, seconds) <= share:
+            return
+
+
 class Contender:
     """One process, its protocol, and what it has measured so far."""
 
@@ -122,7 +138,7 @@ class Contender:
         return answer
 
     def measure(self, line, warmup=None):
-        """Ask, and keep the answer with how much others disturbed it."""
+        """Ask; the answer, and the share of all CPUs that others took."""
         self.signal_all(signal.SIGCONT)
         if warmup:
             self.exchange(warmup)
@@ -131,10 +147,11 @@ class Contender:
         seconds = time.monotonic() - begin
         foreign = (busy_ticks() - busy) - (self.own_ticks() - own)
         self.stop()
-        room = seconds * os.sysconf("SC_CLK_TCK") * os.cpu_count()
-        self.others.append(max(0.0, foreign / room))
+        return answer, share_of_cpus(foreign, seconds)
+
+    def keep(self, answer, others):
         self.rounds.append(answer)
-        return answer
+        self.others.append(others)
 
     def own_ticks(self):
         """utime + stime: fields 14 and 15 of proc(5), 11 past the name."""

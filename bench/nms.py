@@ -163,7 +163,11 @@ def race(contenders, path, options):
     for number in range(options.rounds):
         shift = number % len(contenders)
         for contender in contenders[shift:] + contenders[:shift]:
-            contender.measure(f"nms {path} {options.runs}", f"nms {path} 2")
+            contender.keep(
+                *contender.measure(
+                    f"nms {path} {options.runs}", f"nms {path} 2"
+                )
+            )
 
 
 def summarise(contenders, count, truth):

@@ -8,6 +8,7 @@ import json
 import os
 import pathlib
 import shutil
+import signal
 import statistics
 import sys
 import tempfile
@@ -18,10 +19,13 @@ import numpy
 import models
 import report
 import yolov5
-from contender import Contender, Refused
+from contender import Contender, Refused, wait_for_calm
 
 HERE = pathlib.Path(__file__).resolve().parent
 VENV = pathlib.Path(sys.prefix)
+
+PEAK_SAMPLES = 3
+CALM_ATTEMPTS = 5
 
 TITLES = [
     "contender",
@@ -50,6 +54,13 @@ def parse_arguments():
     add("--rounds", type=int, default=7)
     add("--runs", type=int, default=20, help="timed runs a round (default 20)")
     add("--warmup", type=int, default=5, help="untimed runs before each round")
+    add(
+        "--calm",
+        type=float,
+        default=1,
+        metavar="SHARE",
+        help="wait for other processes to use at most this share of the CPUs",
+    )
     add("--only", help="contenders whose name contains one of these, by commas")
     add("--data", help="data folder (default: $YOLOTUNE_TEST_DATA)")
     add(
@@ -174,18 +185,31 @@ def check_heads(contenders, network, folder):
     return errors
 
 
+def turn(contender, options):
+    """One contender's answer in one round, and how much others disturbed it."""
+    run, warmup = f"run {options.runs}", f"run {options.warmup}"
+    if contender.name == "peak":
+        run, warmup = f"run {PEAK_SAMPLES}", None
+    for _ in range(CALM_ATTEMPTS):
+        if options.calm < 1:
+            wait_for_calm(options.calm)
+        answer, others = contender.measure(run, warmup)
+        if others <= options.calm:
+            break
+    return answer, others
+
+
 def race(contenders, options):
-    """Round robin; each round starts with another contender."""
+    """Round robin; each round starts with another contender.
+
+    With --calm a turn that others disturbed is taken again, a few times. What
+    decides is the CPU time of others and never the time that was measured.
+    """
     for number in range(options.rounds):
         shift = number % len(contenders)
         for contender in contenders[shift:] + contenders[:shift]:
             try:
-                if contender.name == "peak":
-                    contender.measure("run 3")
-                else:
-                    contender.measure(
-                        f"run {options.runs}", f"run {options.warmup}"
-                    )
+                contender.keep(*turn(contender, options))
             except Refused as why:
                 print(f"{contender.name}: dropped: {why}", file=sys.stderr)
                 contenders.remove(contender)
@@ -341,7 +365,10 @@ def main():
                 results, peak = measure(options, data, network, count, folder)
                 document["results"] += results
                 document["peaks"].append({"threads": count, "gflops": peak})
-    document["load_after"] = os.getloadavg()
+                document["load_after"] = os.getloadavg()
+                if options.json:  # as it grows: a long run may be cut short
+                    text = json.dumps(document, indent=1)
+                    pathlib.Path(options.json).write_text(text)
     versions = {
         r["facts"]["name"]: r["facts"]["version"]
         for r in document["results"]
@@ -350,12 +377,12 @@ def main():
     print(
         "\n" + ", ".join(f"{name} {v}" for name, v in sorted(versions.items()))
     )
-    if options.json:
-        pathlib.Path(options.json).write_text(json.dumps(document, indent=1))
     return 0 if verdicts(options.goal, document["results"], max(threads)) else 1
 
 
 if __name__ == "__main__":
+    # Leave through the `finally` clauses that end the contenders.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         sys.exit(main())
     except Refused as refusal:
