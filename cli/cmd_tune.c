@@ -132,8 +132,9 @@ static void print_heading(const struct job *job)
            yt_codegen_llvm_version());
     printf("peak       %.0f GFLOP/s on 1 thread, %.0f on %d; memory %.1f and "
            "%.1f GB/s\n",
-           job->result.peak.gflops_1, job->result.peak.gflops_n, job->result.peak.threads,
-           job->result.peak.gbs_1, job->result.peak.gbs_n);
+           job->result.peak.gflops_1, job->result.peak.gflops_n,
+           job->result.peak.threads, job->result.peak.gbs_1,
+           job->result.peak.gbs_n);
 }
 
 static int slower_first(const void *a, const void *b)

@@ -12,8 +12,8 @@
 #include "yolotune/status.h"
 
 enum yt_node_kind {
-    YT_NODE_INPUT,    /* the image, 3 channels, RGB, 0..1 */
-    YT_NODE_CONV,     /* r x r, stride, pad, bias; groups 1; linear */
+    YT_NODE_INPUT, /* the image, 3 channels, RGB, 0..1 */
+    YT_NODE_CONV,  /* r x r, stride, pad, bias; groups 1; linear */
     YT_NODE_SILU,
     YT_NODE_MAXPOOL,  /* r x r, stride 1, pad r/2 */
     YT_NODE_UPSAMPLE, /* nearest, x2 */
@@ -40,7 +40,7 @@ struct yt_node {
  *  channel a*(5+nc)+{0,1,2,3,4,5..} = {x, y, w, h, objectness, classes}. */
 struct yt_graph_head {
     int32_t node;
-    int32_t stride; /* input pixels per cell */
+    int32_t stride;                   /* input pixels per cell */
     float anchors[YT_ANCHORS_MAX][2]; /* [na] width, height, input pixels */
 };
 
@@ -50,11 +50,11 @@ struct yt_graph {
     struct yt_graph_head heads[YT_LEVELS_MAX];
     int32_t head_count;
     int32_t na, nc;
-    char **classes;   /* [nc] names; owned by the graph */
-    int32_t imgsz;    /* the size an ONNX file is fixed to; 640 otherwise */
+    char **classes; /* [nc] names; owned by the graph */
+    int32_t imgsz;  /* the size an ONNX file is fixed to; 640 otherwise */
     char name[YT_LAYER_NAME_MAX]; /* file name without directory, extension */
-    char format[16];  /* "pt", "onnx", "built-in" */
-    char hash[33];    /* XXH3-128 of the file, hex; of the name if built in */
+    char format[16];              /* "pt", "onnx", "built-in" */
+    char hash[33]; /* XXH3-128 of the file, hex; of the name if built in */
 };
 
 /** A graph that holds only its input node.

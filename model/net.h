@@ -18,8 +18,8 @@
 struct yt_layer {
     char name[YT_LAYER_NAME_MAX]; /* "model.2.cv1+cv2" */
     struct yt_problem problem;    /* physical channels: multiples of lanes */
-    float *weights;  /* [k][c][r][r] of the problem, owned; NULL: no filter */
-    float *bias;     /* [k], owned; NULL: no filter */
+    float *weights; /* [k][c][r][r] of the problem, owned; NULL: no filter */
+    float *bias;    /* [k], owned; NULL: no filter */
     int64_t in, out, add; /* bytes into the arena; -1: none */
     int32_t head;         /* detection level this conv feeds, -1: none */
     uint64_t parameters;  /* of the graph's convs inside, folded: w + b */
@@ -45,8 +45,8 @@ struct yt_net {
 };
 
 struct yt_net_options {
-    int32_t lanes; /* 4, 8 or 16 */
-    int32_t h, w;  /* multiples of yt_graph_max_stride() */
+    int32_t lanes;            /* 4, 8 or 16 */
+    int32_t h, w;             /* multiples of yt_graph_max_stride() */
     int32_t no_fuse_upsample; /* 1: an UPSAMPLE step instead of the split 1x1 */
     int32_t no_fuse_twin;     /* 1: C3's cv1 and cv2 stay two convs */
 };

@@ -26,7 +26,7 @@ static inline enum yt_status yt_fail_is_not_ok(enum yt_status status)
         __builtin_unreachable();
     return status;
 }
-#define yt_fail(...) yt_fail_is_not_ok(yt_fail(__VA_ARGS__))
+#define yt_fail(...)        yt_fail_is_not_ok(yt_fail(__VA_ARGS__))
 #define yt_fail_prefix(...) yt_fail_is_not_ok(yt_fail_prefix(__VA_ARGS__))
 #endif
 

@@ -21,7 +21,7 @@ struct yt_args {
     const float *bias;   /* [ceil(k/B)*B], zeros past k; CONV2D only */
     const void *add;     /* the addend, NULL when the problem has none */
     void *scratch;       /* yt_schedule_scratch_bytes() per thread, or NULL */
-    float threshold; /* of a lazy CONV2D: a logit; -INFINITY computes all */
+    float threshold;     /* of a lazy CONV2D: a logit; -INFINITY computes all */
 };
 
 #endif

@@ -22,7 +22,8 @@ void *yt_memory_alloc(size_t bytes)
                     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (at == MAP_FAILED)
         return NULL;
-    const size_t before = round_up((size_t)(uintptr_t)at) - (size_t)(uintptr_t)at;
+    const size_t before =
+        round_up((size_t)(uintptr_t)at) - (size_t)(uintptr_t)at;
     if (before)
         munmap(at, before);
     if (before < HUGE_PAGE)

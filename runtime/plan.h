@@ -17,14 +17,14 @@
 #include "runtime/kernel.h"
 #include "runtime/problem.h"
 
-#define YT_LAYER_NAME_MAX 64
+#define YT_LAYER_NAME_MAX    64
 #define YT_SCHEDULE_NAME_MAX 64
-#define YT_LEVELS_MAX 4
-#define YT_ANCHORS_MAX 8
-#define YT_ALIGN 64 /* bytes; tensors and constants */
+#define YT_LEVELS_MAX        4
+#define YT_ANCHORS_MAX       8
+#define YT_ALIGN             64 /* bytes; tensors and constants */
 
 struct yt_step {
-    char name[YT_LAYER_NAME_MAX];        /* "model.2.cv1+cv2" */
+    char name[YT_LAYER_NAME_MAX]; /* "model.2.cv1+cv2" */
     struct yt_problem problem;
     char schedule[YT_SCHEDULE_NAME_MAX]; /* as yt_schedule_name() prints it */
     yt_kernel_fn kernel;                 /* NULL until bound */

@@ -88,10 +88,9 @@ static enum yt_status check_conv2d(const struct yt_conv2d *p)
     YT_FAIL_IF(!fits(p->c, p->h, p->w, 4) || !fits(p->k, p->c, p->r, p->r),
                YT_UNSUPPORTED, "conv2d %dx%dx%d k%d: too large", p->c, p->h,
                p->w, p->k);
-    YT_FAIL_IF(p->lazy &&
-                   (p->lazy < 1 || p->lazy > 16 || p->k % p->lazy ||
-                    p->k / p->lazy < 6 || p->r != 1 || p->stride != 1 ||
-                    p->silu || p->add),
+    YT_FAIL_IF(p->lazy && (p->lazy < 1 || p->lazy > 16 || p->k % p->lazy ||
+                           p->k / p->lazy < 6 || p->r != 1 || p->stride != 1 ||
+                           p->silu || p->add),
                YT_BAD_ARGUMENT,
                "conv2d lazy%d k%d: want a linear 1x1 with at least 6 channels "
                "for each of at most 16 anchors",

@@ -37,8 +37,8 @@ enum yt_pixel_format {
 /** An image of 8-bit samples, borrowed for the call. */
 struct yt_image {
     const uint8_t *pixels;
-    int32_t width, height;     /* each 1..32768 */
-    int64_t stride_bytes;      /* from row to row, >= width * pixel bytes */
+    int32_t width, height; /* each 1..32768 */
+    int64_t stride_bytes;  /* from row to row, >= width * pixel bytes */
     enum yt_pixel_format format;
 };
 
@@ -50,20 +50,20 @@ struct yt_open_options {
 };
 
 struct yt_detect_options {
-    float conf;            /* score threshold; 0 means 0.25 */
-    float iou;             /* NMS overlap threshold; 0 means 0.45 */
-    int32_t max_det;       /* most boxes returned; 0 means 300 */
+    float conf;             /* score threshold; 0 means 0.25 */
+    float iou;              /* NMS overlap threshold; 0 means 0.45 */
+    int32_t max_det;        /* most boxes returned; 0 means 300 */
     int32_t class_agnostic; /* 1: boxes suppress across classes */
 };
 
 struct yt_model_info {
-    const char *name;           /* "yolov5n" */
+    const char *name; /* "yolov5n" */
     int32_t input_width, input_height;
     int32_t classes;
     const char *const *class_names; /* [classes] */
-    const char *isa;            /* "avx512" */
-    int32_t threads;            /* of this model */
-    size_t workspace_bytes;     /* what one yt_model_detect() needs */
+    const char *isa;                /* "avx512" */
+    int32_t threads;                /* of this model */
+    size_t workspace_bytes;         /* what one yt_model_detect() needs */
 };
 
 /** Where a frame's time went, in nanoseconds. */
@@ -101,13 +101,11 @@ void yt_model_info(const struct yt_model *model,
  * @return YT_OK; YT_BAD_ARGUMENT for an image, option or workspace that breaks
  *         a rule above.
  */
-enum yt_status yt_model_detect(struct yt_model *model,
-                               const struct yt_image *image,
-                               const struct yt_detect_options *options,
-                               void *workspace, size_t workspace_bytes,
-                               struct yt_box *boxes, size_t boxes_cap,
-                               size_t *count_out,
-                               struct yt_frame_times *times_out);
+enum yt_status
+yt_model_detect(struct yt_model *model, const struct yt_image *image,
+                const struct yt_detect_options *options, void *workspace,
+                size_t workspace_bytes, struct yt_box *boxes, size_t boxes_cap,
+                size_t *count_out, struct yt_frame_times *times_out);
 
 /** Release the model; no call on it may be in progress. NULL is fine. */
 void yt_model_close(struct yt_model *model);

@@ -6,17 +6,17 @@
 
 #define YT_STATUS_LIST(X)                                                      \
     X(OK, 0, "ok")                                                             \
-    X(BAD_ARGUMENT, 1, "bad argument")      /* the caller's request is off */  \
-    X(BAD_INPUT, 2, "bad input")            /* a damaged or hostile file */    \
-    X(UNSUPPORTED, 3, "unsupported")        /* well-formed, not ours to run */ \
+    X(BAD_ARGUMENT, 1, "bad argument") /* the caller's request is off */       \
+    X(BAD_INPUT, 2, "bad input")       /* a damaged or hostile file */         \
+    X(UNSUPPORTED, 3, "unsupported")   /* well-formed, not ours to run */      \
     X(NO_MEMORY, 4, "out of memory")                                           \
     X(IO, 5, "i/o error")                                                      \
     X(NOT_FOUND, 6, "not found")                                               \
-    X(BUSY, 7, "busy")                      /* a lock that did not come free */ \
-    X(STALE, 8, "stale")                    /* made by another version/host */ \
-    X(COMPILE, 9, "compile error")          /* LLVM refused */                 \
-    X(MISMATCH, 10, "wrong result")         /* a kernel disagrees with ref. */ \
-    X(CRASHED, 11, "crashed")               /* a worker died */                \
+    X(BUSY, 7, "busy")              /* a lock that did not come free */        \
+    X(STALE, 8, "stale")            /* made by another version/host */         \
+    X(COMPILE, 9, "compile error")  /* LLVM refused */                         \
+    X(MISMATCH, 10, "wrong result") /* a kernel disagrees with ref. */         \
+    X(CRASHED, 11, "crashed")       /* a worker died */                        \
     X(TIMEOUT, 12, "timed out")                                                \
     X(NOISY, 13, "too noisy to measure")                                       \
     X(INTERRUPTED, 14, "interrupted")                                          \
