@@ -4,6 +4,7 @@
  * everything else by name. The format: onnx.ai/onnx, operators by their
  * opset's reference. */
 
+#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -269,6 +270,7 @@ static const double coco_p6[4][3][2] = {
 static enum yt_status find_anchors(const YtOnnx__ModelProto *model,
                                    struct yt_onnx_heads *heads)
 {
+    assert(heads->count > 0);
     const char *text = yt_onnx_meta(model, "anchors");
     double sizes[YT_LEVELS_MAX * YT_ANCHORS_MAX * 2];
     int32_t count = 0;
