@@ -139,6 +139,8 @@ def commands(options, data, network, threads, image):
         base += ["--imgsz", network.size, "--threads", threads]
         if options.db:
             base += ["--db", options.db]
+        # The peers compute the heads whole; yolotune need not, and shows both.
+        rows.append(("yolotune dense heads", base + ["--dense-heads"], False))
         rows.append(("yolotune", base, False))
         for isa in options.isa or []:
             rows.append((f"yolotune {isa}", base + ["--isa", isa], False))

@@ -165,13 +165,24 @@ struct yt_cli_engine {
     const char *model, *isa, *db;
     struct yt_size imgsz;
     int32_t threads;
+    int32_t dense_heads;
 };
 
 #define YT_OPTION_ROWS_ENGINE(engine)                                          \
     YT_OPTION_ROW_MODEL(&(engine)->model),                                     \
         YT_OPTION_ROW_IMGSZ(&(engine)->imgsz),                                 \
         YT_OPTION_ROW_THREADS(&(engine)->threads),                             \
-        YT_OPTION_ROW_ISA(&(engine)->isa), YT_OPTION_ROW_DB(&(engine)->db)
+        YT_OPTION_ROW_ISA(&(engine)->isa), YT_OPTION_ROW_DB(&(engine)->db),    \
+        {"dense-heads",                                                        \
+         0,                                                                    \
+         YT_OPTION_FLAG,                                                       \
+         NULL,                                                                 \
+         &(engine)->dense_heads,                                               \
+         0,                                                                    \
+         0,                                                                    \
+         "Compute the detection heads whole, as other engines do, instead "    \
+         "of only where objectness passes the threshold. The boxes are "       \
+         "the same; a plan of its own is tuned."}
 
 /** The frame that speed is measured on: a picture, or without @p path a
  *  common camera's 1280x720 pixels of seeded noise.

@@ -7,6 +7,7 @@
 #include "cli/cli.h"
 #include "cli/json.h"
 #include "cli/report.h"
+#include "cli/serve.h"
 #include "eval/image.h"
 #include "runtime/fail.h"
 #include "tuner/bench.h"
@@ -35,7 +36,7 @@ static const struct yt_manual manual = {
 struct job {
     struct yt_cli_engine engine_options;
     const char *image;
-    int32_t frames, json;
+    int32_t frames, json, serve, serve_nms;
     uint64_t budget_ns;
     float conf;
 
@@ -182,6 +183,17 @@ static int print_json(const struct job *job)
     return yt_json_print(&doc);
 }
 
+static int serve(struct job *job)
+{
+    struct yt_engine_options options;
+    yt_cli_engine_options(&job->engine_options, &options);
+    const enum yt_status status = yt_engine_open(&options, &job->tuned);
+    const int result = status == YT_OK ? yt_cli_serve_network(job->tuned)
+                                       : yt_cli_fail(status);
+    yt_engine_close(job->tuned);
+    return result;
+}
+
 int yt_cmd_bench(int argc, char **argv)
 {
     struct job job = {0};
@@ -197,6 +209,11 @@ int yt_cmd_bench(int argc, char **argv)
          "Frames to time for each of the two (default: 100)."},
         {"budget", 0, YT_OPTION_TIME, "TIME", &job.budget_ns, 0, 0,
          "End after this much time even if frames are left: 30s, 5m."},
+        {"serve", 0, YT_OPTION_FLAG, NULL, &job.serve, 0, 0,
+         "Answer requests on standard input instead: the protocol of the "
+         "side-by-side benchmark, see bench/README.md."},
+        {"serve-nms", 0, YT_OPTION_FLAG, NULL, &job.serve_nms, 0, 0,
+         "The same for non-maximum suppression alone; needs no model."},
         YT_OPTION_ROW_JSON(&job.json),
     };
     const int code =
@@ -206,6 +223,10 @@ int yt_cmd_bench(int argc, char **argv)
         return code;
     if (operand < argc)
         return yt_cli_usage("bench", "%s: takes no arguments", argv[operand]);
+    if (job.serve_nms)
+        return yt_cli_serve_nms();
+    if (job.serve)
+        return serve(&job);
 
     enum yt_status status = yt_cli_frame(job.image, &job.picture);
     if (status == YT_OK)

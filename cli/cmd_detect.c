@@ -1,6 +1,7 @@
 /* yolotune detect: objects in pictures, as text, as JSON and drawn. */
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 #include "eval/image.h"
 #include "eval/image_draw.h"
 #include "runtime/fail.h"
+#include "runtime/model.h"
 #include "tuner/engine.h"
 
 #define MAX_DET 300 /* the default of yt_detect_options */
@@ -40,6 +42,7 @@ struct job {
     float conf, iou;
     int32_t max_det, agnostic, json;
     const char *out;
+    const char *heads; /* file for the raw head tensors of one picture */
 
     struct yt_engine *engine;
     struct yt_model_info info;
@@ -234,11 +237,57 @@ static void begin_json(struct job *job)
     job->images = yt_json_array(doc, NULL, "images");
 }
 
+/* One level from blocks to planes. */
+static int write_level(FILE *out, const struct yt_plan *plan,
+                       const struct yt_level *level, const char *arena)
+{
+    const float *head = (const float *)(const void *)(arena + level->head);
+    const int32_t lanes = plan->isa->lanes;
+    const int32_t cells = level->h * level->w;
+    for (int32_t c = 0; c < level->na * (5 + plan->nc); c++)
+        for (int32_t i = 0; i < cells; i++)
+            if (fwrite(&head[(c / lanes * cells + i) * lanes + c % lanes],
+                       sizeof *head, 1, out) != 1)
+                return 0;
+    return 1;
+}
+
+static enum yt_status dump_heads(struct job *job, const char *file)
+{
+    struct yt_picture picture = {0};
+    YT_TRY(yt_picture_load(file, &picture));
+    const struct yt_image image = {
+        .pixels = picture.rgb,
+        .width = picture.width,
+        .height = picture.height,
+        .stride_bytes = 3 * (int64_t)picture.width,
+        .format = YT_PIXEL_RGB,
+    };
+    const struct yt_plan *plan = &job->engine->network->plan;
+    yt_model_run_letterbox(job->engine->model, &image, job->workspace);
+    yt_model_run_steps(job->engine->model, -INFINITY, job->workspace, 0,
+                       plan->step_count);
+    yt_picture_deinit(&picture);
+    FILE *out = fopen(job->heads, "wbe");
+    YT_FAIL_IF(!out, YT_IO, "%s: cannot write: %s", job->heads,
+               strerror(errno));
+    int ok = 1;
+    for (int32_t i = 0; ok && i < plan->level_count; i++)
+        ok = write_level(out, plan, &plan->levels[i], job->workspace);
+    ok = fclose(out) == 0 && ok;
+    YT_FAIL_IF(!ok, YT_IO, "%s: cannot write: %s", job->heads, strerror(errno));
+    return YT_OK;
+}
+
 static int run_job(struct job *job, char **files, int count)
 {
     const enum yt_status opened = open_job(job);
     if (opened != YT_OK)
         return yt_cli_fail(opened);
+    if (job->heads) {
+        const enum yt_status dumped = dump_heads(job, files[0]);
+        return dumped == YT_OK ? YT_EXIT_OK : yt_cli_fail(dumped);
+    }
     if (job->json)
         begin_json(job);
     int code = YT_EXIT_OK;
@@ -274,6 +323,9 @@ int yt_cmd_detect(int argc, char **argv)
          "Let boxes of different classes suppress each other."},
         {"out", 'o', YT_OPTION_TEXT, "DIR", &job.out, 0, 0,
          "Write each picture with its boxes drawn into this folder."},
+        {"dump-heads", 0, YT_OPTION_TEXT, "FILE", &job.heads, 0, 0,
+         "Write the raw head tensors of the only picture instead of finding "
+         "boxes: float32, level after level, each [channels][rows][columns]."},
         YT_OPTION_ROW_JSON(&job.json),
     };
     int code =
@@ -285,6 +337,8 @@ int yt_cmd_detect(int argc, char **argv)
         return yt_cli_usage("detect", "--model is missing");
     if (first == argc)
         return yt_cli_usage("detect", "no pictures are named");
+    if (job.heads && argc - first != 1)
+        return yt_cli_usage("detect", "--dump-heads takes one picture");
     code = job.out ? check_names(argv + first, argc - first) : -1;
     if (code < 0)
         code = run_job(&job, argv + first, argc - first);

@@ -21,6 +21,7 @@ void yt_cli_engine_options(const struct yt_cli_engine *cli,
     options_out->w = cli->imgsz.w;
     options_out->threads = cli->threads;
     options_out->db = cli->db;
+    options_out->dense_heads = cli->dense_heads;
 }
 
 enum yt_status yt_cli_frame(const char *path, struct yt_picture *picture_out)

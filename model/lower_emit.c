@@ -63,9 +63,9 @@ static void mark_lazy(const struct yt_ir *ir, const struct yt_ir_op *op,
                       struct yt_conv2d *p)
 {
     const int32_t na = ir->graph->na;
-    if (ir->values[op->parts[0].out].head >= 0 && p->r == 1 && p->stride == 1 &&
-        !p->silu && !p->add && na <= YT_ANCHORS_MAX &&
-        p->k == na * (5 + ir->graph->nc))
+    if (!ir->options.dense_heads && ir->values[op->parts[0].out].head >= 0 &&
+        p->r == 1 && p->stride == 1 && !p->silu && !p->add &&
+        na <= YT_ANCHORS_MAX && p->k == na * (5 + ir->graph->nc))
         p->lazy = na;
 }
 

@@ -62,7 +62,8 @@ struct yt_db_plan_key yt_engine_plan_key(const struct yt_engine *engine,
         .w = plan->w,
         .isa = plan->isa->name,
         .threads = engine->threads,
-        .precision = "f32",
+        /* Two networks of one model: their plans are kept apart. */
+        .precision = engine->dense_heads ? "f32-dense-heads" : "f32",
         .role = role,
     };
 }
@@ -105,8 +106,10 @@ static enum yt_status open_into(struct yt_engine *engine,
         .h = options->h ? options->h : size,
         .w = options->w ? options->w : size,
         .threads = options->threads ? options->threads : host->threads,
+        .dense_heads = options->dense_heads,
     };
     engine->threads = network.threads;
+    engine->dense_heads = options->dense_heads;
     YT_TRY(yt_network_create(engine->graph, &network, &engine->network));
     YT_TRY(open_database(engine, options));
     if (engine->db && !options->untuned) {

@@ -13,15 +13,17 @@
 #include "yolotune/runtime.h"
 
 struct yt_engine_options {
-    const char *model; /* path; NULL: a built-in YOLOv5n with seeded weights:
-                          its speed is real, its boxes are not */
-    const char *isa;   /* name; NULL: the widest this CPU has */
-    int32_t h, w;      /* 0: the graph's own size */
-    int32_t threads;   /* 0: the CPUs this process may use */
-    const char *db;    /* path; NULL: the default one */
-    int32_t no_db;     /* 1: neither read nor write a database */
-    int32_t untuned;   /* 1: default schedules even if a plan is stored */
-    int32_t pin;       /* 1: pin the model's threads */
+    const char *model;   /* path; NULL: a built-in YOLOv5n with seeded weights:
+                            its speed is real, its boxes are not */
+    const char *isa;     /* name; NULL: the widest this CPU has */
+    int32_t h, w;        /* 0: the graph's own size */
+    int32_t threads;     /* 0: the CPUs this process may use */
+    const char *db;      /* path; NULL: the default one */
+    int32_t no_db;       /* 1: neither read nor write a database */
+    int32_t untuned;     /* 1: default schedules even if a plan is stored */
+    int32_t pin;         /* 1: pin the model's threads */
+    int32_t dense_heads; /* 1: compute detection heads whole, as other engines
+                            do; the boxes are the same */
 };
 
 struct yt_engine {
@@ -34,7 +36,8 @@ struct yt_engine {
     int32_t threads;  /* asked for; the plan may use fewer */
     struct yt_host host;
     int64_t plan_id; /* row of the plan in use; 0: none */
-    int32_t tuned;   /* 1: schedules came from a stored plan */
+    int32_t dense_heads;
+    int32_t tuned; /* 1: schedules came from a stored plan */
 };
 
 /** @return YT_OK; what reading, lowering, compiling or opening returned. */

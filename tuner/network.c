@@ -363,6 +363,7 @@ enum yt_status yt_network_create(const struct yt_graph *graph,
         .lanes = options->isa->lanes,
         .h = options->h,
         .w = options->w,
+        .dense_heads = options->dense_heads,
         .no_fuse_upsample = options->no_fuse_upsample,
         .no_fuse_twin = options->no_fuse_twin,
     };

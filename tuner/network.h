@@ -13,7 +13,7 @@ struct yt_network_options {
     const struct yt_isa *isa;
     int32_t h, w;    /* network input, pixels */
     int32_t threads; /* goes into the plan; tasks are cut for it */
-    int32_t no_fuse_upsample, no_fuse_twin;
+    int32_t dense_heads, no_fuse_upsample, no_fuse_twin; /* model/net.h */
 };
 
 /** Every compiled kernel once, by symbol. */

@@ -146,6 +146,7 @@ static enum yt_status open_baseline(struct session *s)
         .h = plan->h,
         .w = plan->w,
         .threads = s->engine->threads,
+        .dense_heads = s->engine->dense_heads,
     };
     YT_TRY(yt_network_create(s->engine->graph, &options, &s->base_network));
     YT_TRY(yt_network_build(s->base_network, s->engine->host.threads));
