@@ -326,6 +326,14 @@ void yt_emit_endfor(struct yt_emit *e, struct yt_loop *loop)
     LLVMPositionBuilderAtEnd(e->b, loop->exit);
 }
 
+void yt_emit_break_if(struct yt_emit *e, struct yt_loop *loop,
+                      LLVMValueRef condition)
+{
+    LLVMBasicBlockRef on = block(e, "loop", "on");
+    LLVMBuildCondBr(e->b, condition, loop->exit, on);
+    LLVMPositionBuilderAtEnd(e->b, on);
+}
+
 void yt_emit_if(struct yt_emit *e, struct yt_branch *branch,
                 LLVMValueRef condition, const char *label)
 {

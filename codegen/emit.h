@@ -115,6 +115,75 @@ void yt_emit_if(struct yt_emit *e, struct yt_branch *branch,
 void yt_emit_else(struct yt_emit *e, struct yt_branch *branch);
 void yt_emit_endif(struct yt_emit *e, struct yt_branch *branch);
 
+/** Leave the loop here when the condition holds. */
+void yt_emit_break_if(struct yt_emit *e, struct yt_loop *loop,
+                      LLVMValueRef condition);
+
+/* emit_lanes.c: comparisons, integers and single lanes of vectors. "lanes"
+ * is a veci; masks are vectors of i1. */
+
+/** A scalar constant. */
+LLVMValueRef yt_emit_f32(struct yt_emit *e, float value);
+/** A scalar i32 in every lane. */
+LLVMValueRef yt_emit_spread_i32(struct yt_emit *e, LLVMValueRef scalar);
+/** 0, 1, 2... */
+LLVMValueRef yt_emit_iota(struct yt_emit *e);
+/** An i64 cut to an i32; a signed i32 widened to i64. */
+LLVMValueRef yt_emit_to_i32(struct yt_emit *e, LLVMValueRef v);
+LLVMValueRef yt_emit_to_i64(struct yt_emit *e, LLVMValueRef v);
+/** An i8 to an i64 in 0..255. */
+LLVMValueRef yt_emit_byte(struct yt_emit *e, LLVMValueRef v);
+/** A signed integer to f32, lanes to vec. */
+LLVMValueRef yt_emit_to_float(struct yt_emit *e, LLVMValueRef v);
+/** a > b, false where either is not a number; one or every lane. */
+LLVMValueRef yt_emit_fgreater(struct yt_emit *e, LLVMValueRef a,
+                              LLVMValueRef b);
+LLVMValueRef yt_emit_fequal(struct yt_emit *e, LLVMValueRef a, LLVMValueRef b);
+/** a == b of two scalar integers. */
+LLVMValueRef yt_emit_equal(struct yt_emit *e, LLVMValueRef a, LLVMValueRef b);
+LLVMValueRef yt_emit_and(struct yt_emit *e, LLVMValueRef a, LLVMValueRef b);
+LLVMValueRef yt_emit_or(struct yt_emit *e, LLVMValueRef a, LLVMValueRef b);
+LLVMValueRef yt_emit_select(struct yt_emit *e, LLVMValueRef condition,
+                            LLVMValueRef a, LLVMValueRef b);
+/** Whether a mask has a lane set. */
+LLVMValueRef yt_emit_any(struct yt_emit *e, LLVMValueRef mask);
+/** The first count lanes (i64, may be past either end). */
+LLVMValueRef yt_emit_first_lanes(struct yt_emit *e, LLVMValueRef count);
+/** Lane i, a constant, of a vec; a vec with lane i replaced. */
+LLVMValueRef yt_emit_lane(struct yt_emit *e, LLVMValueRef v, int32_t i);
+LLVMValueRef yt_emit_with_lane(struct yt_emit *e, LLVMValueRef v,
+                               LLVMValueRef scalar, int32_t i);
+/** The largest lane of a vec without NaNs; the smallest of lanes. */
+LLVMValueRef yt_emit_largest(struct yt_emit *e, LLVMValueRef v);
+LLVMValueRef yt_emit_smallest_i32(struct yt_emit *e, LLVMValueRef v);
+/** Load or store where the mask is set; elsewhere memory is not touched and
+ *  @p other is the result. */
+LLVMValueRef yt_emit_load_masked(struct yt_emit *e, LLVMValueRef address,
+                                 LLVMValueRef mask, LLVMValueRef other);
+void yt_emit_store_masked(struct yt_emit *e, LLVMValueRef v,
+                          LLVMValueRef address, LLVMValueRef mask);
+
+/* emit_bytes.c: 8 and 16-bit arithmetic in lanes. */
+
+/** Whether the ISA shuffles bytes by a variable control (SSSE3). */
+int yt_emit_shuffles_bytes(const struct yt_emit *e);
+/** One vector of consecutive pieces: count * bits of one == bits of a vec. */
+LLVMValueRef yt_emit_concat(struct yt_emit *e, const LLVMValueRef *pieces,
+                            unsigned count);
+/** Byte i of each 16 becomes byte control[i] of the same 16, or 0 where
+ *  control[i] has its top bit. Any vector types; returns lanes. */
+LLVMValueRef yt_emit_shuffle_bytes(struct yt_emit *e, LLVMValueRef v,
+                                   LLVMValueRef control);
+/** a.low * b.low + a.high * b.high, halves of each lane as signed 16 bits. */
+LLVMValueRef yt_emit_dot_halves(struct yt_emit *e, LLVMValueRef a,
+                                LLVMValueRef b);
+/** a * b >> 16 in signed 16 bits, for each half of each lane. */
+LLVMValueRef yt_emit_mul_high_halves(struct yt_emit *e, LLVMValueRef a,
+                                     LLVMValueRef b);
+/** Unsigned lanes shifted right. */
+LLVMValueRef yt_emit_shift_right(struct yt_emit *e, LLVMValueRef v,
+                                 int32_t bits);
+
 /** x * sigmoid(x) on a vec: see codegen/silu.c for method and error bound. */
 LLVMValueRef yt_emit_silu(struct yt_emit *e, LLVMValueRef x);
 /** exp(x) on a vec, for x in about [-87, 88]; outside it is clamped. */

@@ -12,6 +12,7 @@
 
 #include <assert.h>
 #include <stddef.h>
+#include <string.h>
 
 #include "runtime/fail.h"
 
@@ -82,9 +83,17 @@ void yt_letterbox_map(int32_t h, int32_t w, int32_t image_h, int32_t image_w,
     *map_out = map;
 }
 
+/* Four values each, in fours: a vector of any width takes whole groups. */
+static int64_t group_count(int32_t content_w)
+{
+    return ((int64_t)content_w * 3 + 15) / 16 * 4;
+}
+
 int64_t yt_letterbox_table_bytes(int32_t h, int32_t w)
 {
-    return (int64_t)w * (int64_t)sizeof(struct yt_letterbox_column) +
+    const int64_t group_bytes = 16 + 16 + 8;
+    return group_count(w) * group_bytes +
+           (int64_t)w * (int64_t)sizeof(struct yt_letterbox_column) +
            (int64_t)h * (int64_t)sizeof(struct yt_letterbox_row);
 }
 
@@ -147,20 +156,95 @@ static void fill_rows(struct yt_letterbox_row *rows, int32_t count,
     }
 }
 
+/* Where a group's pixel x is read, moved left where the row ends. */
+static int32_t group_offset(const struct yt_letterbox_args *args, int32_t x,
+                            int32_t last)
+{
+    if (x >= args->content_w)
+        x = args->content_w - 1;
+    const int32_t offset = args->columns[x].offset;
+    return offset < last ? offset : last;
+}
+
+/* Whether 16 bytes at any pixel reach the taps of the next. Steps differ by one
+ * source pixel, so all are looked at. */
+static int joins(const struct yt_letterbox_args *args, int32_t row_bytes)
+{
+    if (row_bytes < 16)
+        return 0;
+    for (int32_t x = 0; x + 1 < args->content_w; x++) {
+        const int32_t first = group_offset(args, x, row_bytes - 16);
+        if (args->columns[x + 1].offset + args->right_step + 3 > first + 16)
+            return 0;
+    }
+    return 1;
+}
+
+/* Value 4g + j: the bytes of its taps, of the 16 that its group reads. */
+static void fill_value(const struct yt_letterbox_args *args, int32_t x, int c,
+                       int32_t from, uint8_t shuffle[4], int16_t weights[2])
+{
+    const struct yt_letterbox_column *column = &args->columns[x];
+    const uint8_t nothing = 0x80;
+    const uint8_t left = (uint8_t)(from + args->channel[c]);
+    const uint8_t right = (uint8_t)(left + args->right_step);
+    shuffle[0] = column->left ? left : right;
+    shuffle[2] = column->left && column->right ? right : nothing;
+    shuffle[1] = shuffle[3] = nothing;
+    weights[0] = column->left ? column->left : column->right;
+    weights[1] = column->left ? column->right : 0;
+}
+
+static void fill_groups(struct yt_letterbox_args *args, int32_t row_bytes,
+                        void *tables)
+{
+    const int64_t count = group_count(args->content_w);
+    uint8_t(*shuffles)[16] = tables;
+    int16_t(*weights)[8] = (int16_t(*)[8])(shuffles + count);
+    int32_t(*offsets)[2] = (int32_t(*)[2])(weights + count);
+    args->groups = (struct yt_letterbox_groups){
+        .shuffles = (const uint8_t(*)[16])shuffles,
+        .weights = (const int16_t(*)[8])weights,
+        .offsets = (const int32_t(*)[2])offsets,
+    };
+    if (args->right_step == 0 || row_bytes < 8)
+        return;
+    const int joined = joins(args, row_bytes);
+    args->groups.reading = joined ? YT_LETTERBOX_JOINED : YT_LETTERBOX_HALVES;
+    const int32_t last = row_bytes - (joined ? 16 : 8);
+    int32_t x = 0;
+    int c = 0;
+    for (int64_t g = 0; g < count; g++) {
+        const int32_t first_x = x;
+        const int32_t first = group_offset(args, x, last);
+        const int32_t second =
+            joined ? first + 8 : group_offset(args, x + 1, last);
+        offsets[g][0] = first;
+        offsets[g][1] = second;
+        for (int j = 0; j < 4; j++) {
+            uint8_t *shuffle = &shuffles[g][4 * j];
+            int16_t *pair = &weights[g][2 * j];
+            if (x >= args->content_w) {
+                memset(shuffle, 0x80, 4);
+                memset(pair, 0, 2 * sizeof *pair);
+            } else {
+                const int32_t start = x == first_x || joined ? first : second;
+                const int32_t half = x == first_x || joined ? 0 : 8;
+                fill_value(args, x, c, args->columns[x].offset - start + half,
+                           shuffle, pair);
+            }
+            c = c == 2 ? 0 : c + 1;
+            x += c == 0;
+        }
+    }
+}
+
 static void fill_channels(struct yt_letterbox_args *args,
                           enum yt_pixel_format format)
 {
     const int red_last = format == YT_PIXEL_BGR || format == YT_PIXEL_BGRA;
-    for (int c = 0; c < 4; c++) {
-        const uint8_t nothing = 0x80;
-        const uint8_t byte = (uint8_t)(red_last ? 2 - c : c);
-        uint8_t *pair = &args->shuffle[4 * c];
-        args->channel[c] = c < 3 ? byte : 0;
-        pair[0] = c < 3 ? byte : nothing;
-        pair[1] = nothing;
-        pair[2] = c < 3 ? (uint8_t)(byte + args->right_step) : nothing;
-        pair[3] = nothing;
-    }
+    for (int c = 0; c < 3; c++)
+        args->channel[c] = (uint8_t)(red_last ? 2 - c : c);
 }
 
 void yt_letterbox_setup(const struct yt_image *image, int32_t h, int32_t w,
@@ -169,9 +253,12 @@ void yt_letterbox_setup(const struct yt_image *image, int32_t h, int32_t w,
 {
     struct yt_letterbox_map map;
     yt_letterbox_map(h, w, image->height, image->width, &map);
-    struct yt_letterbox_row *rows = tables;
+    /* The groups' tables come first, where they are best aligned. */
     struct yt_letterbox_column *columns =
-        (struct yt_letterbox_column *)(rows + h);
+        (struct yt_letterbox_column *)((char *)tables +
+                                       yt_letterbox_table_bytes(h, w)) -
+        w;
+    struct yt_letterbox_row *rows = (struct yt_letterbox_row *)columns - h;
     const int32_t pixel_bytes = yt_image_pixel_bytes(image->format);
     fill_rows(rows, map.content_h, image->height, image->stride_bytes);
     fill_columns(columns, map.content_w, image->width, pixel_bytes);
@@ -195,6 +282,10 @@ void yt_letterbox_setup(const struct yt_image *image, int32_t h, int32_t w,
            columns[args.wide_columns - 1].offset + 8 > row_bytes)
         args.wide_columns--;
     fill_channels(&args, image->format);
+    fill_groups(&args, row_bytes, tables);
+    if (args.groups.reading == YT_LETTERBOX_JOINED &&
+        map.content_w == image->width && map.content_h == image->height)
+        args.groups.reading = YT_LETTERBOX_COPY;
     *args_out = args;
 }
 

@@ -38,6 +38,27 @@ struct yt_letterbox_row {
     int32_t upper_weight, lower_weight; /* 0..YT_LETTERBOX_ONE */
 };
 
+/** How a kernel with byte shuffles reads the four values of a group, 4g to
+ *  4g + 3 of a row of content; they belong to two pixels, 4g / 3 and the next.
+ *  The shuffle brings the bytes of both taps of each value into 16-bit pairs,
+ *  to be multiplied with the group's weights. A tap of no weight is a zero. */
+enum yt_letterbox_reading {
+    YT_LETTERBOX_PLAIN,  /* no groups: rows too short to be read so wide */
+    YT_LETTERBOX_HALVES, /* 8 bytes for each pixel, at both offsets */
+    YT_LETTERBOX_JOINED, /* 16 bytes at the first offset hold all taps */
+    YT_LETTERBOX_COPY    /* the same, and each value is a tap of weight 1, in
+                            the low half of its pair */
+};
+
+/** Tables of groups, filled up to a multiple of four groups with such that
+ *  read inside the row and give zeros. */
+struct yt_letterbox_groups {
+    const uint8_t (*shuffles)[16]; /* pshufb controls */
+    const int16_t (*weights)[8];   /* four pairs */
+    const int32_t (*offsets)[2];   /* bytes from the row's start */
+    enum yt_letterbox_reading reading;
+};
+
 /** What the kernel gets. One value of one channel is, in 32-bit integers,
  *
  *      a = p[upper + offset] * left + p[upper + offset + right_step] * right
@@ -58,8 +79,7 @@ struct yt_letterbox_args {
     int32_t wide_columns; /* leading columns where 8 bytes may be read at
                              offset: both taps of any format */
     uint8_t channel[4];   /* byte of red, green, blue in a pixel */
-    uint8_t shuffle[16];  /* pshufb control: those 8 bytes to 16-bit pairs
-                             (left, right) of red, green, blue, nothing */
+    struct yt_letterbox_groups groups;
 };
 
 /** Where the image went, and how to come back. */
@@ -86,7 +106,8 @@ int64_t yt_letterbox_table_bytes(int32_t h, int32_t w);
 /** Fill the tables and the kernel's arguments for one frame.
  *
  * @param image  checked by yt_image_check(); borrowed while the kernel runs.
- * @param tables yt_letterbox_table_bytes(), aligned to 8 bytes.
+ * @param tables yt_letterbox_table_bytes(), aligned to 8 bytes; to YT_ALIGN,
+ *               kernels with byte shuffles are faster.
  * @param out    [h][w][3].
  */
 void yt_letterbox_setup(const struct yt_image *image, int32_t h, int32_t w,
