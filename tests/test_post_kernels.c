@@ -1,0 +1,465 @@
+/* Generated letterbox, decode and IoU kernels against the runtime's C ones. The
+ * letterbox and IoU give the same bits. Decoding chooses the same cells and
+ * classes; its values differ by the two sigmoids' rounding, each a few ulp:
+ * within 1e-6 of the score, and of the stride or the anchor. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <math.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "codegen/codegen.h"
+#include "runtime/decode.h"
+#include "runtime/letterbox.h"
+#include "runtime/nms.h"
+#include "tests/guarded.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define TOLERANCE    1e-6f
+
+static uint32_t seed;
+
+static uint32_t random_bits(void)
+{
+    seed = seed * 1664525u + 1013904223u;
+    return seed >> 8;
+}
+
+/* In [low, high). */
+static float random_float(float low, float high)
+{
+    return low + (high - low) * ((float)random_bits() / 16777216.0f);
+}
+
+/* What all tests of one ISA share. */
+struct bench {
+    const struct yt_isa *isa;
+    struct yt_jit *jit;
+};
+
+static yt_kernel_fn compile(const struct bench *b, const struct yt_problem *p)
+{
+    struct yt_schedule s;
+    struct yt_object object;
+    yt_kernel_fn kernel = NULL;
+    yt_schedule_default(p, b->isa, &s);
+    assert_int_equal(yt_codegen_compile(p, &s, b->isa, &object), YT_OK);
+    assert_int_equal(yt_jit_add(b->jit, &object, &kernel), YT_OK);
+    yt_object_deinit(&object);
+    return kernel;
+}
+
+static void for_each_isa(void (*test)(const struct bench *b))
+{
+    for (int i = 0; i < YT_ISA_COUNT; i++) {
+        struct bench b = {.isa = yt_isa_get((enum yt_isa_id)i)};
+        if (yt_isa_check(b.isa, yt_cpu_features()) != YT_OK) {
+            print_message("skipped %s: %s\n", b.isa->name, yt_error());
+            continue;
+        }
+        assert_int_equal(yt_jit_create(&b.jit), YT_OK);
+        test(&b);
+        yt_jit_destroy(b.jit);
+    }
+}
+
+/* ----------------------------------------------------------- letterbox */
+
+static const struct {
+    int32_t image_w, image_h, w, h;
+} frames[] = {
+    {1280, 720, 640, 640}, /* halved, joined reads */
+    {810, 1080, 640, 640}, /* margins left and right */
+    {640, 480, 640, 640},  /* copied */
+    {640, 640, 640, 640},  /* copied, no grey */
+    {37, 53, 64, 96},      /* enlarged, odd margins */
+    {999, 7, 96, 64},      /* shrunk by more than a joined read spans */
+    {213, 160, 64, 64},    /* just past 16 bytes for two pixels */
+    {1000, 998, 33, 31},   /* rows that are no whole vectors */
+    {6, 6, 64, 64},        /* 16 bytes do not fit three-byte rows */
+    {5, 3, 32, 64},        {3, 40, 64, 32},
+    {2, 2, 32, 32}, /* 8 bytes do not fit three-byte rows */
+    {1, 1, 32, 32}, /* no second column */
+    {1, 70, 32, 32},       {70, 1, 32, 32},
+    {15, 15, 5, 5},
+};
+
+static void letterbox_frame(const struct bench *b, yt_kernel_fn kernel,
+                            size_t which, enum yt_pixel_format format)
+{
+    const int32_t w = frames[which].w;
+    const int32_t h = frames[which].h;
+    const int64_t row =
+        (int64_t)frames[which].image_w * yt_image_pixel_bytes(format);
+    const int64_t stride = row + (which % 3) * 5;
+    const int64_t pixel_bytes = stride * (frames[which].image_h - 1) + row;
+    const size_t out_bytes = (size_t)w * (size_t)h * 3 * sizeof(float);
+    const size_t table_bytes = (size_t)yt_letterbox_table_bytes(h, w);
+    struct guarded pixels, want, got, tables;
+    uint8_t *bytes = guarded_open(&pixels, (size_t)pixel_bytes, 1);
+    for (int64_t i = 0; i < pixel_bytes; i++)
+        bytes[i] = (uint8_t)random_bits();
+    guarded_open(&want, out_bytes, 4);
+    guarded_open(&got, out_bytes, 4);
+    guarded_open(&tables, table_bytes, 8);
+    const struct yt_image image = {.pixels = bytes,
+                                   .width = frames[which].image_w,
+                                   .height = frames[which].image_h,
+                                   .stride_bytes = stride,
+                                   .format = format};
+    assert_int_equal(yt_image_check(&image), YT_OK);
+    struct yt_letterbox_args args;
+    yt_letterbox_setup(&image, h, w, tables.data, (float *)want.data, &args);
+    yt_letterbox_c(&args, 0, h);
+    args.out = (float *)got.data;
+    kernel(&args, h / 3, h);
+    kernel(&args, 0, 0);
+    kernel(&args, 0, h / 3);
+    if (memcmp(want.data, got.data, out_bytes) != 0)
+        fail_msg("%dx%d, format %d, to %dx%d on %s: differs", image.width,
+                 image.height, (int)format, w, h, b->isa->name);
+    guarded_close(&pixels);
+    guarded_close(&want);
+    guarded_close(&got);
+    guarded_close(&tables);
+}
+
+static void letterbox_on(const struct bench *b)
+{
+    seed = 1;
+    for (size_t i = 0; i < COUNT(frames); i++) {
+        const struct yt_problem p = {
+            .op = YT_OP_LETTERBOX,
+            .u.letterbox = {.h = frames[i].h, .w = frames[i].w}};
+        const yt_kernel_fn kernel = compile(b, &p);
+        for (int f = YT_PIXEL_RGB; f <= YT_PIXEL_BGRA; f++)
+            letterbox_frame(b, kernel, i, (enum yt_pixel_format)f);
+    }
+}
+
+static void letterbox_gives_the_same_bits(void **state)
+{
+    (void)state;
+    for_each_isa(letterbox_on);
+}
+
+/* -------------------------------------------------------------- decode */
+
+static const struct {
+    struct yt_decode decode;
+    float conf;
+    float passing; /* share of cells with a high object logit */
+} levels[] = {
+    /* na  nc   h   w  stride   conf   passing */
+    {{3, 80, 20, 20, 32}, 0.25f, 0.05f},
+    {{3, 80, 5, 8, 16}, 0.001f, 1.0f},
+    {{3, 80, 16, 24, 8}, 0.25f, 0.0f},
+    {{3, 1, 7, 9, 8}, 0.1f, 0.3f},
+    {{1, 3, 1, 1, 8}, 0.25f, 1.0f},
+    {{2, 11, 3, 7, 16}, 0.05f, 0.5f}, /* an anchor is 16 channels */
+    {{4, 20, 2, 17, 64}, 0.5f, 0.4f},
+    {{3, 200, 2, 3, 8}, 0.25f, 0.7f},
+};
+
+/* Logits in [-6, 2), some objects high, some of each kind not numbers. */
+static void fill_head(float *head, const struct yt_decode *p, int32_t lanes,
+                      float passing)
+{
+    const int32_t channels = p->na * (5 + p->nc);
+    const int32_t blocks = (channels + lanes - 1) / lanes;
+    const int64_t cells = (int64_t)p->h * p->w;
+    for (int64_t i = 0; i < blocks * cells * lanes; i++) {
+        const int64_t c = i / (cells * lanes) * lanes + i % lanes;
+        const int is_object = c < channels && c % (5 + p->nc) == 4;
+        head[i] = random_float(-6, 2);
+        if (is_object)
+            head[i] = random_float(0, 1) < passing ? random_float(1, 9)
+                                                   : random_float(-9, -8);
+        if (random_bits() % 97 == 0 && c < channels && c % (5 + p->nc) >= 4)
+            head[i] = NAN;
+    }
+}
+
+struct segments {
+    struct yt_candidates out;
+    struct guarded arrays[6], counts;
+};
+
+static void open_segments(struct segments *s, const struct yt_decode *p)
+{
+    const size_t segments = (size_t)p->na * (size_t)p->h;
+    const size_t entries = segments * (size_t)p->w;
+    for (int i = 0; i < 6; i++)
+        guarded_open(&s->arrays[i], entries * 4, 4);
+    guarded_open(&s->counts, segments * 4, 4);
+    s->out = (struct yt_candidates){
+        .x0 = (float *)s->arrays[0].data,
+        .y0 = (float *)s->arrays[1].data,
+        .x1 = (float *)s->arrays[2].data,
+        .y1 = (float *)s->arrays[3].data,
+        .score = (float *)s->arrays[4].data,
+        .class_id = (int32_t *)s->arrays[5].data,
+    };
+}
+
+static void close_segments(struct segments *s)
+{
+    for (int i = 0; i < 6; i++)
+        guarded_close(&s->arrays[i]);
+    guarded_close(&s->counts);
+}
+
+static void point_at(struct yt_decode_args *args, const struct segments *s)
+{
+    args->out = s->out;
+    args->counts = (int32_t *)s->counts.data;
+}
+
+/* How many candidates the C kernel finds at another threshold. */
+static int64_t count_at(struct yt_decode_args args, float conf, int64_t tasks)
+{
+    int64_t sum = 0;
+    args.conf = conf;
+    yt_decode_c(&args, 0, tasks);
+    for (int64_t i = 0; i < tasks; i++)
+        sum += args.counts[i];
+    return sum;
+}
+
+static void same_candidates(const struct bench *b,
+                            const struct yt_decode_args *args,
+                            const struct segments *want,
+                            const struct segments *got)
+{
+    for (int32_t task = 0; task < args->na * args->h; task++) {
+        const int32_t count = ((const int32_t *)want->counts.data)[task];
+        assert_int_equal(((const int32_t *)got->counts.data)[task], count);
+        const float *anchor = args->anchors[task / args->h];
+        const float x_slack =
+            TOLERANCE * (4 * anchor[0] + (float)(args->stride * args->w));
+        const float y_slack =
+            TOLERANCE * (4 * anchor[1] + (float)(args->stride * args->h));
+        for (int32_t i = task * args->w; i < task * args->w + count; i++) {
+            const struct yt_candidates *w = &want->out;
+            const struct yt_candidates *g = &got->out;
+            assert_int_equal(g->class_id[i], w->class_id[i]);
+            if (!(fabsf(g->score[i] - w->score[i]) <= TOLERANCE * w->score[i] &&
+                  fabsf(g->x0[i] - w->x0[i]) <= x_slack &&
+                  fabsf(g->x1[i] - w->x1[i]) <= x_slack &&
+                  fabsf(g->y0[i] - w->y0[i]) <= y_slack &&
+                  fabsf(g->y1[i] - w->y1[i]) <= y_slack))
+                fail_msg("%s, na%d nc%d %dx%d, entry %d: %.9g %.9g %.9g %.9g "
+                         "%.9g, not %.9g %.9g %.9g %.9g %.9g",
+                         b->isa->name, args->na, args->nc, args->h, args->w, i,
+                         g->x0[i], g->y0[i], g->x1[i], g->y1[i], g->score[i],
+                         w->x0[i], w->y0[i], w->x1[i], w->y1[i], w->score[i]);
+        }
+    }
+}
+
+static void decode_level(const struct bench *b, size_t which)
+{
+    const struct yt_problem problem = {.op = YT_OP_DECODE,
+                                       .u.decode = levels[which].decode};
+    const struct yt_decode *p = &problem.u.decode;
+    const yt_kernel_fn kernel = compile(b, &problem);
+    const int32_t lanes = b->isa->lanes;
+    const int32_t blocks = (p->na * (5 + p->nc) + lanes - 1) / lanes;
+    const int64_t tasks = (int64_t)p->na * p->h;
+    struct guarded head;
+    struct segments want, got;
+    guarded_open(&head, 4 * (size_t)(blocks * lanes * p->h * p->w), 64);
+    open_segments(&want, p);
+    open_segments(&got, p);
+    fill_head((float *)head.data, p, lanes, levels[which].passing);
+    struct yt_decode_args args = {
+        .head = (const float *)head.data,
+        .lanes = lanes,
+        .na = p->na,
+        .nc = p->nc,
+        .h = p->h,
+        .w = p->w,
+        .stride = p->stride,
+        .min_logit = yt_decode_min_logit(levels[which].conf),
+        .conf = levels[which].conf,
+    };
+    for (int a = 0; a < p->na; a++) {
+        args.anchors[a][0] = random_float(5, 300);
+        args.anchors[a][1] = random_float(5, 300);
+    }
+    /* No score may be so close to the threshold that rounding decides. */
+    point_at(&args, &got);
+    assert_int_equal(count_at(args, args.conf * (1 + 2e-6f), tasks),
+                     count_at(args, args.conf * (1 - 2e-6f), tasks));
+    memset(got.counts.data, 0xff, got.counts.bytes);
+    kernel(&args, tasks / 2, tasks);
+    kernel(&args, 0, tasks / 2);
+    point_at(&args, &want);
+    yt_decode_c(&args, 0, tasks);
+    same_candidates(b, &args, &want, &got);
+    close_segments(&want);
+    close_segments(&got);
+    guarded_close(&head);
+}
+
+static void decode_on(const struct bench *b)
+{
+    seed = 7;
+    for (size_t i = 0; i < COUNT(levels); i++)
+        decode_level(b, i);
+}
+
+static void decode_finds_the_same_candidates(void **state)
+{
+    (void)state;
+    for_each_isa(decode_on);
+}
+
+/* Equal logits at every pair of places: the first class wins. */
+static void first_class_on(const struct bench *b)
+{
+    const struct yt_problem p = {.op = YT_OP_DECODE,
+                                 .u.decode = {1, 40, 1, 1, 8}};
+    const yt_kernel_fn kernel = compile(b, &p);
+    const int32_t lanes = b->isa->lanes;
+    struct guarded head;
+    struct segments got;
+    const size_t elems = (size_t)((45 + lanes - 1) / lanes * lanes);
+    float *logits = guarded_open(&head, elems * 4, 64);
+    open_segments(&got, &p.u.decode);
+    struct yt_decode_args args = {
+        .head = logits,
+        .lanes = lanes,
+        .na = 1,
+        .nc = 40,
+        .h = 1,
+        .w = 1,
+        .stride = 8,
+        .anchors = {{8, 8}},
+        .min_logit = yt_decode_min_logit(0.25f),
+        .conf = 0.25f,
+    };
+    point_at(&args, &got);
+    for (int first = 0; first < 40; first++)
+        for (int second = first + 1; second < 40; second++) {
+            for (size_t c = 0; c < elems; c++)
+                logits[c] = c < 5 ? 3.0f : c < 45 ? -2.0f : 99.0f;
+            logits[5 + first] = logits[5 + second] = 4.0f;
+            kernel(&args, 0, 1);
+            assert_int_equal(args.counts[0], 1);
+            assert_int_equal(got.out.class_id[0], first);
+        }
+    close_segments(&got);
+    guarded_close(&head);
+}
+
+static void first_of_equal_classes_wins(void **state)
+{
+    (void)state;
+    for_each_isa(first_class_on);
+}
+
+/* ----------------------------------------------------------------- iou */
+
+/* Small boxes on a small grid, so that edges touch and boxes repeat; a few are
+ * empty, inside out, or not numbers. */
+static void random_box(float box[4])
+{
+    box[0] = (float)(random_bits() % 12);
+    box[1] = (float)(random_bits() % 12);
+    box[2] = box[0] + (float)(random_bits() % 7);
+    box[3] = box[1] + (float)(random_bits() % 7);
+    switch (random_bits() % 16) {
+    case 0:
+        box[2] = box[0] - 1;
+        break;
+    case 1:
+        box[random_bits() % 4] = NAN;
+        break;
+    case 2:
+        box[2] = INFINITY;
+        break;
+    }
+}
+
+static void iou_block(const struct bench *b, int32_t block)
+{
+    enum { BLOCKS = 5, TRIES = 2000 };
+    const struct yt_problem p = {.op = YT_OP_IOU, .u.iou = {.block = block}};
+    const yt_kernel_fn kernel = compile(b, &p);
+    const size_t boxes = (size_t)(BLOCKS * block);
+    struct guarded memory[5];
+    float *list[5];
+    for (int i = 0; i < 5; i++)
+        list[i] = guarded_open(&memory[i], boxes * 4, 4);
+    int hits = 0;
+    for (int try = 0; try < TRIES; try++) {
+        float box[4];
+        for (size_t i = 0; i < boxes; i++) {
+            random_box(box);
+            /* Most apart from all, or every try would hit. */
+            const float away = random_bits() % boxes < 2 ? 0 : 100;
+            for (int j = 0; j < 4; j++)
+                list[j][i] = box[j] + away;
+            list[4][i] = (box[2] - box[0]) * (box[3] - box[1]);
+        }
+        random_box(box);
+        int32_t want = 0;
+        int32_t got = 0;
+        struct yt_iou_args args = {
+            .x0 = list[0],
+            .y0 = list[1],
+            .x1 = list[2],
+            .y1 = list[3],
+            .area = list[4],
+            .box_x0 = box[0],
+            .box_y0 = box[1],
+            .box_x1 = box[2],
+            .box_y1 = box[3],
+            .box_area = (box[2] - box[0]) * (box[3] - box[1]),
+            .threshold = 0.1f + 0.2f * (float)(try % 5),
+            .block = block,
+            .hit_out = &want,
+        };
+        const int64_t begin = try % 3;
+        const int64_t end = BLOCKS - try % 2;
+        yt_iou_c(&args, begin, end);
+        args.hit_out = &got;
+        kernel(&args, begin, end);
+        kernel(&args, end, end);
+        if (want != got)
+            fail_msg("%s, block %d, try %d: %d, not %d", b->isa->name, block,
+                     try, got, want);
+        hits += want;
+    }
+    assert_in_range(hits, TRIES / 50, TRIES - TRIES / 50);
+    for (int i = 0; i < 5; i++)
+        guarded_close(&memory[i]);
+}
+
+static void iou_on(const struct bench *b)
+{
+    static const int32_t blocks[] = {1, 3, 4, 5, 8, 13, 16, 17, 64};
+    seed = 3;
+    for (size_t i = 0; i < COUNT(blocks); i++)
+        iou_block(b, blocks[i]);
+}
+
+static void iou_decides_alike(void **state)
+{
+    (void)state;
+    for_each_isa(iou_on);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(letterbox_gives_the_same_bits),
+        cmocka_unit_test(decode_finds_the_same_candidates),
+        cmocka_unit_test(first_of_equal_classes_wins),
+        cmocka_unit_test(iou_decides_alike),
+    };
+    return cmocka_run_group_tests_name("post_kernels", tests, NULL, NULL);
+}
