@@ -143,6 +143,9 @@ static void child_main(const struct yt_problem *problem,
     signal(SIGINT, SIG_IGN);
     for (size_t i = 0; i < sizeof deadly / sizeof deadly[0]; i++)
         signal(deadly[i], SIG_DFL);
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (cpu >= 0) {
         cpu_set_t set;
@@ -178,11 +181,17 @@ enum yt_status yt_worker_start(const struct yt_problem *problem,
         free(worker);
         return yt_fail(YT_IO, "a worker's socket: %s", strerror(errno));
     }
+    /* Until the child has handlers of its own, a signal waits: the parent's
+     * must never run in it. */
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
     worker->pid = fork();
     if (worker->pid == 0) {
         close(pair[0]);
         child_main(problem, isa, threads, cpu, pair[1]);
     }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
     close(pair[1]);
     if (worker->pid < 0) {
         close(pair[0]);
