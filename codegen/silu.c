@@ -7,8 +7,13 @@
  * polynomial (Remez on the relative error, 7.5e-8). 2^n is a scalef, or an
  * integer added to the exponent.
  *
- * Bound, tested over all floats by tests/test_silu.c: SiLU is within 4 ulp of
- * exact for x >= -87 and within 1.2e-36 below, where it is clamped.
+ * Without FMA, x * log2(e) - n would lose the bits that count, and ln(2) is
+ * what is split.
+ *
+ * Bound, sampled by tests/test_silu.c, for finite x: SiLU is within 4.7 ulp of
+ * exact for x >= -87 (the worst of every 13th float: 4.6 without FMA, 4.07 with
+ * AVX2, 4.52 with AVX-512), and within 1.7e-38 * |x| below, where the
+ * exponential is clamped.
  */
 
 #include <assert.h>
@@ -19,6 +24,8 @@
 #define EXP_CLAMP   87.0f /* exp(87) < FLT_MAX / 4: 1 + exp stays finite */
 #define LOG2E_HI    1.4426950216293335f
 #define LOG2E_LO    1.925963033500011e-08f
+#define LN2_HI      0.693359375f /* 9 bits: n * LN2_HI is exact */
+#define LN2_LO      -2.12194440e-4f
 #define ROUND_MAGIC 12582912.0f /* 1.5 * 2^23 */
 
 static const float exp2_coefficients[] = {
@@ -70,16 +77,30 @@ static LLVMValueRef scale(struct yt_emit *e, LLVMValueRef p, LLVMValueRef n,
     return LLVMBuildBitCast(e->b, sum, e->vec, "");
 }
 
+/* sign * a * log2(e) - n. */
+static LLVMValueRef fraction(struct yt_emit *e, LLVMValueRef a, LLVMValueRef n,
+                             float sign)
+{
+    LLVMValueRef hi = yt_emit_splat(e, sign * LOG2E_HI);
+    if (e->isa->fma) {
+        LLVMValueRef r = yt_emit_fma(e, a, hi, LLVMBuildFNeg(e->b, n, ""));
+        return yt_emit_fma(e, a, yt_emit_splat(e, sign * LOG2E_LO), r);
+    }
+    LLVMValueRef whole = yt_emit_fmul(e, n, yt_emit_splat(e, sign * LN2_HI));
+    LLVMValueRef rest = yt_emit_fmul(e, n, yt_emit_splat(e, sign * LN2_LO));
+    return yt_emit_fmul(e, yt_emit_fsub(e, yt_emit_fsub(e, a, whole), rest),
+                        hi);
+}
+
 /* exp(sign * x), sign = +-1. */
 static LLVMValueRef exp_signed(struct yt_emit *e, LLVMValueRef x, float sign)
 {
     LLVMValueRef a = clamp(e, x);
     LLVMValueRef magic = yt_emit_splat(e, ROUND_MAGIC);
-    LLVMValueRef hi = yt_emit_splat(e, sign * LOG2E_HI);
-    LLVMValueRef z = yt_emit_fma(e, a, hi, magic);
+    LLVMValueRef z =
+        yt_emit_fma(e, a, yt_emit_splat(e, sign * LOG2E_HI), magic);
     LLVMValueRef n = yt_emit_fsub(e, z, magic);
-    LLVMValueRef r = yt_emit_fma(e, a, hi, LLVMBuildFNeg(e->b, n, ""));
-    r = yt_emit_fma(e, a, yt_emit_splat(e, sign * LOG2E_LO), r);
+    LLVMValueRef r = fraction(e, a, n, sign);
     const int top = (int)(sizeof exp2_coefficients / sizeof(float)) - 1;
     LLVMValueRef p = yt_emit_splat(e, exp2_coefficients[top]);
     for (int i = top - 1; i >= 0; i--)
