@@ -208,6 +208,18 @@ int64_t yt_schedule_tasks(const struct yt_problem *p,
     return 1;
 }
 
+int yt_schedule_splits_pixels(const struct yt_problem *p,
+                              const struct yt_schedule *s,
+                              const struct yt_isa *isa)
+{
+    if (p->op != YT_OP_CONV2D)
+        return 0;
+    struct yt_conv_tiles t;
+    yt_conv_tiles(&p->u.conv2d, s, isa, &t);
+    return s->order == YT_ORDER_CHANNELS || t.k_tiles == 1 ||
+           s->algo == YT_ALGO_LAZY;
+}
+
 size_t yt_schedule_weight_bytes(const struct yt_problem *p,
                                 const struct yt_schedule *s,
                                 const struct yt_isa *isa)

@@ -74,6 +74,13 @@ int64_t yt_schedule_tasks(const struct yt_problem *p,
                           const struct yt_schedule *s,
                           const struct yt_isa *isa);
 
+/** Whether threads that share the tasks each take rows or pixels of all
+ *  channels, and not channels of all pixels: then what a thread reads is mostly
+ *  what it wrote in the step before. */
+int yt_schedule_splits_pixels(const struct yt_problem *p,
+                              const struct yt_schedule *s,
+                              const struct yt_isa *isa);
+
 /** Bytes of the packed filter; 0 for operators without weights. */
 size_t yt_schedule_weight_bytes(const struct yt_problem *p,
                                 const struct yt_schedule *s,

@@ -30,6 +30,7 @@ struct contest {
     int32_t frames;
     struct yt_schedule (*finalists)[YT_FINALISTS_MAX]; /* [target] */
     int32_t *finalist_count;                           /* [target] */
+    int32_t *winner;                                   /* [target] */
     int32_t *target_of;                                /* [layer] */
     struct option (*options)[YT_FINALISTS_MAX];        /* [layer] */
     float **bias;                                      /* [layer], padded */
@@ -53,6 +54,7 @@ static void contest_deinit(struct contest *c)
     free(c->bias);
     free(c->finalists);
     free(c->finalist_count);
+    free(c->winner);
     free(c->target_of);
     yt_memory_free(c->arena, (size_t)c->engine->network->net->arena_bytes);
     yt_pool_destroy(c->pool);
@@ -124,6 +126,28 @@ static void fill_input(struct contest *c)
     }
 }
 
+static enum yt_status compile_finalists(struct contest *c)
+{
+    const size_t most = (size_t)c->search->target_count * YT_FINALISTS_MAX;
+    const struct yt_problem **problems = calloc(most, sizeof *problems);
+    struct yt_schedule *schedules = calloc(most, sizeof *schedules);
+    int32_t count = 0;
+    enum yt_status status = YT_OK;
+    YT_FAIL_IF_GOTO(!problems || !schedules, YT_NO_MEMORY,
+                    "no memory for %zu finalists", most);
+    for (int32_t t = 0; t < c->search->target_count; t++)
+        for (int32_t j = 0; j < c->finalist_count[t]; j++) {
+            problems[count] = &c->search->targets[t].problem;
+            schedules[count++] = c->finalists[t][j];
+        }
+    status = yt_network_compile(c->engine->network, problems, schedules, count,
+                                c->engine->host.threads);
+done:
+    free(problems);
+    free(schedules);
+    return status;
+}
+
 static enum yt_status contest_init(struct contest *c)
 {
     const struct yt_net *net = c->engine->network->net;
@@ -131,17 +155,18 @@ static enum yt_status contest_init(struct contest *c)
     const size_t targets = (size_t)c->search->target_count;
     c->finalists = calloc(targets, sizeof *c->finalists);
     c->finalist_count = calloc(targets, sizeof *c->finalist_count);
+    c->winner = calloc(targets, sizeof *c->winner);
     c->target_of = calloc(layers, sizeof *c->target_of);
     c->options = calloc(layers, sizeof *c->options);
     c->bias = calloc(layers, sizeof *c->bias);
     c->arena = yt_memory_alloc((size_t)net->arena_bytes);
-    YT_FAIL_IF(!c->finalists || !c->finalist_count || !c->target_of ||
-                   !c->options || !c->bias || !c->arena,
+    YT_FAIL_IF(!c->finalists || !c->finalist_count || !c->winner ||
+                   !c->target_of || !c->options || !c->bias || !c->arena,
                YT_NO_MEMORY, "no memory to compare %zu layers", layers);
     for (size_t t = 0; t < targets; t++)
-        c->finalist_count[t] =
-            yt_target_best(&c->search->targets[t], c->engine->network->isa,
-                           0.08, c->finalists[t], YT_FINALISTS_MAX);
+        c->finalist_count[t] = yt_target_finalists(
+            &c->search->targets[t], c->engine->network->isa, c->finalists[t]);
+    YT_TRY(compile_finalists(c));
     for (size_t i = 0; i < layers; i++)
         YT_TRY(prepare_layer(c, (int32_t)i));
     return yt_pool_create(c->engine->network->plan.threads, 0, &c->pool);
@@ -152,13 +177,23 @@ static void *at(struct contest *c, int64_t offset)
     return offset < 0 ? NULL : c->arena + offset;
 }
 
+#define GROUPS 4 /* of the second pass */
+
+/* Whether target t changes candidates: all do in the first pass. */
+static int varies(int32_t t, int32_t group)
+{
+    return group < 0 || t % GROUPS == group;
+}
+
 /* Layer i with the finalist that is its turn; the time goes to slot frame. */
-static void run_layer(struct contest *c, int32_t i, int32_t round,
-                      int32_t frame)
+static void run_layer(struct contest *c, int32_t i, int32_t group,
+                      int32_t round, int32_t frame)
 {
     const struct yt_layer *layer = &c->engine->network->net->layers[i];
     const int32_t t = c->target_of[i];
-    struct option *option = &c->options[i][(round + t) % c->finalist_count[t]];
+    const int32_t turn =
+        varies(t, group) ? (round + t) % c->finalist_count[t] : c->winner[t];
+    struct option *option = &c->options[i][turn];
     const struct yt_args args = {
         .in = at(c, layer->in),
         .out = at(c, layer->out),
@@ -169,19 +204,22 @@ static void run_layer(struct contest *c, int32_t i, int32_t round,
     };
     const uint64_t begin = yt_now_ns();
     yt_pool_run(c->pool, option->kernel, &args, NULL, option->tasks);
-    if (frame >= 0)
+    if (frame >= 0 && varies(t, group))
         option->samples[frame] = (double)(yt_now_ns() - begin);
 }
 
-/* Every finalist once per layer; those with fewer than the longest list go
- * round again, and the last time counts. */
-static void run_round(struct contest *c, int32_t rounds, int32_t frame)
+/* Every finalist of the group once; targets with fewer than the most go round
+ * again, and the last time counts. */
+static void run_round(struct contest *c, int32_t group, int32_t frame)
 {
-    const int32_t layers = c->engine->network->net->layer_count;
+    int32_t rounds = 1;
+    for (int32_t t = 0; t < c->search->target_count; t++)
+        if (varies(t, group) && c->finalist_count[t] > rounds)
+            rounds = c->finalist_count[t];
     for (int32_t round = 0; round < rounds; round++) {
         fill_input(c);
-        for (int32_t i = 0; i < layers; i++)
-            run_layer(c, i, round, frame);
+        for (int32_t i = 0; i < c->engine->network->net->layer_count; i++)
+            run_layer(c, i, group, round, frame);
     }
 }
 
@@ -253,6 +291,14 @@ static int32_t choose(struct contest *c, int32_t t, int32_t done,
     return winner;
 }
 
+/* The winners by the samples of the last pass. */
+static void pick_winners(struct contest *c, int32_t done)
+{
+    char ties[3 * YT_SCHEDULE_NAME_MAX];
+    for (int32_t t = 0; t < c->search->target_count; t++)
+        c->winner[t] = choose(c, t, done, ties);
+}
+
 static void settle(struct contest *c, int32_t done, struct yt_layer_time *times)
 {
     struct yt_network *network = c->engine->network;
@@ -272,21 +318,38 @@ static void settle(struct contest *c, int32_t done, struct yt_layer_time *times)
     }
 }
 
-static void report(const struct yt_tune_options *options, int32_t frame,
-                   int32_t frames, double elapsed_s)
+/* One pass until frames or time are used up.
+ * @return frames done; each gave every finalist a sample. */
+static int32_t run_pass(struct contest *c,
+                        const struct yt_tune_options *options, int second,
+                        uint64_t budget_ns)
 {
-    if (!options->progress)
-        return;
-    const struct yt_progress_event event = {
-        .phase = "in-network",
-        .layer = "",
-        .problem = "",
-        .tried = frame,
-        .planned = frames,
-        .elapsed_s = elapsed_s,
-        .left_s = frame ? elapsed_s / frame * (frames - frame) : -1,
-    };
-    options->progress(options->user, &event);
+    const uint64_t begin = yt_now_ns();
+    int32_t done = 0;
+    for (; done < c->frames; done++) {
+        const uint64_t elapsed = yt_now_ns() - begin;
+        if ((options->stop && *options->stop) ||
+            (done >= 3 && elapsed > budget_ns))
+            break;
+        if (options->progress) {
+            const double s = 1e-9 * (double)elapsed;
+            const struct yt_progress_event event = {
+                .phase = second ? "in-network, second pass" : "in-network",
+                .layer = "",
+                .problem = "",
+                .tried = done,
+                .planned = c->frames,
+                .elapsed_s = s,
+                .left_s = done ? s / done * (c->frames - done) : -1,
+            };
+            options->progress(options->user, &event);
+        }
+        if (!second)
+            run_round(c, -1, done);
+        for (int32_t group = 0; second && group < GROUPS; group++)
+            run_round(c, group, done);
+    }
+    return done;
 }
 
 enum yt_status yt_in_network_choose(struct yt_engine *engine,
@@ -296,26 +359,16 @@ enum yt_status yt_in_network_choose(struct yt_engine *engine,
                                     struct yt_layer_time *times)
 {
     struct contest c = {.engine = engine, .search = search, .frames = frames};
-    int32_t done = 0, rounds = 1;
-    uint64_t begin;
+    int32_t done = 0;
     enum yt_status status;
     YT_TRY_GOTO(contest_init(&c));
-    for (int32_t t = 0; t < search->target_count; t++)
-        if (c.finalist_count[t] > rounds)
-            rounds = c.finalist_count[t];
-    run_round(&c, 1, -1); /* warms up */
-    begin = yt_now_ns();
-    for (; done < frames; done++) {
-        const uint64_t elapsed = yt_now_ns() - begin;
-        if ((options->stop && *options->stop) ||
-            (done >= 3 && elapsed > budget_ns))
-            break;
-        report(options, done, frames, 1e-9 * (double)elapsed);
-        run_round(&c, rounds, done);
-    }
+    run_round(&c, -1, -1); /* warms up */
+    done = run_pass(&c, options, 0, budget_ns / 3);
     YT_FAIL_IF_GOTO(done == 0, YT_INTERRUPTED,
                     "stopped before a round was complete");
-    settle(&c, done, times);
+    pick_winners(&c, done);
+    const int32_t again = run_pass(&c, options, 1, budget_ns);
+    settle(&c, again ? again : done, times);
 done:
     contest_deinit(&c);
     return status;

@@ -2,13 +2,12 @@
 #define YT_IN_NETWORK_H
 
 /* The last word on a schedule: its time inside the running network, where the
- * caches hold what the layers before it left. All layers change candidates at
- * once, frame by frame, so every frame gives a sample of every layer and drift
- * hits all candidates alike. */
+ * caches hold what the layers before it left. First all layers change
+ * candidates at once, frame by frame, so every frame gives a sample of every
+ * layer and drift hits all candidates alike. Then a quarter of the layers
+ * changes at a time, among neighbours that are already chosen. */
 
 #include "tuner/search.h"
-
-#define YT_FINALISTS_MAX 6
 
 /** What was measured of one layer. */
 struct yt_layer_time {
@@ -20,7 +19,7 @@ struct yt_layer_time {
 /** Choose among the finalists of every target and set the schedules of the
  *  engine's network (not yet built).
  *
- * @param frames rounds through all finalists.
+ * @param frames samples of each finalist in each of the two passes.
  * @param[out] times [layer_count], the caller's.
  * @return YT_OK; YT_INTERRUPTED when stopped before one round was complete
  *         (nothing is set); YT_COMPILE; YT_NO_MEMORY.

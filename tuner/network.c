@@ -161,6 +161,23 @@ static enum yt_status collect_jobs(struct yt_network *network,
     return status;
 }
 
+enum yt_status yt_network_compile(struct yt_network *network,
+                                  const struct yt_problem *const *problems,
+                                  const struct yt_schedule *schedules,
+                                  int32_t count, int32_t compile_threads)
+{
+    struct job_list list = {.isa = network->isa};
+    list.jobs = calloc((size_t)count + 1, sizeof *list.jobs);
+    YT_FAIL_IF(!list.jobs, YT_NO_MEMORY, "no memory to compile %d kernels",
+               count);
+    for (int32_t i = 0; i < count; i++)
+        plan_job(network, &list, problems[i], &schedules[i]);
+    run_jobs(&list, compile_threads);
+    const enum yt_status status = collect_jobs(network, &list);
+    free(list.jobs);
+    return status;
+}
+
 static enum yt_status compile_missing(struct yt_network *network,
                                       int32_t threads)
 {

@@ -63,6 +63,13 @@ enum yt_status yt_network_kernel(struct yt_network *network,
                                  const struct yt_schedule *schedule,
                                  const struct yt_kernel_entry **entry_out);
 
+/** Compile those of @p count pairs that are new, on several threads.
+ *  @return as yt_network_build(). */
+enum yt_status yt_network_compile(struct yt_network *network,
+                                  const struct yt_problem *const *problems,
+                                  const struct yt_schedule *schedules,
+                                  int32_t count, int32_t compile_threads);
+
 /** The object behind a symbol, NULL when there is none. */
 const struct yt_object *yt_network_object(const struct yt_network *network,
                                           const char *symbol);

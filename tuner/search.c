@@ -169,33 +169,44 @@ static double best_ns(const struct yt_target *target)
     return best;
 }
 
-int32_t yt_target_best(const struct yt_target *target, const struct yt_isa *isa,
-                       double slack, struct yt_schedule *out, int32_t cap)
+/* The fastest trial under the limit that is not in taken[]; -1: none. */
+static int32_t fastest(const struct yt_target *target, const struct yt_isa *isa,
+                       double limit_ns, int only_pixels, const int32_t *taken,
+                       int32_t count)
 {
-    const double limit = best_ns(target) * (1 + slack);
+    int32_t at = -1;
+    for (int32_t i = 0; i < target->count; i++) {
+        const struct yt_trial *trial = &target->trials[i];
+        int skip = !trial->ok || trial->min_ns > limit_ns;
+        for (int32_t j = 0; j < count && !skip; j++)
+            skip = taken[j] == i;
+        if (!skip && only_pixels)
+            skip = !yt_schedule_splits_pixels(&target->problem,
+                                              &trial->schedule, isa);
+        if (!skip && (at < 0 || trial->min_ns < target->trials[at].min_ns))
+            at = i;
+    }
+    return at;
+}
+
+int32_t yt_target_finalists(const struct yt_target *target,
+                            const struct yt_isa *isa,
+                            struct yt_schedule out[YT_FINALISTS_MAX])
+{
+    const double best = best_ns(target);
+    int32_t taken[YT_FINALISTS_MAX];
     int32_t count = 0;
-    int32_t taken[16];
-    if (cap > 16)
-        cap = 16;
-    while (count < cap) {
-        int32_t at = -1;
-        for (int32_t i = 0; i < target->count; i++) {
-            const struct yt_trial *trial = &target->trials[i];
-            int skip = !trial->ok || trial->min_ns > limit;
-            for (int32_t j = 0; j < count && !skip; j++)
-                skip = taken[j] == i;
-            if (!skip && (at < 0 || trial->min_ns < target->trials[at].min_ns))
-                at = i;
+    for (int32_t i = 0; i < YT_FINALISTS_MAX; i++) {
+        const int pixels = i >= YT_FINALISTS_MAX - 2;
+        const int32_t at = fastest(target, isa, best * (pixels ? 1.30 : 1.08),
+                                   pixels, taken, count);
+        if (at >= 0) {
+            out[count] = target->trials[at].schedule;
+            taken[count++] = at;
         }
-        if (at < 0)
-            break;
-        taken[count] = at;
-        out[count++] = target->trials[at].schedule;
     }
-    if (count == 0) {
-        yt_schedule_default(&target->problem, isa, &out[0]);
-        count = 1;
-    }
+    if (count == 0)
+        yt_schedule_default(&target->problem, isa, &out[count++]);
     return count;
 }
 

@@ -41,10 +41,16 @@ enum yt_status yt_search_run(struct yt_search *search, struct yt_engine *engine,
                              const struct yt_tune_options *options,
                              uint64_t deadline_ns);
 
-/** The up to @p cap fastest schedules, fastest first, within @p slack (0.06:
- *  6 %) of the best. The default schedule alone when nothing was measured. */
-int32_t yt_target_best(const struct yt_target *target, const struct yt_isa *isa,
-                       double slack, struct yt_schedule *out, int32_t cap);
+#define YT_FINALISTS_MAX 6
+
+/** Candidates for the network: the fastest within 8 % of the best, and the
+ *  fastest two of those that split pixels, within 30 %, since alone they show
+ *  nothing of what they save between steps. The default schedule when nothing
+ *  was measured.
+ *  @return how many, 1..YT_FINALISTS_MAX. */
+int32_t yt_target_finalists(const struct yt_target *target,
+                            const struct yt_isa *isa,
+                            struct yt_schedule out[YT_FINALISTS_MAX]);
 
 /** Bytes of code of a schedule that was tried, 0 when it was not. */
 uint32_t yt_target_code_bytes(const struct yt_target *target,
