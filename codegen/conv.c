@@ -93,8 +93,9 @@ static void init_accumulators(struct conv *c, const struct place *at)
         LLVMValueRef pixel =
             yt_emit_index(e, row, yt_emit_muli(e, column, c->t.out_pixel));
         for (int32_t n = 0; n < c->s->nr; n++) {
-            LLVMValueRef up = yt_emit_load(
-                e, e->vec, yt_emit_at(e, pixel, n * half_block), 64);
+            LLVMValueRef up =
+                yt_emit_load(e, e->vec, yt_emit_at(e, pixel, n * half_block),
+                             (unsigned)c->t.out_pixel);
             yt_emit_set(e, c->acc[m][n], yt_emit_fadd(e, up, bias[n]));
         }
     }
