@@ -66,7 +66,7 @@ endif()
 yt_layer(codegen LINKS yt_runtime yt_llvm)
 yt_layer(db LINKS yt_runtime PkgConfig::YT_SQLITE PkgConfig::YT_JANSSON)
 yt_layer(eval LINKS yt_runtime yt_model PkgConfig::YT_JPEG PkgConfig::YT_PNG
-                    PkgConfig::YT_JANSSON m)
+                    PkgConfig::YT_JANSSON PkgConfig::YT_YAML m)
 yt_layer(tuner LINKS yt_runtime yt_model yt_codegen yt_db PkgConfig::YT_CPUID m)
 yt_layer(strategies LINKS yt_runtime yt_model yt_eval yt_tuner yt_db m)
 yt_layer(export LINKS yt_runtime yt_model yt_codegen PkgConfig::YT_JANSSON)

@@ -38,6 +38,7 @@ foreign=(
     'jerror\.h:eval'
     'png\.h:eval'
     'jansson\.h:db eval export cli'
+    'yaml\.h:eval'
     'math\.h:model codegen db eval tuner strategies cli'
 )
 

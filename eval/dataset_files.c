@@ -1,0 +1,125 @@
+/* From a folder or a list to pictures, as YOLOv5's utils/dataloaders.py does
+ * it: folders with all below them, lists with a path a line, and of both only
+ * what is called like a picture. */
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+
+#include "eval/dataset_build.h"
+#include "runtime/fail.h"
+
+#define DEPTH_MAX 32 /* folders in folders: ends circles of links */
+
+/* YOLOv5's endings, and the two more that are read here. Of another picture's
+ * kind than eval/image.h reads, it is told as a problem, not passed over. */
+static const char *const endings[] = {
+    "bmp", "dng",  "jpeg", "jpg", "mpo", "png",
+    "tif", "tiff", "webp", "pfm", "ppm", "pgm",
+};
+
+static int is_picture(const char *path)
+{
+    const char *dot = strrchr(path, '.');
+    if (dot == NULL || strchr(dot, '/') != NULL)
+        return 0;
+    for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++)
+        if (strcasecmp(dot + 1, endings[i]) == 0)
+            return 1;
+    return 0;
+}
+
+static enum yt_status add_folder(struct yt_dataset *dataset, const char *path,
+                                 int depth);
+
+static enum yt_status add_entry(struct yt_dataset *dataset, const char *folder,
+                                const char *name, int depth)
+{
+    struct stat info;
+    char *path = yt_path_join(folder, name);
+    YT_FAIL_IF(path == NULL, YT_NO_MEMORY, "no memory for the data set");
+    const int exists = stat(path, &info) == 0;
+    if (exists && S_ISDIR(info.st_mode)) {
+        const enum yt_status status = add_folder(dataset, path, depth + 1);
+        free(path);
+        return status;
+    }
+    if (is_picture(path))
+        return yt_dataset_add_image(dataset, path, NULL);
+    free(path);
+    return YT_OK;
+}
+
+static enum yt_status add_folder(struct yt_dataset *dataset, const char *path,
+                                 int depth)
+{
+    YT_FAIL_IF(depth > DEPTH_MAX, YT_BAD_INPUT,
+               "%s: folders more than %d deep: a circle of links?", path,
+               DEPTH_MAX);
+    DIR *folder = opendir(path);
+    YT_FAIL_IF(folder == NULL, YT_IO, "%s: %s", path, strerror(errno));
+    enum yt_status status = YT_OK;
+    const struct dirent *entry;
+    while (status == YT_OK && (entry = readdir(folder)) != NULL)
+        if (entry->d_name[0] != '.') /* as glob's "*" */
+            status = add_entry(dataset, path, entry->d_name, depth);
+    closedir(folder);
+    return status;
+}
+
+/* A line's path: "./x" starts from the list's folder, and so does another
+ * relative one if that leads to a file; else it starts from here. */
+static char *listed_path(const char *folder, const char *line)
+{
+    if (strncmp(line, "./", 2) == 0)
+        return yt_path_join(folder, line + 2);
+    struct stat info;
+    char *path = yt_path_join(folder, line);
+    if (path != NULL && line[0] != '/' && stat(path, &info) != 0 &&
+        stat(line, &info) == 0) {
+        free(path);
+        path = strdup(line);
+    }
+    return path;
+}
+
+static enum yt_status add_list(struct yt_dataset *dataset, const char *path)
+{
+    char *text = NULL;
+    YT_TRY(yt_text_read(path, &text));
+    char *folder = yt_path_folder(path);
+    enum yt_status status = YT_OK;
+    YT_FAIL_IF_GOTO(folder == NULL, YT_NO_MEMORY, "no memory for the data set");
+    char *rest = text;
+    for (char *line; (line = strsep(&rest, "\r\n")) != NULL;) {
+        line += strspn(line, " \t");
+        size_t length = strlen(line);
+        while (length > 0 && strchr(" \t", line[length - 1]) != NULL)
+            line[--length] = '\0';
+        if (is_picture(line))
+            YT_TRY_GOTO(
+                yt_dataset_add_image(dataset, listed_path(folder, line), NULL));
+    }
+done:
+    free(folder);
+    free(text);
+    return status;
+}
+
+enum yt_status yt_dataset_add_files(struct yt_dataset *dataset,
+                                    const char *path)
+{
+    struct stat info;
+    YT_FAIL_IF(stat(path, &info) != 0, YT_NOT_FOUND, "%s: %s", path,
+               strerror(errno));
+    if (S_ISDIR(info.st_mode))
+        return add_folder(dataset, path, 0);
+    const int32_t before = dataset->image_count;
+    YT_TRY(add_list(dataset, path));
+    YT_FAIL_IF(dataset->image_count == before, YT_NOT_FOUND,
+               "%s: no line of this list names a picture", path);
+    return YT_OK;
+}
