@@ -63,6 +63,8 @@ static enum yt_status take_row(void *user, const struct yt_db_measurement *m)
     struct yt_schedule schedule;
     if (yt_schedule_parse(m->schedule, &schedule) != YT_OK)
         return YT_OK; /* of another generator */
+    if (m->created_ms > search->newest_ms)
+        search->newest_ms = m->created_ms;
     for (int32_t i = 0; i < search->target_count; i++) {
         struct yt_target *target = &search->targets[i];
         if (strcmp(target->name, m->problem) != 0)
@@ -354,6 +356,7 @@ static enum yt_status take_result(struct loop *loop, struct slot *slot,
     YT_TRY(add_trial(target, &slot->schedule, ok, r->timing.min_ns,
                      r->code_bytes));
     target->fresh++;
+    loop->search->fresh++;
     target->failed += !ok && r->outcome != YT_DB_SPILLS;
     YT_TRY(store(loop, slot, r));
     report(loop, target);

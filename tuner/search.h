@@ -26,6 +26,9 @@ struct yt_search {
     struct yt_target *targets; /* most work first */
     int32_t target_count;
     double peak_gflops; /* all threads, for progress */
+    int64_t newest_ms;  /* of the rows read, of any outcome; 0: there were none.
+                           A plan that is older does not know them */
+    int32_t fresh;      /* trials of this run, over all targets */
 };
 
 /** The distinct problems of a network, with what the database holds on them.
