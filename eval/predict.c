@@ -1,0 +1,339 @@
+/* See eval/predict.h. Workers take the next picture from a counter; what each
+ * found is put in order at the end, so the result does not depend on how many
+ * there were. */
+
+#include "eval/predict.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "eval/image.h"
+#include "eval/multi_label.h"
+#include "runtime/fail.h"
+#include "runtime/letterbox.h"
+#include "runtime/memory.h"
+#include "runtime/model.h"
+
+#define WORKERS_MAX 256
+
+struct job {
+    const struct yt_bundle *bundle;
+    struct yt_dataset *dataset;
+    struct yt_predict_options options; /* defaults filled in */
+    char **reasons; /* [image_count] why a picture was left out; or NULL */
+    atomic_int next, done;
+    atomic_int failed; /* a worker cannot go on */
+};
+
+struct worker {
+    struct job *job;
+    pthread_t thread;
+    int started;
+    struct yt_model *model;
+    size_t workspace_bytes;
+    void *workspace;
+    struct yt_candidate_list list;
+    int32_t *kept; /* [kept_cap] */
+    int32_t kept_cap;
+    void *scratch; /* of the product's NMS */
+    size_t scratch_bytes;
+    struct yt_results results;
+    enum yt_status status;
+    char *error; /* the sentence, when status is not YT_OK */
+};
+
+/* ------------------------------------------------------------ one picture */
+
+static enum yt_status size_scratch(struct worker *w, size_t bytes)
+{
+    if (w->scratch_bytes >= bytes)
+        return YT_OK;
+    yt_memory_free(w->scratch, w->scratch_bytes);
+    w->scratch = yt_memory_alloc(bytes);
+    w->scratch_bytes = w->scratch == NULL ? 0 : bytes;
+    YT_FAIL_IF(w->scratch == NULL, YT_NO_MEMORY,
+               "no memory for %d candidate boxes", w->list.count);
+    return YT_OK;
+}
+
+static enum yt_status select_exact(struct worker *w, int32_t *count_out)
+{
+    const struct yt_plan *plan = yt_model_plan(w->model);
+    const struct yt_predict_options *o = &w->job->options;
+    const struct yt_nms_options nms = {
+        .iou = (float)o->iou,
+        .max_det = o->max_det < w->list.count ? o->max_det : w->list.count,
+        .class_agnostic = o->class_agnostic,
+    };
+    *count_out = 0;
+    if (w->list.count == 0)
+        return YT_OK;
+    YT_TRY(size_scratch(
+        w, (size_t)yt_nms_scratch_bytes(w->list.count, plan->nc,
+                                        plan->iou.problem.u.iou.block)));
+    *count_out = yt_nms_run(&w->list.at, w->list.count, plan->nc, &nms,
+                            &plan->iou, w->scratch, w->kept);
+    return YT_OK;
+}
+
+static enum yt_status select_boxes(struct worker *w, int32_t *count_out)
+{
+    const struct yt_predict_options *o = &w->job->options;
+    if (w->list.count > w->kept_cap) {
+        free(w->kept);
+        w->kept_cap = 0;
+        w->kept = malloc((size_t)w->list.cap * sizeof *w->kept);
+        YT_FAIL_IF(w->kept == NULL, YT_NO_MEMORY,
+                   "no memory for %d candidate boxes", w->list.count);
+        w->kept_cap = w->list.cap;
+    }
+    if (o->exact_nms)
+        return select_exact(w, count_out);
+    const struct yt_ultralytics_nms nms = {
+        .iou = o->iou,
+        .max_det = o->max_det,
+        .class_agnostic = o->class_agnostic,
+    };
+    return yt_ultralytics_nms_run(&w->list, &nms, w->kept, count_out);
+}
+
+static enum yt_status add_boxes(struct worker *w, int32_t image, int32_t count,
+                                const struct yt_image *pixels)
+{
+    const struct yt_plan *plan = yt_model_plan(w->model);
+    const struct yt_candidates *at = &w->list.at;
+    struct yt_letterbox_map map;
+    yt_letterbox_map(plan->h, plan->w, pixels->height, pixels->width, &map);
+    for (int32_t i = 0; i < count; i++) {
+        const int32_t k = w->kept[i];
+        struct yt_box box = {at->x0[k], at->y0[k],    at->x1[k],
+                             at->y1[k], at->score[k], at->class_id[k]};
+        yt_letterbox_unmap(&map, &box);
+        const struct yt_result result = {
+            .x = (double)box.x0,
+            .y = (double)box.y0,
+            .w = (double)box.x1 - (double)box.x0,
+            .h = (double)box.y1 - (double)box.y0,
+            .score = (double)box.score,
+            .image = image,
+            .class_id = box.class_id,
+        };
+        YT_TRY(yt_results_add(&w->results, &result));
+    }
+    return YT_OK;
+}
+
+static enum yt_status detect(struct worker *w, int32_t i,
+                             const struct yt_image *pixels)
+{
+    const struct yt_plan *plan = yt_model_plan(w->model);
+    const float conf = w->job->options.conf;
+    int32_t count = 0;
+    yt_model_run_letterbox(w->model, pixels, w->workspace);
+    yt_model_run_steps(w->model, yt_decode_min_logit(conf), w->workspace, 0,
+                       plan->step_count);
+    if (w->job->options.single_label) {
+        const int32_t found = yt_model_run_decode(w->model, conf, w->workspace);
+        const struct yt_candidates all =
+            yt_model_candidates(w->model, w->workspace);
+        YT_TRY(yt_candidate_list_set(&w->list, &all, found));
+    } else {
+        /* The arena is a workspace's first piece: runtime/model.h. */
+        YT_TRY(yt_multi_label_decode(plan, w->workspace, conf, &w->list));
+    }
+    YT_TRY(select_boxes(w, &count));
+    return add_boxes(w, i, count, pixels);
+}
+
+/* A picture to be left out is no failure of the job. */
+static enum yt_status leave_out(struct job *job, int32_t i)
+{
+    job->reasons[i] = strdup(yt_error());
+    YT_FAIL_IF(job->reasons[i] == NULL, YT_NO_MEMORY,
+               "no memory for the data set");
+    return YT_OK;
+}
+
+static enum yt_status run_image(struct worker *w, int32_t i)
+{
+    struct job *job = w->job;
+    const char *path = job->dataset->images[i].path;
+    struct yt_picture picture = {0};
+    enum yt_status status = yt_picture_load(path, &picture);
+    if (status == YT_NO_MEMORY)
+        return status;
+    struct yt_image pixels = {
+        .pixels = picture.rgb,
+        .width = picture.width,
+        .height = picture.height,
+        .stride_bytes = 3 * (int64_t)picture.width,
+        .format = YT_PIXEL_RGB,
+    };
+    if (status == YT_OK)
+        status =
+            yt_dataset_set_size(job->dataset, i, picture.width, picture.height);
+    if (status != YT_OK)
+        status = leave_out(job, i);
+    else if (w->model != NULL)
+        status = detect(w, i, &pixels);
+    yt_picture_deinit(&picture);
+    return status;
+}
+
+/* ---------------------------------------------------------------- workers */
+
+static enum yt_status open_worker(struct worker *w)
+{
+    const struct yt_open_options open = {.threads = 1};
+    if (w->job->bundle == NULL)
+        return YT_OK;
+    YT_TRY(yt_model_open(w->job->bundle, &open, &w->model));
+    struct yt_model_info info;
+    yt_model_info(w->model, &info);
+    w->workspace_bytes = info.workspace_bytes;
+    w->workspace = yt_memory_alloc(info.workspace_bytes);
+    YT_FAIL_IF(w->workspace == NULL, YT_NO_MEMORY,
+               "no memory for %zu bytes of tensors", info.workspace_bytes);
+    return YT_OK;
+}
+
+static void close_worker(struct worker *w)
+{
+    yt_memory_free(w->workspace, w->workspace_bytes);
+    yt_memory_free(w->scratch, w->scratch_bytes);
+    yt_model_close(w->model);
+    yt_candidate_list_deinit(&w->list);
+    yt_results_deinit(&w->results);
+    free(w->kept);
+    free(w->error);
+}
+
+static enum yt_status run_images(struct worker *w, int reports)
+{
+    struct job *job = w->job;
+    const struct yt_predict_options *o = &job->options;
+    const int32_t total = job->dataset->image_count;
+    for (;;) {
+        const int32_t i = atomic_fetch_add(&job->next, 1);
+        if (i >= total || atomic_load(&job->failed))
+            return YT_OK;
+        YT_FAIL_IF(o->stop != NULL && *o->stop, YT_INTERRUPTED,
+                   "interrupted after %d of %d pictures",
+                   atomic_load(&job->done), total);
+        if (!job->dataset->images[i].left_out)
+            YT_TRY(run_image(w, i));
+        const int32_t done = atomic_fetch_add(&job->done, 1) + 1;
+        if (reports && o->progress != NULL)
+            o->progress(o->user, done, total);
+    }
+}
+
+static void work(struct worker *w, int reports)
+{
+    w->status = open_worker(w);
+    if (w->status == YT_OK)
+        w->status = run_images(w, reports);
+    if (w->status == YT_OK)
+        return;
+    w->error = strdup(yt_error()); /* of this thread */
+    atomic_store(&w->job->failed, 1);
+}
+
+static void *run_thread(void *worker)
+{
+    work(worker, 0);
+    return NULL;
+}
+
+/* The caller's thread is the first worker; a thread that cannot be started is
+ * one worker less. */
+static void run_workers(struct worker *workers, int32_t count)
+{
+    for (int32_t i = 1; i < count; i++)
+        workers[i].started = pthread_create(&workers[i].thread, NULL,
+                                            run_thread, &workers[i]) == 0;
+    work(&workers[0], 1);
+    for (int32_t i = 1; i < count; i++)
+        if (workers[i].started)
+            pthread_join(workers[i].thread, NULL);
+}
+
+/* -------------------------------------------------------------------- all */
+
+static enum yt_status collect(struct job *job, const struct worker *workers,
+                              int32_t count, struct yt_results *results)
+{
+    for (int32_t i = 0; i < count; i++)
+        YT_FAIL_IF(workers[i].status != YT_OK, workers[i].status, "%s",
+                   workers[i].error == NULL ? "no memory" : workers[i].error);
+    for (int32_t i = 0; i < count; i++)
+        for (int64_t j = 0; j < workers[i].results.count; j++)
+            YT_TRY(yt_results_add(results, &workers[i].results.items[j]));
+    YT_TRY(yt_results_sort(results));
+    const char *first = NULL;
+    for (int32_t i = 0; i < job->dataset->image_count; i++) {
+        if (job->reasons[i] == NULL)
+            continue;
+        first = first == NULL ? job->reasons[i] : first;
+        YT_TRY(yt_dataset_leave_out(job->dataset, i, job->reasons[i]));
+    }
+    YT_FAIL_IF(yt_dataset_used(job->dataset) == 0, YT_BAD_INPUT,
+               "%s: none of %d pictures can be used, the first because: %s",
+               job->dataset->name, job->dataset->image_count,
+               first == NULL ? "?" : first);
+    return YT_OK;
+}
+
+static enum yt_status run_job(struct job *job, struct yt_results *results_out)
+{
+    const int32_t images = job->dataset->image_count;
+    int32_t count = job->options.workers < 1 ? 1 : job->options.workers;
+    count = count > WORKERS_MAX ? WORKERS_MAX : count;
+    count = count > images ? images : count;
+    struct yt_results results = {0};
+    struct worker *workers = calloc((size_t)count, sizeof *workers);
+    job->reasons = calloc((size_t)images, sizeof *job->reasons);
+    enum yt_status status = YT_OK;
+    YT_FAIL_IF_GOTO(workers == NULL || job->reasons == NULL, YT_NO_MEMORY,
+                    "no memory for %d pictures", images);
+    for (int32_t i = 0; i < count; i++)
+        workers[i].job = job;
+    run_workers(workers, count);
+    YT_TRY_GOTO(collect(job, workers, count, &results));
+    *results_out = results;
+    results = (struct yt_results){0};
+done:
+    yt_results_deinit(&results);
+    for (int32_t i = 0; workers != NULL && i < count; i++)
+        close_worker(&workers[i]);
+    for (int32_t i = 0; job->reasons != NULL && i < images; i++)
+        free(job->reasons[i]);
+    free(workers);
+    free(job->reasons);
+    return status;
+}
+
+enum yt_status yt_predict(const struct yt_bundle *bundle,
+                          struct yt_dataset *dataset,
+                          const struct yt_predict_options *options,
+                          struct yt_results *results_out)
+{
+    struct job job = {
+        .bundle = bundle, .dataset = dataset, .options = *options};
+    struct yt_predict_options *o = &job.options;
+    o->conf = o->conf == 0 ? 0.001f : o->conf;
+    o->iou = o->iou == 0 ? 0.6 : o->iou;
+    o->max_det = o->max_det == 0 ? 300 : o->max_det;
+    return run_job(&job, results_out);
+}
+
+enum yt_status yt_predict_sizes(struct yt_dataset *dataset)
+{
+    struct job job = {.dataset = dataset};
+    struct yt_results none = {0};
+    YT_TRY(run_job(&job, &none));
+    yt_results_deinit(&none);
+    return YT_OK;
+}
