@@ -134,7 +134,7 @@ static void data_open(struct data *d, const struct yt_problem *problem,
     d->problem = problem;
     d->p = p;
     d->isa = isa;
-    d->bias_elems = (size_t)((p->k + lanes - 1) / lanes * lanes);
+    d->bias_elems = (size_t)((p->k + lanes - 1) / lanes) * (size_t)lanes;
     d->in_elems = (size_t)p->c * (size_t)p->h * (size_t)p->w;
     d->filter_elems = (size_t)p->k * (size_t)p->c * (size_t)p->r * (size_t)p->r;
     d->out_elems = d->bias_elems * (size_t)pixels;
@@ -187,12 +187,14 @@ static void compare(const struct data *d, const struct yt_schedule *s,
 {
     const double slope = d->p->silu ? SILU_SLOPE : 1;
     const int32_t lanes = d->isa->lanes;
-    const size_t block = d->out_elems / d->bias_elems * (size_t)lanes;
+    const size_t block = (size_t)yt_conv2d_out_h(d->p) *
+                         (size_t)yt_conv2d_out_w(d->p) * (size_t)lanes;
     for (size_t i = 0; i < d->out_elems; i++) {
-        const double error = fabs((double)got[i] - d->want[i]);
+        const double want = (double)d->want[i];
+        const double error = fabs((double)got[i] - want);
         const double slack =
-            SUM_TOLERANCE * slope * d->sums[i] +
-            VALUE_TOLERANCE * fmax(fabs(d->want[i]), d->p->add ? 1 : 0);
+            SUM_TOLERANCE * slope * (double)d->sums[i] +
+            VALUE_TOLERANCE * fmax(fabs(want), d->p->add ? 1 : 0);
         const size_t k = i / block * (size_t)lanes + i % (size_t)lanes;
         char text[160];
         if (k >= (size_t)d->p->k && got[i] != 0) {
@@ -203,8 +205,7 @@ static void compare(const struct data *d, const struct yt_schedule *s,
         if (!(error <= slack)) {
             snprintf(text, sizeof text,
                      "element %zu of channel %zu is %.9g, not %.9g (+-%.2g)",
-                     i % block / (size_t)lanes, k, (double)got[i],
-                     (double)d->want[i], slack);
+                     i % block / (size_t)lanes, k, (double)got[i], want, slack);
             failed(d, s, text);
         }
         if (slack > 0 && error / slack > stats->worst)

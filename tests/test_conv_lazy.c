@@ -62,7 +62,7 @@ static void layer_open(struct layer *l, const struct yt_isa *isa,
     const struct yt_conv2d *p = &l->problem.u.conv2d;
     const size_t align = 4 * (size_t)isa->lanes;
     const size_t k =
-        (size_t)((p->k + isa->lanes - 1) / isa->lanes * isa->lanes);
+        (size_t)((p->k + isa->lanes - 1) / isa->lanes) * (size_t)isa->lanes;
     l->cells = p->h * p->w;
     const size_t in = (size_t)p->c * (size_t)l->cells;
     fill(guarded_open(&l->in, 4 * in, align), in);
@@ -153,9 +153,11 @@ static float choose_threshold(const struct layer *l, float passing)
     return threshold;
 }
 
-static int same_bits(float a, float b)
+static uint32_t bits(float x)
 {
-    return memcmp(&a, &b, sizeof a) == 0;
+    uint32_t b;
+    memcpy(&b, &x, sizeof b);
+    return b;
 }
 
 static void check(const struct layer *l, const char *schedule, float threshold)
@@ -167,8 +169,8 @@ static void check(const struct layer *l, const char *schedule, float threshold)
         passed += passes;
         for (int32_t k = 0; k < p->k; k++) {
             const int is_object = k % (p->k / p->lazy) == 4;
-            if ((passes || is_object) &&
-                !same_bits(at(l, &l->lazy, k, cell), at(l, &l->dense, k, cell)))
+            if ((passes || is_object) && bits(at(l, &l->lazy, k, cell)) !=
+                                             bits(at(l, &l->dense, k, cell)))
                 fail_msg("%s on %s: cell %d, channel %d is %g, not %g",
                          schedule, l->isa->name, cell, k,
                          (double)at(l, &l->lazy, k, cell),

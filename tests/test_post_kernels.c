@@ -326,7 +326,7 @@ static void first_class_on(const struct bench *b)
     const int32_t lanes = b->isa->lanes;
     struct guarded head;
     struct segments got;
-    const size_t elems = (size_t)((45 + lanes - 1) / lanes * lanes);
+    const size_t elems = (size_t)((45 + lanes - 1) / lanes) * (size_t)lanes;
     float *logits = guarded_open(&head, elems * 4, 64);
     open_segments(&got, &p.u.decode);
     struct yt_decode_args args = {
@@ -381,6 +381,8 @@ static void random_box(float box[4])
     case 2:
         box[2] = INFINITY;
         break;
+    default:
+        break;
     }
 }
 
@@ -389,7 +391,7 @@ static void iou_block(const struct bench *b, int32_t block)
     enum { BLOCKS = 5, TRIES = 2000 };
     const struct yt_problem p = {.op = YT_OP_IOU, .u.iou = {.block = block}};
     const yt_kernel_fn kernel = compile(b, &p);
-    const size_t boxes = (size_t)(BLOCKS * block);
+    const size_t boxes = (size_t)BLOCKS * (size_t)block;
     struct guarded memory[5];
     float *list[5];
     for (int i = 0; i < 5; i++)

@@ -301,7 +301,7 @@ static size_t packed_index(const struct yt_conv2d *p,
                            const struct yt_schedule *s, int32_t lanes,
                            int32_t k, int32_t c, int32_t kh, int32_t kw)
 {
-    const size_t width = (size_t)(s->nr * lanes);
+    const size_t width = (size_t)s->nr * (size_t)lanes;
     const size_t block = p->c == 3 ? 3 : (size_t)lanes;
     const size_t r = (size_t)p->r;
     const size_t ic = (size_t)c;

@@ -65,8 +65,8 @@ static void silu_open(struct silu *v, const struct yt_isa *isa)
     v->in = floats(BATCH);
     v->out = floats(BATCH);
     v->bias = floats((size_t)lanes);
-    v->weights = floats((size_t)(lanes * lanes));
-    float *identity = floats((size_t)(lanes * lanes));
+    v->weights = floats((size_t)lanes * (size_t)lanes);
+    float *identity = floats((size_t)lanes * (size_t)lanes);
     for (int32_t i = 0; i < lanes; i++)
         identity[i * lanes + i] = 1;
     yt_schedule_pack(&p, &s, isa, identity, v->weights);
@@ -152,8 +152,9 @@ static void sample_all_floats(struct silu *v)
 static void sample_evenly(struct silu *v, double from, double to, double step)
 {
     int n = 0;
-    for (double x = from; x <= to; x += step) {
-        v->in[n++] = (float)x;
+    const int64_t count = (int64_t)((to - from) / step);
+    for (int64_t i = 0; i <= count; i++) {
+        v->in[n++] = (float)(from + (double)i * step);
         if (n == BATCH) {
             check_batch(v);
             n = 0;
@@ -209,7 +210,7 @@ static void special_values_on(struct silu *v)
         else if (fabsf(x) <= FLT_MIN)
             assert_true(fabs(v->out[i] - x / 2.0) <= FLT_TRUE_MIN / 2.0);
         else
-            assert_true(fabs(v->out[i] / (x * exp(x)) - 1) < 1e-5);
+            assert_true(fabs(v->out[i] / (x * exp((double)x)) - 1) < 1e-5);
     }
 }
 
