@@ -33,7 +33,9 @@ static const struct yt_manual manual = {
                 "--out build/yolo\n",
 };
 
-#define SLOWEST 12 /* layers shown */
+#define UNSET         UINT64_MAX
+#define MIN_BUDGET_NS 1000000000u
+#define SLOWEST       12 /* layers shown */
 
 struct job {
     struct yt_cli_engine engine_options;
@@ -207,12 +209,18 @@ static void print_row(struct yt_table *table, const char *name,
 static void print_text(const struct job *job)
 {
     const struct yt_tune_result *r = &job->result;
-    const double flops = (double)job->engine->network->net->flops;
+    /* What is really computed: lazy heads leave most of theirs out. */
+    double flops = 0;
+    for (int32_t i = 0; i < job->engine->network->plan.step_count; i++)
+        flops += (double)yt_problem_flops(
+            &job->engine->network->plan.steps[i].problem);
     print_heading(job);
     printf("search     %d candidates measured now, %d known before, %d "
            "failed, %.1f s%s\n",
            r->measured, r->reused, r->failed, r->seconds,
            r->interrupted ? "; not complete: the next run goes on" : "");
+    if (r->kept)
+        printf("           the plan stored before was not beaten and stays\n");
     print_layers(job);
     struct yt_table table;
     yt_table_init(&table, "l|rpreprocess ms|rnetwork ms|rdecode+NMS ms|rframe "
@@ -282,6 +290,7 @@ static int print_json(const struct job *job)
     yt_json_int(&doc, NULL, "reused", r->reused);
     yt_json_int(&doc, NULL, "failed", r->failed);
     yt_json_bool(&doc, NULL, "complete", !r->interrupted);
+    yt_json_bool(&doc, NULL, "kept", r->kept);
     yt_json_real(&doc, NULL, "seconds", r->seconds);
     yt_json_real(&doc, NULL, "peak_gflops", job->result.peak.gflops_n);
     json_frame(&doc, "baseline", &r->baseline);
@@ -298,6 +307,7 @@ int yt_cmd_tune(int argc, char **argv)
     struct job job;
     memset(&job, 0, sizeof job);
     job.scenario = "realtime";
+    job.budget_ns = UNSET;
     const struct yt_option options[] = {
         {"scenario", 's', YT_OPTION_TEXT, "NAME", &job.scenario, 0, 0,
          "What the plan is for: realtime (the most FPS), accuracy or "
@@ -333,6 +343,10 @@ int yt_cmd_tune(int argc, char **argv)
                             "%s is no scenario: realtime, accuracy or "
                             "constrained",
                             job.scenario);
+    if (job.budget_ns == UNSET)
+        job.budget_ns = 0; /* the default */
+    else if (job.budget_ns < MIN_BUDGET_NS)
+        return yt_cli_usage("tune", "--budget: at least 1s is needed");
     if (strcmp(job.scenario, "constrained") == 0 && !job.engine_options.threads)
         job.engine_options.threads = 1;
 

@@ -298,7 +298,9 @@ uint64_t yt_problem_flops(const struct yt_problem *p)
     switch (p->op) {
     case YT_OP_CONV2D: {
         const struct yt_conv2d *v = &p->u.conv2d;
-        return 2ull * (uint64_t)v->c * (uint64_t)v->k * (uint64_t)v->r *
+        /* Of a lazy head only objectness is sure to be computed. */
+        const uint64_t k = (uint64_t)(v->lazy ? v->lazy : v->k);
+        return 2ull * (uint64_t)v->c * k * (uint64_t)v->r *
                (uint64_t)v->r * (uint64_t)yt_conv2d_out_h(v) *
                (uint64_t)yt_conv2d_out_w(v);
     }

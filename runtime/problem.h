@@ -140,7 +140,9 @@ int32_t yt_conv2d_out_h(const struct yt_conv2d *p);
 int32_t yt_conv2d_out_w(const struct yt_conv2d *p);
 
 /** Arithmetic in one call, in flops; a multiply-add counts as two, and taps
- *  that fall on padding count too, as every peer counts them. */
+ *  that fall on padding count too, as every peer counts them. Of a lazy head
+ *  only the objectness channels count: what else is computed depends on the
+ *  image, and is next to nothing. */
 uint64_t yt_problem_flops(const struct yt_problem *p);
 
 #endif

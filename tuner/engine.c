@@ -77,6 +77,7 @@ enum yt_status yt_engine_load_plan(struct yt_engine *engine)
     enum yt_status status = yt_plan_text_read(engine->network, plan->text);
     if (status == YT_OK) {
         engine->plan_id = plan->id;
+        engine->plan_ms = plan->created_ms;
         engine->tuned = 1;
     }
     yt_db_plan_destroy(plan);

@@ -35,6 +35,7 @@ struct yt_engine {
     int64_t model_id; /* row in db */
     int32_t threads;  /* asked for; the plan may use fewer */
     struct yt_host host;
+    int64_t plan_ms; /* when plan_id was stored, since 1970 */
     int64_t plan_id; /* row of the plan in use; 0: none */
     int32_t dense_heads;
     int32_t tuned; /* 1: schedules came from a stored plan */

@@ -329,7 +329,7 @@ static int32_t run_pass(struct contest *c,
     for (; done < c->frames; done++) {
         const uint64_t elapsed = yt_now_ns() - begin;
         if ((options->stop && *options->stop) ||
-            (done >= 3 && elapsed > budget_ns))
+            (done >= (second ? 0 : 2) && elapsed > budget_ns))
             break;
         if (options->progress) {
             const double s = 1e-9 * (double)elapsed;
@@ -367,7 +367,7 @@ enum yt_status yt_in_network_choose(struct yt_engine *engine,
     YT_FAIL_IF_GOTO(done == 0, YT_INTERRUPTED,
                     "stopped before a round was complete");
     pick_winners(&c, done);
-    const int32_t again = run_pass(&c, options, 1, budget_ns);
+    const int32_t again = run_pass(&c, options, 1, budget_ns - budget_ns / 3);
     settle(&c, again ? again : done, times);
 done:
     contest_deinit(&c);

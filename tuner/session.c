@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "runtime/fail.h"
 #include "tuner/in_network.h"
@@ -16,10 +17,17 @@
 #include "tuner/search.h"
 
 #define DEFAULT_BUDGET_NS 150000000000u
-#define SEARCH_SHARE      0.8 /* of the budget; the rest decides and measures */
-#define CONTEST_FRAMES    15
-#define EVALUATE_FRAMES   60
-#define EVALUATE_NS       2500000000u
+
+/* Shares of the budget; compiling finalists takes what is left. */
+#define SEARCH_SHARE   0.70
+#define CONTEST_SHARE  0.15
+#define THREADS_SHARE  0.01 /* for each count that is tried */
+#define EVALUATE_SHARE 0.05
+
+#define CONTEST_FRAMES  15
+#define EVALUATE_FRAMES 60
+#define STOPPED_FRAMES  3    /* after Ctrl-C: enough for a figure */
+#define KEEP_OLD_WITHIN 0.99 /* a new plan must need less of the old's time */
 
 struct session {
     struct yt_engine *engine;
@@ -29,6 +37,12 @@ struct session {
     struct yt_layer_time *times; /* [layer_count]; median 0: not measured */
     struct yt_network *base_network;
     struct yt_model *base_model;
+
+    /* The plan that was stored before, while a new one challenges it. */
+    struct yt_schedule *old_schedules; /* NULL: there was none */
+    int32_t old_threads;
+    struct yt_network *old_network;
+    struct yt_model *old_model;
     struct yt_peak peak;
     uint64_t begin_ns, budget_ns;
 };
@@ -78,23 +92,67 @@ static enum yt_status search_alone(struct session *s)
     return YT_OK;
 }
 
-/* A stored plan stands unless this run measured something new. */
+static uint64_t share_ns(const struct session *s, double share,
+                         uint64_t at_least, uint64_t at_most)
+{
+    const uint64_t ns = (uint64_t)(share * (double)s->budget_ns);
+    return ns < at_least ? at_least : ns > at_most ? at_most : ns;
+}
+
+/* After Ctrl-C: the fastest of each problem, as measured alone. */
+static void take_fastest(struct session *s)
+{
+    struct yt_network *network = s->engine->network;
+    for (int32_t i = 0; i < network->net->layer_count; i++) {
+        char name[YT_PROBLEM_NAME_MAX];
+        yt_problem_name(&network->net->layers[i].problem, name);
+        for (int32_t t = 0; t < s->search->target_count; t++) {
+            struct yt_schedule finalists[YT_FINALISTS_MAX];
+            if (strcmp(s->search->targets[t].name, name) != 0)
+                continue;
+            (void)yt_target_finalists(&s->search->targets[t], network->isa,
+                                      finalists);
+            network->schedules[i] = finalists[0];
+        }
+    }
+}
+
+static enum yt_status remember_old(struct session *s)
+{
+    const struct yt_network *network = s->engine->network;
+    const size_t bytes =
+        (size_t)network->net->layer_count * sizeof *network->schedules;
+    s->old_schedules = malloc(bytes);
+    YT_FAIL_IF(!s->old_schedules, YT_NO_MEMORY, "no memory for a plan");
+    memcpy(s->old_schedules, network->schedules, bytes);
+    s->old_threads = network->plan.threads;
+    return YT_OK;
+}
+
+/* A stored plan stands unless something was measured since. */
 static enum yt_status decide_in_network(struct session *s)
 {
-    if (s->engine->tuned && s->result->measured == 0)
+    struct yt_engine *engine = s->engine;
+    if (engine->tuned &&
+        (stopped(s) ||
+         (s->result->measured == 0 && engine->plan_ms >= s->search->newest_ms)))
         return YT_OK;
-    if (stopped(s) && s->engine->tuned)
-        return YT_OK;
+    YT_FAIL_IF(stopped(s) && s->result->measured + s->result->reused == 0,
+               YT_INTERRUPTED, "stopped before anything was measured");
+    if (engine->tuned)
+        YT_TRY(remember_old(s));
+    engine->tuned = 0;
     /* Threads are decided afresh, on what is chosen now. */
-    s->engine->network->plan.threads = s->engine->threads;
-    const uint64_t budget = (uint64_t)(0.1 * (double)s->budget_ns);
-    struct yt_tune_options unstopped = *s->options;
-    unstopped.stop = NULL; /* an interrupted search still ends in a plan */
-    const enum yt_status status =
-        yt_in_network_choose(s->engine, s->search, &unstopped,
-                             stopped(s) ? 3 : CONTEST_FRAMES, budget, s->times);
-    s->engine->tuned = 0;
-    return status;
+    engine->network->plan.threads = engine->threads;
+    if (!stopped(s)) {
+        const enum yt_status status = yt_in_network_choose(
+            engine, s->search, s->options, CONTEST_FRAMES,
+            share_ns(s, CONTEST_SHARE, 0, UINT64_MAX), s->times);
+        if (status != YT_INTERRUPTED)
+            return status;
+    }
+    take_fastest(s);
+    return YT_OK;
 }
 
 static enum yt_status time_threads(struct session *s, int32_t threads,
@@ -103,8 +161,10 @@ static enum yt_status time_threads(struct session *s, int32_t threads,
     struct yt_model *model = NULL;
     const struct yt_open_options open = {.threads = threads};
     YT_TRY(yt_model_open(&s->engine->network->bundle, &open, &model));
-    const struct yt_bench_options bench = {.frames = 30,
-                                           .budget_ns = 1000000000u};
+    const struct yt_bench_options bench = {
+        .frames = 30,
+        .budget_ns = share_ns(s, THREADS_SHARE, 100000000u, 1000000000u),
+    };
     struct yt_frame_stats stats;
     const enum yt_status status =
         yt_bench_frames(&model, 1, s->options->image, &bench, &stats);
@@ -118,7 +178,7 @@ static enum yt_status time_threads(struct session *s, int32_t threads,
 static enum yt_status choose_threads(struct session *s)
 {
     const int32_t most = s->engine->threads;
-    if (s->engine->tuned || most == 1)
+    if (s->engine->tuned || most == 1 || stopped(s))
         return YT_OK;
     report_phase(s, "threads");
     YT_TRY(yt_network_build(s->engine->network, s->engine->host.threads));
@@ -145,7 +205,7 @@ static enum yt_status open_baseline(struct session *s)
         .isa = plan->isa,
         .h = plan->h,
         .w = plan->w,
-        .threads = s->engine->threads,
+        .threads = plan->threads, /* so that the comparison is about kernels */
         .dense_heads = s->engine->dense_heads,
     };
     YT_TRY(yt_network_create(s->engine->graph, &options, &s->base_network));
@@ -153,20 +213,57 @@ static enum yt_status open_baseline(struct session *s)
     return yt_model_open(&s->base_network->bundle, NULL, &s->base_model);
 }
 
+static enum yt_status open_old(struct session *s)
+{
+    const struct yt_plan *plan = &s->engine->network->plan;
+    const struct yt_network_options options = {
+        .isa = plan->isa,
+        .h = plan->h,
+        .w = plan->w,
+        .threads = s->old_threads,
+        .dense_heads = s->engine->dense_heads,
+    };
+    YT_TRY(yt_network_create(s->engine->graph, &options, &s->old_network));
+    memcpy(s->old_network->schedules, s->old_schedules,
+           (size_t)s->old_network->net->layer_count * sizeof *s->old_schedules);
+    YT_TRY(yt_network_build(s->old_network, s->engine->host.threads));
+    return yt_model_open(&s->old_network->bundle, NULL, &s->old_model);
+}
+
+/* The stored plan stays: noise must not replace it by a worse one. */
+static enum yt_status keep_old(struct session *s)
+{
+    struct yt_network *network = s->engine->network;
+    memcpy(network->schedules, s->old_schedules,
+           (size_t)network->net->layer_count * sizeof *s->old_schedules);
+    network->plan.threads = s->old_threads;
+    s->engine->tuned = 1;
+    return yt_engine_reopen(s->engine);
+}
+
 static enum yt_status evaluate(struct session *s)
 {
     report_phase(s, "evaluate");
     YT_TRY(yt_engine_reopen(s->engine));
     YT_TRY(open_baseline(s));
-    struct yt_model *models[] = {s->base_model, s->engine->model};
-    struct yt_frame_stats stats[2];
+    if (s->old_schedules)
+        YT_TRY(open_old(s));
+    struct yt_model *models[] = {s->base_model, s->engine->model, s->old_model};
+    struct yt_frame_stats stats[3];
     const struct yt_bench_options bench = {
-        .frames = EVALUATE_FRAMES,
-        .budget_ns = EVALUATE_NS,
+        .frames = stopped(s) ? STOPPED_FRAMES : EVALUATE_FRAMES,
+        .budget_ns = share_ns(s, EVALUATE_SHARE, 300000000u, 2500000000u),
     };
-    YT_TRY(yt_bench_frames(models, 2, s->options->image, &bench, stats));
+    YT_TRY(yt_bench_frames(models, s->old_model ? 3 : 2, s->options->image,
+                           &bench, stats));
     s->result->baseline = stats[0];
     s->result->tuned = stats[1];
+    if (s->old_model && stats[1].network.median_ns >
+                            KEEP_OLD_WITHIN * stats[2].network.median_ns) {
+        s->result->tuned = stats[2];
+        s->result->kept = 1;
+        YT_TRY(keep_old(s));
+    }
     s->result->threads = s->engine->network->plan.threads;
     return YT_OK;
 }
@@ -196,7 +293,7 @@ static enum yt_status store_plan(const struct session *s,
             .schedule = names[i][1],
             .median_ns = timed ? time->median_ns : NAN,
             .mad_ns = timed ? time->mad_ns : NAN,
-            .flops = (int64_t)layer->flops,
+            .flops = (int64_t)yt_problem_flops(&layer->problem),
             .ties = timed ? time->ties : "",
         };
     }
@@ -233,7 +330,7 @@ static int64_t resident_bytes(void)
     if (fscanf(file, "%ld %ld", &pages, &resident) != 2)
         resident = 0;
     fclose(file);
-    return (int64_t)resident * 4096;
+    return (int64_t)resident * sysconf(_SC_PAGESIZE);
 }
 
 static enum yt_status store_evaluation(const struct session *s, int64_t plan,
@@ -270,9 +367,10 @@ static enum yt_status store_recommendation(const struct session *s)
              1e-6 * r->baseline.total.median_ns,
              1e-6 * r->tuned.total.median_ns);
     snprintf(reasons, sizeof reasons,
-             "[\"%s\",\"%d threads had the least time\","
+             "[\"%s\",\"%d of %d threads%s\","
              "\"fp32: every output is the original network's\"]",
-             detail, r->threads);
+             detail, r->threads, s->engine->threads,
+             s->engine->threads > 1 ? ": the least time" : "");
     const struct yt_db_recommendation_step step = {
         .strategy = "kernels",
         .detail = detail,
@@ -351,6 +449,9 @@ done:
     yt_search_destroy(s.search);
     yt_model_close(s.base_model);
     yt_network_destroy(s.base_network);
+    yt_model_close(s.old_model);
+    yt_network_destroy(s.old_network);
+    free(s.old_schedules);
     free(s.times);
     return status;
 }
