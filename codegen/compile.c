@@ -60,7 +60,7 @@ const char *yt_codegen_llvm_version(void)
 
 const char *yt_codegen_version(void)
 {
-    return "1";
+    return YT_GENERATOR_VERSION; /* cmake/generator_version.cmake */
 }
 
 static uint64_t now_ns(void)
