@@ -289,7 +289,7 @@ static enum yt_status collect(struct job *job, const struct worker *workers,
 static enum yt_status run_job(struct job *job, struct yt_results *results_out)
 {
     const int32_t images = job->dataset->image_count;
-    int32_t count = job->options.workers < 1 ? 1 : job->options.workers;
+    int32_t count = job->options.workers;
     count = count > WORKERS_MAX ? WORKERS_MAX : count;
     count = count > images ? images : count;
     struct yt_results results = {0};
@@ -315,23 +315,33 @@ done:
     return status;
 }
 
+struct yt_predict_options
+yt_predict_resolve(const struct yt_predict_options *options)
+{
+    struct yt_predict_options o = *options;
+    o.workers = o.workers < 1 ? 1 : o.workers;
+    o.conf = o.conf == 0 ? 0.001f : o.conf;
+    o.iou = o.iou == 0 ? 0.6 : o.iou;
+    o.max_det = o.max_det == 0 ? 300 : o.max_det;
+    return o;
+}
+
 enum yt_status yt_predict(const struct yt_bundle *bundle,
                           struct yt_dataset *dataset,
                           const struct yt_predict_options *options,
                           struct yt_results *results_out)
 {
     struct job job = {
-        .bundle = bundle, .dataset = dataset, .options = *options};
-    struct yt_predict_options *o = &job.options;
-    o->conf = o->conf == 0 ? 0.001f : o->conf;
-    o->iou = o->iou == 0 ? 0.6 : o->iou;
-    o->max_det = o->max_det == 0 ? 300 : o->max_det;
+        .bundle = bundle,
+        .dataset = dataset,
+        .options = yt_predict_resolve(options),
+    };
     return run_job(&job, results_out);
 }
 
 enum yt_status yt_predict_sizes(struct yt_dataset *dataset)
 {
-    struct job job = {.dataset = dataset};
+    struct job job = {.dataset = dataset, .options = {.workers = 1}};
     struct yt_results none = {0};
     YT_TRY(run_job(&job, &none));
     yt_results_deinit(&none);

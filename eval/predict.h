@@ -25,6 +25,10 @@ struct yt_predict_options {
     void *user;
 };
 
+/** The options with their defaults filled in. */
+struct yt_predict_options
+yt_predict_resolve(const struct yt_predict_options *options);
+
 /** Find the objects of every picture that is not left out. Pictures that cannot
  *  be read are then left out, with a problem each, and sizes are set.
  *

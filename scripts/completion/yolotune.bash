@@ -14,7 +14,7 @@ _yolotune()
         COMPREPLY=($(compgen -W 'scalar sse4.2 avx2 avx512' -- "$cur"))
         return
         ;;
-    --model | -m | --db | --out | -o)
+    --model | -m | --db | --out | -o | --data | --save-json | --compare | --results | --images)
         compopt -o filenames 2>/dev/null
         COMPREPLY=($(compgen -f -- "$cur"))
         return
