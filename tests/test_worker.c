@@ -106,8 +106,72 @@ static void a_crash_is_a_result(void **state)
     kill(child, SIGSEGV);
     wait_for(worker, &r);
     assert_int_equal(r.outcome, YT_DB_CRASHED);
+    assert_int_equal(r.lost, 0);
     assert_true(r.detail[0] != 0);
     assert_false(yt_worker_alive(worker));
+    yt_worker_stop(worker);
+}
+
+/* The system killed it: that says nothing about the candidate. */
+static void a_killed_worker_blames_nobody(void **state)
+{
+    (void)state;
+    struct yt_schedule s;
+    struct yt_worker_result r;
+    struct yt_worker *worker = start("conv2d-f32-64x80x80-k64r3s1p1", &s);
+    const pid_t child = only_child();
+    if (!child) {
+        yt_worker_stop(worker);
+        print_message("skipped: /proc does not list children\n");
+        skip();
+    }
+    assert_int_equal(yt_worker_submit(worker, &s, 0, LONG_NS), YT_OK);
+    kill(child, SIGKILL);
+    wait_for(worker, &r);
+    assert_int_equal(r.lost, 1);
+    assert_non_null(strstr(r.detail, "out of memory?"));
+    assert_false(yt_worker_alive(worker));
+    yt_worker_stop(worker);
+}
+
+static void a_test_case_that_cannot_be_made_blames_nobody(void **state)
+{
+    (void)state;
+    struct yt_problem p;
+    struct yt_schedule s = {.mr = 1, .nr = 1, .ku = 1};
+    struct yt_worker_result r;
+    struct yt_worker *worker;
+    /* An operator without tensors of its own: there is no case to make. */
+    assert_int_equal(yt_problem_parse("iou-f32-b16", &p), YT_OK);
+    assert_int_equal(yt_worker_start(&p, host_isa(), 1, -1, &worker), YT_OK);
+    if (yt_worker_submit(worker, &s, 0, LONG_NS) == YT_OK) {
+        wait_for(worker, &r);
+        assert_int_equal(r.lost, 1);
+        assert_non_null(strstr(r.detail, "test case"));
+    }
+    yt_worker_stop(worker);
+}
+
+/* What a terminal or a service manager sends to the group is the parent's. */
+static void signals_to_the_group_are_the_parents(void **state)
+{
+    (void)state;
+    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+    struct yt_schedule s;
+    struct yt_worker_result r;
+    struct yt_worker *worker = start("conv2d-f32-16x12x12-k16r1s1p0", &s);
+    const pid_t child = only_child();
+    if (!child) {
+        yt_worker_stop(worker);
+        print_message("skipped: /proc does not list children\n");
+        skip();
+    }
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
+        kill(child, numbers[i]);
+    assert_int_equal(yt_worker_submit(worker, &s, 0, LONG_NS), YT_OK);
+    wait_for(worker, &r);
+    assert_int_equal(r.lost, 0);
+    assert_int_equal(r.outcome, YT_DB_OK);
     yt_worker_stop(worker);
 }
 
@@ -137,6 +201,9 @@ int main(void)
         cmocka_unit_test(candidates_are_timed),
         cmocka_unit_test(a_schedule_that_does_not_apply_is_a_result),
         cmocka_unit_test(a_crash_is_a_result),
+        cmocka_unit_test(a_killed_worker_blames_nobody),
+        cmocka_unit_test(a_test_case_that_cannot_be_made_blames_nobody),
+        cmocka_unit_test(signals_to_the_group_are_the_parents),
         cmocka_unit_test(silence_is_a_result),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

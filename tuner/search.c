@@ -234,7 +234,7 @@ struct slot {
     struct yt_target *target;
     struct yt_schedule schedule; /* in flight */
     uint64_t until_ns;           /* this problem's share of the budget ends */
-    int32_t lost; /* workers that died before they took a candidate */
+    int32_t lost; /* candidates in a row that came back without an answer */
 };
 
 struct loop {
@@ -348,11 +348,40 @@ static enum yt_status store(struct loop *loop, const struct slot *slot,
     return yt_db_measurement_put(loop->engine->db, &row, NULL);
 }
 
+static void leave_target(struct loop *loop, struct slot *slot)
+{
+    yt_worker_stop(slot->worker);
+    slot->worker = NULL;
+    if (slot->target)
+        loop->done_targets++;
+    slot->target = NULL;
+}
+
+/* A candidate got no answer and no blame: it is tried again, and a problem
+ * whose candidates are lost time and again is given up. */
+static void lose(struct loop *loop, struct slot *slot, const char *why)
+{
+    struct yt_search *search = loop->search;
+    search->lost++;
+    snprintf(search->why_lost, sizeof search->why_lost, "%.*s",
+             (int)sizeof search->why_lost - 1, why);
+    if (++slot->lost >= LOST_MAX)
+        leave_target(loop, slot);
+}
+
 static enum yt_status take_result(struct loop *loop, struct slot *slot,
                                   const struct yt_worker_result *r)
 {
     struct yt_target *target = slot->target;
     const int ok = r->outcome == YT_DB_OK;
+    /* Whoever stops this process may have ended the worker as well. */
+    if (stopped(loop) && r->outcome == YT_DB_CRASHED)
+        return YT_OK;
+    if (r->lost) {
+        lose(loop, slot, r->detail);
+        return YT_OK;
+    }
+    slot->lost = 0;
     YT_TRY(add_trial(target, &slot->schedule, ok, r->timing.min_ns,
                      r->code_bytes));
     target->fresh++;
@@ -361,15 +390,6 @@ static enum yt_status take_result(struct loop *loop, struct slot *slot,
     YT_TRY(store(loop, slot, r));
     report(loop, target);
     return YT_OK;
-}
-
-static void leave_target(struct loop *loop, struct slot *slot)
-{
-    yt_worker_stop(slot->worker);
-    slot->worker = NULL;
-    if (slot->target)
-        loop->done_targets++;
-    slot->target = NULL;
 }
 
 /* Give the slot something to do: its problem's next candidate, or the next
@@ -399,8 +419,7 @@ static enum yt_status feed(struct loop *loop, struct slot *slot)
                 return YT_OK;
             yt_worker_stop(slot->worker); /* it died meanwhile */
             slot->worker = NULL;
-            if (++slot->lost >= LOST_MAX)
-                leave_target(loop, slot);
+            lose(loop, slot, "the worker was killed (out of memory?)");
             continue;
         }
         if (loop->next_target == loop->search->target_count)

@@ -29,6 +29,9 @@ struct yt_search {
     int64_t newest_ms;  /* of the rows read, of any outcome; 0: there were none.
                            A plan that is older does not know them */
     int32_t fresh;      /* trials of this run, over all targets */
+    int32_t lost;       /* candidates of this run without an answer, such as
+                           when the system killed a worker: not stored */
+    char why_lost[200]; /* the sentence of the last of them */
 };
 
 /** The distinct problems of a network, with what the database holds on them.

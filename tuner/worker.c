@@ -22,6 +22,7 @@
 #define SAMPLE_NS   1000000u
 #define BUDGET_NS   400000000u
 #define SPILL_LIMIT 48 /* more than an epilogue's worth: the loop spills */
+#define EXIT_LOST   75 /* EX_TEMPFAIL of sysexits.h: no fault of a candidate */
 
 struct request {
     struct yt_schedule schedule;
@@ -44,7 +45,7 @@ static void measure_kernel(struct yt_case *c, int32_t threads,
     const size_t bytes = yt_schedule_weight_bytes(&c->problem, s, c->isa);
     void *packed = NULL;
     if (posix_memalign(&packed, YT_ALIGN, bytes ? bytes : YT_ALIGN) != 0) {
-        r->outcome = YT_DB_CRASHED;
+        r->lost = 1;
         snprintf(r->detail, sizeof r->detail, "no memory for the filter");
         return;
     }
@@ -96,6 +97,7 @@ static void try_candidate(struct yt_case *c, int32_t threads,
         yt_object_deinit(&object);
     }
     if (status != YT_OK) {
+        r->lost = status == YT_NO_MEMORY;
         r->outcome = YT_DB_COMPILE;
         snprintf(r->detail, sizeof r->detail, "%.*s", (int)sizeof r->detail - 1,
                  yt_error());
@@ -132,21 +134,31 @@ static int write_all(int fd, const void *data, size_t size)
     return 1;
 }
 
-static void child_main(const struct yt_problem *problem,
-                       const struct yt_isa *isa, int32_t threads, int cpu,
-                       int fd)
+static void child_signals(pid_t parent)
 {
-    /* The parent decides when to stop: a Ctrl-C is its business. A crash ends
-     * the worker, whatever handlers the parent had. */
-    static const int deadly[] = {SIGTERM, SIGSEGV, SIGBUS,
-                                 SIGILL,  SIGFPE,  SIGABRT};
-    signal(SIGINT, SIG_IGN);
+    /* The parent decides when to stop: what a terminal or a service manager
+     * sends to the whole group is its business, and it takes the worker along
+     * when it ends. A crash ends the worker, whatever handlers the parent had.
+     */
+    static const int group[] = {SIGINT, SIGTERM, SIGHUP};
+    static const int deadly[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT};
+    for (size_t i = 0; i < sizeof group / sizeof group[0]; i++)
+        signal(group[i], SIG_IGN);
     for (size_t i = 0; i < sizeof deadly / sizeof deadly[0]; i++)
         signal(deadly[i], SIG_DFL);
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent)
+        _exit(EXIT_LOST); /* it ended before it could take the worker along */
+}
+
+static void child_main(const struct yt_problem *problem,
+                       const struct yt_isa *isa, int32_t threads, int cpu,
+                       pid_t parent, int fd)
+{
+    child_signals(parent);
     if (cpu >= 0) {
         cpu_set_t set;
         CPU_ZERO(&set);
@@ -157,7 +169,7 @@ static void child_main(const struct yt_problem *problem,
     struct yt_jit *jit = NULL;
     if (yt_case_create(problem, isa, &c) != YT_OK ||
         yt_jit_create(&jit) != YT_OK)
-        _exit(1);
+        _exit(EXIT_LOST);
     struct request request;
     struct yt_worker_result result;
     while (read_all(fd, &request, sizeof request)) {
@@ -186,10 +198,11 @@ enum yt_status yt_worker_start(const struct yt_problem *problem,
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
+    const pid_t parent = getpid();
     worker->pid = fork();
     if (worker->pid == 0) {
         close(pair[0]);
-        child_main(problem, isa, threads, cpu, pair[1]);
+        child_main(problem, isa, threads, cpu, parent, pair[1]);
     }
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     close(pair[1]);
@@ -244,6 +257,29 @@ static int reap(struct yt_worker *worker, int kill_it)
     return how;
 }
 
+/* Whose fault it was: code that LLVM or the candidate brought down is a crash;
+ * who was killed from outside, or had no memory for its tensors, is lost. */
+static void describe_death(int how, struct yt_worker_result *r)
+{
+    const int number = WIFSIGNALED(how) ? WTERMSIG(how) : 0;
+    const int code = WIFEXITED(how) ? WEXITSTATUS(how) : 0;
+    r->outcome = YT_DB_CRASHED;
+    r->lost = number == SIGKILL || number == SIGTERM || code == EXIT_LOST;
+    if (code == EXIT_LOST)
+        snprintf(r->detail, sizeof r->detail,
+                 "the worker could not make its test case (out of memory?)");
+    else if (r->lost)
+        snprintf(r->detail, sizeof r->detail,
+                 "the worker was killed (out of memory?)");
+    else if (number)
+        snprintf(r->detail, sizeof r->detail,
+                 "the worker died of signal %d (%s)", number,
+                 strsignal(number));
+    else
+        snprintf(r->detail, sizeof r->detail,
+                 "the worker ended by itself with status %d", code);
+}
+
 int yt_worker_take(struct yt_worker *worker,
                    struct yt_worker_result *result_out)
 {
@@ -262,15 +298,7 @@ int yt_worker_take(struct yt_worker *worker,
                  "no answer within the deadline");
         return 1;
     }
-    const int how = reap(worker, 1);
-    result_out->outcome = YT_DB_CRASHED;
-    if (WIFSIGNALED(how) && WTERMSIG(how) != SIGKILL)
-        snprintf(result_out->detail, sizeof result_out->detail,
-                 "the worker died of signal %d (%s)", WTERMSIG(how),
-                 strsignal(WTERMSIG(how)));
-    else
-        snprintf(result_out->detail, sizeof result_out->detail,
-                 "the worker ended by itself");
+    describe_death(reap(worker, 1), result_out);
     return 1;
 }
 

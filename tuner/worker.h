@@ -10,6 +10,8 @@
 #include "tuner/measure.h"
 
 struct yt_worker_result {
+    int32_t lost; /* 1: killed from outside, or no memory: nothing is known of
+                     the candidate, and only detail counts */
     enum yt_db_outcome outcome;
     struct yt_timing timing; /* when outcome is YT_DB_OK */
     double max_error;        /* relative to the largest output; NAN: not run */

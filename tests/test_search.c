@@ -1,0 +1,196 @@
+/* The search on a small network: what it takes from the database, what it
+ * stores, and what it makes of workers that are killed. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <cmocka.h>
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "db_fixture.h"
+#include "tuner/measure.h"
+#include "tuner/search.h"
+
+#define LONG_NS 600000000000u
+
+/* An engine with a network that is never built: searching needs no more. */
+struct bed {
+    struct fixture f;
+    struct yt_graph *graph;
+    struct yt_engine engine;
+    struct yt_search *search;
+
+    /* What the progress callback does. */
+    int stop;
+    int32_t stop_after; /* trials */
+    int32_t kills;      /* workers to kill, one each time */
+    int32_t killed;
+    int32_t events;
+};
+
+static int make(void **state)
+{
+    struct bed *bed = calloc(1, sizeof *bed);
+    assert_non_null(bed);
+    fixture_open(&bed->f);
+    assert_ok(yt_graph_builtin("n", 1, &bed->graph));
+    const struct yt_network_options options = {
+        .isa = yt_isa_best(yt_cpu_features()), .h = 64, .w = 64, .threads = 1};
+    assert_ok(yt_network_create(bed->graph, &options, &bed->engine.network));
+    bed->engine.db = bed->f.db;
+    bed->engine.here = bed->f.here;
+    bed->engine.threads = 1;
+    assert_ok(yt_host_read(&bed->engine.host));
+    *state = bed;
+    return 0;
+}
+
+static int unmake(void **state)
+{
+    struct bed *bed = *state;
+    yt_search_destroy(bed->search);
+    yt_network_destroy(bed->engine.network);
+    yt_graph_destroy(bed->graph);
+    fixture_close(&bed->f);
+    free(bed);
+    return 0;
+}
+
+static pid_t first_child(void)
+{
+    char path[64];
+    int pid = 0;
+    snprintf(path, sizeof path, "/proc/self/task/%d/children", (int)getpid());
+    FILE *file = fopen(path, "r");
+    if (!file)
+        return 0;
+    if (fscanf(file, "%d", &pid) != 1)
+        pid = 0;
+    fclose(file);
+    return pid;
+}
+
+static void on_progress(void *user, const struct yt_progress_event *event)
+{
+    struct bed *bed = user;
+    (void)event;
+    bed->events++;
+    const pid_t child = bed->killed < bed->kills ? first_child() : 0;
+    if (child) {
+        kill(child, SIGKILL);
+        bed->killed++;
+    }
+    if (bed->stop_after && bed->search->fresh >= bed->stop_after)
+        bed->stop = 1;
+}
+
+static void run(struct bed *bed)
+{
+    const struct yt_tune_options options = {
+        .progress = on_progress, .user = bed, .stop = &bed->stop};
+    bed->stop = 0;
+    assert_ok(yt_search_run(bed->search, &bed->engine, &options,
+                            yt_now_ns() + LONG_NS));
+}
+
+static enum yt_status count_row(void *user, const struct yt_db_measurement *m)
+{
+    int32_t *counts = user;
+    counts[0]++;
+    counts[1] += m->outcome == YT_DB_CRASHED;
+    return YT_OK;
+}
+
+/* rows[0]: all, rows[1]: those that crashed. */
+static void count_rows(struct bed *bed, int32_t rows[2])
+{
+    const struct yt_db_measurement_query query = {.here = bed->f.here};
+    rows[0] = rows[1] = 0;
+    assert_ok(yt_db_measurements(bed->f.db, &query, count_row, rows));
+}
+
+static void results_are_stored_and_read_back(void **state)
+{
+    struct bed *bed = *state;
+    int32_t rows[2], count = 0;
+    assert_ok(yt_search_create(&bed->engine, &bed->search));
+    assert_true(bed->search->target_count > 10);
+    assert_int_equal(bed->search->newest_ms, 0);
+    bed->stop_after = 5;
+    run(bed);
+    count_rows(bed, rows);
+    assert_true(bed->search->fresh >= 5);
+    assert_int_equal(rows[0], bed->search->fresh);
+
+    yt_search_destroy(bed->search);
+    assert_ok(yt_search_create(&bed->engine, &bed->search));
+    for (int32_t i = 0; i < bed->search->target_count; i++)
+        count += bed->search->targets[i].count;
+    assert_int_equal(count, rows[0]);
+    assert_true(bed->search->newest_ms > 0);
+    assert_int_equal(bed->search->fresh, 0);
+}
+
+static void the_newest_row_of_a_schedule_counts(void **state)
+{
+    struct bed *bed = *state;
+    char problem[YT_PROBLEM_NAME_MAX];
+    yt_problem_name(&bed->engine.network->net->layers[0].problem, problem);
+    struct yt_db_measurement m =
+        fixture_measurement(&bed->f, problem, "direct-m4n1k1-t0p-h", 5000);
+    m.isa = bed->engine.network->isa->name;
+    m.created_ms = 1000;
+    assert_ok(yt_db_measurement_put(bed->f.db, &m, NULL));
+    m.created_ms = 3000;
+    m.outcome = YT_DB_WRONG;
+    m.detail = "off";
+    assert_ok(yt_db_measurement_put(bed->f.db, &m, NULL));
+    assert_ok(yt_search_create(&bed->engine, &bed->search));
+    assert_true(bed->search->newest_ms == 3000);
+    for (int32_t i = 0; i < bed->search->target_count; i++) {
+        const struct yt_target *target = &bed->search->targets[i];
+        if (strcmp(target->name, problem) != 0)
+            continue;
+        assert_int_equal(target->count, 1);
+        assert_int_equal(target->trials[0].ok, 0);
+        return;
+    }
+    fail_msg("%s is no target", problem);
+}
+
+static void killed_workers_leave_no_row(void **state)
+{
+    struct bed *bed = *state;
+    int32_t rows[2];
+    assert_ok(yt_search_create(&bed->engine, &bed->search));
+    bed->kills = 2;
+    bed->stop_after = 8;
+    run(bed);
+    if (!bed->killed) {
+        print_message("skipped: /proc does not list children\n");
+        skip();
+    }
+    count_rows(bed, rows);
+    assert_int_equal(bed->killed, 2);
+    assert_true(bed->search->lost >= 1);
+    assert_non_null(strstr(bed->search->why_lost, "out of memory?"));
+    assert_int_equal(rows[0], bed->search->fresh);
+    assert_int_equal(rows[1], 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(results_are_stored_and_read_back, make,
+                                        unmake),
+        cmocka_unit_test_setup_teardown(the_newest_row_of_a_schedule_counts,
+                                        make, unmake),
+        cmocka_unit_test_setup_teardown(killed_workers_leave_no_row, make,
+                                        unmake),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
