@@ -16,8 +16,9 @@ struct yt_object {
     void *bytes;
     size_t size;
     char symbol[YT_SYMBOL_MAX];
-    uint32_t code_bytes; /* of the kernel's function */
-    uint32_t spills;     /* stack accesses inside its loops */
+    uint32_t code_bytes;   /* of the kernel's function */
+    uint32_t spills;       /* vector accesses to the stack in innermost loops */
+    uint32_t spills_total; /* and in the whole function */
     uint64_t emit_ns, codegen_ns;
 };
 

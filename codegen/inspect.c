@@ -1,4 +1,9 @@
-/* The lint that looks at machine code before anyone times it. */
+/* The lint that looks at machine code before anyone times it.
+ *
+ * A register tile that does not fit shows as vector accesses to the stack. In
+ * an innermost loop each costs as much as the multiply-add beside it; around
+ * one, say for the constants of an epilogue, they cost nothing one could
+ * measure. So the two are counted apart. */
 
 #include "codegen/inspect.h"
 
@@ -7,9 +12,53 @@
 #include <llvm-c/Object.h>
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "runtime/fail.h"
+
+/* The bytes that a backward branch repeats. */
+struct loop {
+    uint64_t from, to;
+};
+
+struct scan {
+    struct loop *loops;
+    uint64_t *spills; /* where vector accesses to the stack are */
+    size_t loop_count, loop_cap, spill_count, spill_cap;
+};
+
+/* Room for one more element. */
+static void *grow(void *array, size_t count, size_t *cap, size_t element)
+{
+    if (count < *cap)
+        return array;
+    const size_t more = *cap ? 2 * *cap : 64;
+    void *grown = realloc(array, more * element);
+    if (grown)
+        *cap = more;
+    return grown;
+}
+
+static enum yt_status add_loop(struct scan *scan, uint64_t from, uint64_t to)
+{
+    struct loop *loops =
+        grow(scan->loops, scan->loop_count, &scan->loop_cap, sizeof *loops);
+    YT_FAIL_IF(!loops, YT_NO_MEMORY, "no memory to inspect a kernel");
+    scan->loops = loops;
+    loops[scan->loop_count++] = (struct loop){from, to};
+    return YT_OK;
+}
+
+static enum yt_status add_spill(struct scan *scan, uint64_t at)
+{
+    uint64_t *spills =
+        grow(scan->spills, scan->spill_count, &scan->spill_cap, sizeof *spills);
+    YT_FAIL_IF(!spills, YT_NO_MEMORY, "no memory to inspect a kernel");
+    scan->spills = spills;
+    spills[scan->spill_count++] = at;
+    return YT_OK;
+}
 
 /* A vector register moved from or to the stack. */
 static int is_spill(const char *text)
@@ -17,24 +66,107 @@ static int is_spill(const char *text)
     return strstr(text, "(%rsp)") && strstr(text, "mm");
 }
 
-static void inspect_code(struct yt_object *object, const uint8_t *code,
-                         uint64_t size)
+/* How far a direct branch jumps from its end; 0 for other instructions. Intel
+ * SDM volume 2: Jcc is 70..7F rel8 and 0F 80..8F rel32, JMP EB rel8 and E9
+ * rel32. */
+static int64_t branch_distance(const uint8_t *code, size_t length)
 {
-    LLVMDisasmContextRef disasm = LLVMCreateDisasmCPU(
-        "x86_64-unknown-linux-gnu", "sapphirerapids", NULL, 0, NULL, NULL);
-    if (!disasm)
-        return;
+    if (length == 2 && ((code[0] & 0xf0) == 0x70 || code[0] == 0xeb))
+        return (int8_t)code[1];
+    const int is_near = length == 5 && code[0] == 0xe9;
+    const int is_near_if =
+        length == 6 && code[0] == 0x0f && (code[1] & 0xf0) == 0x80;
+    if (!is_near && !is_near_if)
+        return 0;
+    const uint8_t *at = code + length - 4;
+    const uint32_t bits = (uint32_t)at[0] | (uint32_t)at[1] << 8 |
+                          (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
+    return (int32_t)bits;
+}
+
+static enum yt_status scan_code(LLVMDisasmContextRef disasm,
+                                const uint8_t *code, uint64_t size,
+                                struct scan *scan)
+{
     char text[256];
-    for (uint64_t at = 0; at < size;) {
+    uint64_t at = 0;
+    while (at < size) {
         const size_t length =
             LLVMDisasmInstruction(disasm, (uint8_t *)(uintptr_t)(code + at),
                                   size - at, at, text, sizeof text);
-        if (length == 0)
-            break;
-        object->spills += (uint32_t)is_spill(text);
-        at += length;
+        YT_FAIL_IF(
+            length == 0, YT_COMPILE,
+            "byte %llu of the kernel (0x%02x) starts no instruction that "
+            "the disassembler knows",
+            (unsigned long long)at, code[at]);
+        const uint64_t end = at + length;
+        const int64_t distance = branch_distance(code + at, length);
+        if (distance < 0 && (uint64_t)-distance <= end)
+            YT_TRY(add_loop(scan, end - (uint64_t)-distance, end));
+        if (is_spill(text))
+            YT_TRY(add_spill(scan, at));
+        at = end;
     }
+    return YT_OK;
+}
+
+static int is_innermost(const struct scan *scan, const struct loop *loop)
+{
+    for (size_t i = 0; i < scan->loop_count; i++) {
+        const struct loop *other = &scan->loops[i];
+        if (other->from >= loop->from && other->to <= loop->to &&
+            other->to - other->from < loop->to - loop->from)
+            return 0;
+    }
+    return 1;
+}
+
+static void count_spills(const struct scan *scan, struct yt_object *object)
+{
+    object->spills_total = (uint32_t)scan->spill_count;
+    for (size_t i = 0; i < scan->spill_count; i++) {
+        const uint64_t at = scan->spills[i];
+        int inside = 0;
+        for (size_t j = 0; j < scan->loop_count && !inside; j++)
+            inside = at >= scan->loops[j].from && at < scan->loops[j].to &&
+                     is_innermost(scan, &scan->loops[j]);
+        object->spills += (uint32_t)inside;
+    }
+}
+
+static enum yt_status inspect_code(struct yt_object *object,
+                                   const uint8_t *code, uint64_t size)
+{
+    LLVMDisasmContextRef disasm = LLVMCreateDisasmCPU(
+        "x86_64-unknown-linux-gnu", "sapphirerapids", NULL, 0, NULL, NULL);
+    YT_FAIL_IF(!disasm, YT_COMPILE, "LLVM could not start its disassembler");
+    struct scan scan = {0};
+    const enum yt_status status = scan_code(disasm, code, size, &scan);
+    if (status == YT_OK)
+        count_spills(&scan, object);
+    free(scan.loops);
+    free(scan.spills);
     LLVMDisasmDispose(disasm);
+    return status;
+}
+
+/* Constants carry local names; anything else is a stray call. */
+static enum yt_status check_relocations(LLVMSectionIteratorRef section,
+                                        const char *own)
+{
+    enum yt_status status = YT_OK;
+    LLVMRelocationIteratorRef relocation = LLVMGetRelocations(section);
+    for (; !LLVMIsRelocationIteratorAtEnd(section, relocation);
+         LLVMMoveToNextRelocation(relocation)) {
+        LLVMSymbolIteratorRef symbol = LLVMGetRelocationSymbol(relocation);
+        const char *target = LLVMGetSymbolName(symbol);
+        if (target && target[0] && target[0] != '.' && strcmp(target, own) != 0)
+            status = yt_fail(
+                YT_COMPILE, "the kernel refers to '%s' outside itself", target);
+        LLVMDisposeSymbolIterator(symbol);
+    }
+    LLVMDisposeRelocationIterator(relocation);
+    return status;
 }
 
 enum yt_status yt_inspect_object(struct yt_object *object)
@@ -49,30 +181,20 @@ enum yt_status yt_inspect_object(struct yt_object *object)
         LLVMDisposeMemoryBuffer(buffer);
         return yt_fail(YT_COMPILE, "LLVM emitted an unreadable object");
     }
+    object->spills = object->spills_total = 0;
     LLVMSectionIteratorRef section = LLVMObjectFileCopySectionIterator(binary);
-    for (; !LLVMObjectFileIsSectionIteratorAtEnd(binary, section);
+    for (; status == YT_OK &&
+           !LLVMObjectFileIsSectionIteratorAtEnd(binary, section);
          LLVMMoveToNextSection(section)) {
         const char *name = LLVMGetSectionName(section);
         if (name && strcmp(name, ".text") == 0) {
             object->code_bytes = (uint32_t)LLVMGetSectionSize(section);
-            inspect_code(object,
-                         (const uint8_t *)LLVMGetSectionContents(section),
-                         LLVMGetSectionSize(section));
+            status = inspect_code(
+                object, (const uint8_t *)LLVMGetSectionContents(section),
+                LLVMGetSectionSize(section));
         }
-        LLVMRelocationIteratorRef relocation = LLVMGetRelocations(section);
-        for (; !LLVMIsRelocationIteratorAtEnd(section, relocation);
-             LLVMMoveToNextRelocation(relocation)) {
-            LLVMSymbolIteratorRef symbol = LLVMGetRelocationSymbol(relocation);
-            const char *target = LLVMGetSymbolName(symbol);
-            /* Constants carry local names; anything else is a stray call. */
-            if (target && target[0] && target[0] != '.' &&
-                strcmp(target, object->symbol) != 0)
-                status =
-                    yt_fail(YT_COMPILE,
-                            "the kernel refers to '%s' outside itself", target);
-            LLVMDisposeSymbolIterator(symbol);
-        }
-        LLVMDisposeRelocationIterator(relocation);
+        if (status == YT_OK)
+            status = check_relocations(section, object->symbol);
     }
     LLVMDisposeSectionIterator(section);
     LLVMDisposeBinary(binary);
