@@ -6,6 +6,7 @@
 
 #include <libcpuid/libcpuid.h>
 
+#include <assert.h>
 #include <math.h>
 #include <sched.h>
 #include <stdio.h>
@@ -15,6 +16,8 @@
 
 #include "codegen/codegen.h"
 #include "runtime/fail.h"
+
+#define PATH_SIZE 4096 /* of a cgroup, and of a line that names one */
 
 static int read_line(const char *path, char *text, size_t size)
 {
@@ -51,12 +54,12 @@ static double cgroup_quota(void)
 
 /* Of SMT siblings only the first counts: a second thread on one core's FMA
  * units gains nothing. */
-static int is_first_sibling(int cpu, const cpu_set_t *allowed)
+static int is_first_sibling(const char *root, int cpu, const cpu_set_t *allowed)
 {
-    char path[128], text[256];
+    char path[PATH_SIZE], text[256];
     snprintf(path, sizeof path,
-             "/sys/devices/system/cpu/cpu%d/topology/thread_siblings_list",
-             cpu);
+             "%s/sys/devices/system/cpu/cpu%d/topology/thread_siblings_list",
+             root, cpu);
     if (!read_line(path, text, sizeof text))
         return 1;
     for (char *at = text; *at;) {
@@ -77,20 +80,34 @@ static int is_first_sibling(int cpu, const cpu_set_t *allowed)
     return 1;
 }
 
+int32_t yt_host_cores(const char *root, int16_t cpus_out[YT_HOST_CPUS_MAX])
+{
+    cpu_set_t allowed;
+    int32_t count = 0;
+    static_assert(CPU_SETSIZE <= YT_HOST_CPUS_MAX, "room for every CPU");
+    CPU_ZERO(&allowed);
+    if (sched_getaffinity(0, sizeof allowed, &allowed) != 0)
+        return 0;
+    for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
+        if (CPU_ISSET(cpu, &allowed) && is_first_sibling(root, cpu, &allowed))
+            cpus_out[count++] = (int16_t)cpu;
+    return count;
+}
+
 static void read_cpus(struct yt_host *host)
 {
     cpu_set_t allowed;
     CPU_ZERO(&allowed);
     host->logical_cores = (int32_t)sysconf(_SC_NPROCESSORS_ONLN);
-    host->allowed_cpus = host->logical_cores;
-    host->threads = host->logical_cores;
-    if (sched_getaffinity(0, sizeof allowed, &allowed) == 0) {
-        host->allowed_cpus = CPU_COUNT(&allowed);
-        host->threads = 0;
-        for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
-            if (CPU_ISSET(cpu, &allowed) && is_first_sibling(cpu, &allowed))
-                host->threads++;
-    }
+    host->allowed_cpus = sched_getaffinity(0, sizeof allowed, &allowed) == 0
+                             ? CPU_COUNT(&allowed)
+                             : host->logical_cores;
+    const int32_t cores = yt_host_cores("", host->cpus);
+    host->threads = cores ? cores : host->logical_cores;
+    if (host->threads > YT_HOST_CPUS_MAX)
+        host->threads = YT_HOST_CPUS_MAX;
+    for (int32_t i = cores; i < YT_HOST_CPUS_MAX; i++)
+        host->cpus[i] = -1;
     host->quota_cpus = cgroup_quota();
     if (!isnan(host->quota_cpus) && host->quota_cpus < host->threads)
         host->threads = host->quota_cpus >= 1 ? (int32_t)host->quota_cpus : 1;

@@ -7,6 +7,9 @@
 #include "db/db.h"
 #include "runtime/isa.h"
 
+/** CPUs that sched_setaffinity() takes in one cpu_set_t. */
+#define YT_HOST_CPUS_MAX 1024
+
 struct yt_host {
     char vendor[16], brand[80], arch[16], governor[32];
     char features[2048]; /* libcpuid's names, apart by one space */
@@ -17,12 +20,21 @@ struct yt_host {
     double quota_cpus;    /* by cgroup; NAN: none */
     int32_t threads;      /* sensible upper bound: affinity, quota, and one per
                              physical core */
-    uint32_t cpu_bits;    /* yt_cpu_features(), less what LLVM or libcpuid
-                             deny */
+    /* The first CPU of each core, [threads]: one worker, or one thread, on
+     * each; -1: unknown, leave it to the scheduler. */
+    int16_t cpus[YT_HOST_CPUS_MAX];
+    uint32_t cpu_bits; /* yt_cpu_features(), less what LLVM or libcpuid
+                          deny */
 };
 
 /** @return YT_OK; YT_UNSUPPORTED when this is no CPU yolotune knows. */
 enum yt_status yt_host_read(struct yt_host *host_out);
+
+/** The CPUs this process may use, less those that share a core with one before
+ *  them, in order.
+ *  @param root "", or a folder to take /sys in, for tests.
+ *  @return how many; 0: the affinity cannot be read. */
+int32_t yt_host_cores(const char *root, int16_t cpus_out[YT_HOST_CPUS_MAX]);
 
 /** The database's view of it; borrows from @p host. */
 void yt_host_row(const struct yt_host *host, struct yt_db_host *row_out);

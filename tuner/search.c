@@ -5,7 +5,6 @@
 
 #include <math.h>
 #include <poll.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -433,22 +432,14 @@ static enum yt_status feed(struct loop *loop, struct slot *slot)
     return YT_OK;
 }
 
+/* One worker per core: on two CPUs of one core, each would time the other. */
 static void pick_cpus(struct loop *loop)
 {
-    cpu_set_t allowed;
-    CPU_ZERO(&allowed);
-    loop->slot_count = loop->engine->host.threads;
-    if (loop->slot_count > WORKERS_MAX)
-        loop->slot_count = WORKERS_MAX;
-    const int known = sched_getaffinity(0, sizeof allowed, &allowed) == 0;
-    int cpu = -1;
-    for (int32_t i = 0; i < loop->slot_count; i++) {
-        if (known)
-            do
-                cpu++;
-            while (cpu < CPU_SETSIZE && !CPU_ISSET(cpu, &allowed));
-        loop->slots[i].cpu = known && cpu < CPU_SETSIZE ? cpu : -1;
-    }
+    const struct yt_host *host = &loop->engine->host;
+    loop->slot_count =
+        host->threads < WORKERS_MAX ? host->threads : WORKERS_MAX;
+    for (int32_t i = 0; i < loop->slot_count; i++)
+        loop->slots[i].cpu = host->cpus[i];
 }
 
 static enum yt_status run_pass(struct loop *loop)
