@@ -2,6 +2,7 @@
  * and bytes read from memory, on one thread and on all. */
 
 #include <math.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,15 +16,14 @@
 #define REPEATS      40
 #define READ_REPEATS 4
 #define READ_BYTES   ((size_t)256 << 20) /* past the caches of most machines */
-#define OUT_BYTES    64
 
 struct probe {
     yt_kernel_fn kernel;
     int64_t tasks;
-    char *memory; /* [256 + threads * OUT_BYTES] or the buffer to read */
+    char *memory; /* what args->in points at */
 };
 
-/* The best of some runs; each thread stores its result apart. */
+/* The best of some runs. */
 static double best_ns(const struct probe *probe, struct yt_pool *pool,
                       const struct yt_args *args, int repeats)
 {
@@ -39,15 +39,37 @@ static double best_ns(const struct probe *probe, struct yt_pool *pool,
     return best;
 }
 
+/* Keep this thread, and those it starts, to one CPU of each core while there is
+ * a core for each: siblings share the units that are measured. */
+static int keep_to_cores(int32_t threads, cpu_set_t *before)
+{
+    int16_t cpus[YT_HOST_CPUS_MAX];
+    const int32_t count = yt_host_cores("", cpus);
+    if (threads > count || sched_getaffinity(0, sizeof *before, before) != 0)
+        return 0;
+    cpu_set_t cores;
+    CPU_ZERO(&cores);
+    for (int32_t i = 0; i < count; i++)
+        CPU_SET(cpus[i], &cores);
+    return sched_setaffinity(0, sizeof cores, &cores) == 0;
+}
+
 static enum yt_status measure_on(const struct probe *fma,
                                  const struct probe *read, int32_t threads,
                                  const struct yt_isa *isa, double *gflops_out,
                                  double *gbs_out)
 {
     struct yt_pool *pool;
-    YT_TRY(yt_pool_create(threads, 1, &pool));
-    /* Results are written by every thread to one line: they are never read,
-     * once per call, far below the cost of the work. */
+    cpu_set_t before;
+    const int kept = keep_to_cores(threads, &before);
+    const enum yt_status status = yt_pool_create(threads, 1, &pool);
+    if (status != YT_OK) {
+        if (kept)
+            (void)sched_setaffinity(0, sizeof before, &before);
+        return status;
+    }
+    /* Every thread stores its sum, which nobody reads, to the same line: once
+     * in its share of a run, nothing beside the work. */
     struct yt_args args = {.in = fma->memory, .out = fma->memory + 256};
     double ns = best_ns(fma, pool, &args, REPEATS);
     const double flops = 2.0 * YT_PROBE_FMAS * isa->lanes;
@@ -60,6 +82,8 @@ static enum yt_status measure_on(const struct probe *fma,
     *gbs_out =
         (double)YT_PROBE_READ_BYTES * (double)(share.tasks * threads) / ns;
     yt_pool_destroy(pool);
+    if (kept)
+        (void)sched_setaffinity(0, sizeof before, &before);
     return YT_OK;
 }
 
