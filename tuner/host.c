@@ -31,25 +31,93 @@ static int read_line(const char *path, char *text, size_t size)
     return ok;
 }
 
-/* CPU time per wall time that the cgroup allows; NAN: no limit. */
-static double cgroup_quota(void)
+/* cpu.max of a cgroup v2 folder: "max 100000" or "150000 100000". */
+static double quota_v2(const char *folder)
 {
-    char text[128];
+    char path[PATH_SIZE + 16], text[128];
     double quota, period;
-    if (read_line("/sys/fs/cgroup/cpu.max", text, sizeof text))
-        return sscanf(text, "%lf %lf", &quota, &period) == 2 && period > 0
-                   ? quota / period
-                   : NAN;
-    char other[128];
-    if (read_line("/sys/fs/cgroup/cpu/cpu.cfs_quota_us", text, sizeof text) &&
-        read_line("/sys/fs/cgroup/cpu/cpu.cfs_period_us", other,
-                  sizeof other)) {
-        quota = strtod(text, NULL);
-        period = strtod(other, NULL);
-        if (quota > 0 && period > 0)
-            return quota / period;
+    snprintf(path, sizeof path, "%s/cpu.max", folder);
+    if (!read_line(path, text, sizeof text) ||
+        sscanf(text, "%lf %lf", &quota, &period) != 2 || period <= 0)
+        return NAN;
+    return quota / period;
+}
+
+/* v1: two files, a quota of -1 for none. */
+static double quota_v1(const char *folder)
+{
+    char path[PATH_SIZE + 32], text[128];
+    snprintf(path, sizeof path, "%s/cpu.cfs_quota_us", folder);
+    if (!read_line(path, text, sizeof text))
+        return NAN;
+    const double quota = strtod(text, NULL);
+    snprintf(path, sizeof path, "%s/cpu.cfs_period_us", folder);
+    if (!read_line(path, text, sizeof text))
+        return NAN;
+    const double period = strtod(text, NULL);
+    return quota > 0 && period > 0 ? quota / period : NAN;
+}
+
+/* The least of a group and all it is in, up to the mount. Inside a container
+ * the path may be the host's: folders that are not there limit nothing. */
+static double least_quota(const char *mount, const char *group,
+                          double (*quota_of)(const char *folder))
+{
+    char folder[PATH_SIZE];
+    const size_t mount_length = strlen(mount);
+    const size_t group_bytes = strlen(group) + 1;
+    if (mount_length + group_bytes > sizeof folder)
+        return NAN;
+    memcpy(folder, mount, mount_length);
+    memcpy(folder + mount_length, group, group_bytes);
+    double least = quota_of(folder);
+    for (char *slash; (slash = strrchr(folder + mount_length, '/'));) {
+        *slash = 0;
+        least = fmin(least, quota_of(folder)); /* NAN yields to a number */
     }
-    return NAN;
+    return least;
+}
+
+/* Whether @p name is one of "cpu,cpuacct". */
+static int lists(const char *controllers, const char *name)
+{
+    const size_t length = strlen(name);
+    for (const char *at = controllers; *at;) {
+        const size_t size = strcspn(at, ",");
+        if (size == length && strncmp(at, name, size) == 0)
+            return 1;
+        at += size + (at[size] == ',');
+    }
+    return 0;
+}
+
+/* Lines of /proc/self/cgroup: "0::/path" (v2), "4:cpu,cpuacct:/path" (v1); see
+ * cgroups(7). */
+double yt_host_quota(const char *root)
+{
+    char v1[PATH_SIZE], v2[PATH_SIZE], line[PATH_SIZE];
+    snprintf(v2, sizeof v2, "%s/sys/fs/cgroup", root);
+    snprintf(v1, sizeof v1, "%s/sys/fs/cgroup/cpu", root);
+    double least = fmin(quota_v2(v2), quota_v1(v1));
+    snprintf(line, sizeof line, "%s/proc/self/cgroup", root);
+    FILE *file = fopen(line, "re");
+    if (!file)
+        return least;
+    while (fgets(line, sizeof line, file)) {
+        line[strcspn(line, "\n")] = 0;
+        char *controllers = strchr(line, ':');
+        char *group = controllers ? strchr(controllers + 1, ':') : NULL;
+        if (!group)
+            continue;
+        *controllers++ = 0;
+        *group++ = 0;
+        if (!*controllers)
+            least = fmin(least, least_quota(v2, group, quota_v2));
+        else if (lists(controllers, "cpu"))
+            least = fmin(least, least_quota(v1, group, quota_v1));
+    }
+    fclose(file);
+    return least;
 }
 
 /* Of SMT siblings only the first counts: a second thread on one core's FMA
@@ -108,7 +176,7 @@ static void read_cpus(struct yt_host *host)
         host->threads = YT_HOST_CPUS_MAX;
     for (int32_t i = cores; i < YT_HOST_CPUS_MAX; i++)
         host->cpus[i] = -1;
-    host->quota_cpus = cgroup_quota();
+    host->quota_cpus = yt_host_quota("");
     if (!isnan(host->quota_cpus) && host->quota_cpus < host->threads)
         host->threads = host->quota_cpus >= 1 ? (int32_t)host->quota_cpus : 1;
     if (host->threads < 1)

@@ -36,6 +36,11 @@ enum yt_status yt_host_read(struct yt_host *host_out);
  *  @return how many; 0: the affinity cannot be read. */
 int32_t yt_host_cores(const char *root, int16_t cpus_out[YT_HOST_CPUS_MAX]);
 
+/** CPU time per wall time that the cgroups of this process allow, its own and
+ *  all that they are in; NAN: no limit.
+ *  @param root "", or a folder to take /proc and /sys in, for tests. */
+double yt_host_quota(const char *root);
+
 /** The database's view of it; borrows from @p host. */
 void yt_host_row(const struct yt_host *host, struct yt_db_host *row_out);
 
