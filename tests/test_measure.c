@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
+#include <time.h>
+
 #include "tuner/bench.h"
 #include "tuner/measure.h"
 
@@ -54,14 +56,39 @@ static void calls_are_doubled_until_a_sample_lasts(void **state)
     assert_true(t.min_ns > 0 && t.min_ns <= t.median_ns);
 }
 
-static void hopeless_candidates_are_timed_once(void **state)
+static void hopeless_candidates_are_timed_thrice(void **state)
 {
     (void)state;
     struct yt_timing t;
     const struct yt_measure_options options = {.min_sample_ns = 10000,
                                                .give_up_ns = 1e-9};
     assert_int_equal(yt_measure(count_calls, NULL, 1, &options, &t), YT_OK);
-    assert_int_equal(t.samples, 1);
+    assert_int_equal(t.samples, 3);
+}
+
+/* The first call is slow, as when another process takes the core. */
+static void disturbed_at_first(const void *args, int64_t begin, int64_t end)
+{
+    const struct timespec pause = {.tv_nsec = 300000000};
+    (void)args;
+    (void)begin;
+    (void)end;
+    if (calls++ < 1)
+        nanosleep(&pause, NULL);
+}
+
+static void one_disturbance_does_not_end_it(void **state)
+{
+    (void)state;
+    struct yt_timing t;
+    const struct yt_measure_options options = {.min_sample_ns = 1,
+                                               .budget_ns = 60000000000u,
+                                               .give_up_ns = 150000000,
+                                               .samples = 9};
+    calls = 0;
+    assert_int_equal(yt_measure(disturbed_at_first, NULL, 1, &options, &t),
+                     YT_OK);
+    assert_int_equal(t.samples, 9);
 }
 
 int main(void)
@@ -69,7 +96,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(statistics),
         cmocka_unit_test(calls_are_doubled_until_a_sample_lasts),
-        cmocka_unit_test(hopeless_candidates_are_timed_once),
+        cmocka_unit_test(hopeless_candidates_are_timed_thrice),
+        cmocka_unit_test(one_disturbance_does_not_end_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -12,7 +12,8 @@
 #include "runtime/fail.h"
 #include "tuner/bench.h"
 
-#define SAMPLES_MAX 64
+#define SAMPLES_MAX    64
+#define ENOUGH_SAMPLES 3 /* one may have been disturbed, hardly all */
 
 uint64_t yt_now_ns(void)
 {
@@ -90,10 +91,15 @@ enum yt_status yt_measure(yt_kernel_fn kernel, const void *args, int64_t tasks,
     double samples[SAMPLES_MAX];
     uint32_t count = 0;
     samples[count++] = total / (double)iters;
-    const int give_up = o.give_up_ns > 0 && samples[0] > o.give_up_ns;
-    while (!give_up && count < wanted && yt_now_ns() - begin < budget)
+    double least = samples[0];
+    int give_up = 0;
+    while (!give_up && count < wanted && yt_now_ns() - begin < budget) {
         samples[count++] =
             sample_ns(kernel, args, tasks, iters) / (double)iters;
+        least = fmin(least, samples[count - 1]);
+        give_up =
+            o.give_up_ns > 0 && count >= ENOUGH_SAMPLES && least > o.give_up_ns;
+    }
 
     struct yt_stats stats;
     yt_stats_of(samples, (int32_t)count, &stats);
@@ -104,7 +110,7 @@ enum yt_status yt_measure(yt_kernel_fn kernel, const void *args, int64_t tasks,
         .iters = iters,
         .samples = count,
     };
-    YT_FAIL_IF(count < 3 && !give_up, YT_NOISY,
+    YT_FAIL_IF(count < ENOUGH_SAMPLES, YT_NOISY,
                "only %u samples within the time allowed", count);
     return YT_OK;
 }

@@ -19,8 +19,7 @@ struct yt_measure_options {
     uint64_t min_sample_ns; /* 0 means 1'000'000 */
     uint64_t budget_ns;     /* stop sampling after this much; 0 means 1e9 */
     uint32_t samples;       /* 0 means 9; at most 64 */
-    double give_up_ns;      /* a first sample above it is also the last one; 0:
-                               never give up */
+    double give_up_ns;      /* three samples above it end it; 0: never */
 };
 
 struct yt_timing {
@@ -41,7 +40,7 @@ uint64_t yt_now_ns(void);
  * @param options  borrowed; NULL means all defaults.
  * @param[out] timing_out filled on YT_OK and on YT_NOISY.
  * @return YT_OK; YT_NOISY when the budget ran out with fewer than three
- *         samples (and it did not give up).
+ *         samples.
  */
 enum yt_status yt_measure(yt_kernel_fn kernel, const void *args, int64_t tasks,
                           const struct yt_measure_options *options,

@@ -32,7 +32,8 @@ enum yt_status yt_worker_start(const struct yt_problem *problem,
                                int cpu, struct yt_worker **worker_out);
 
 /** Hand over a candidate; the worker must be idle.
- *  @param give_up_ns a candidate whose first sample is slower is timed once.
+ *  @param give_up_ns a candidate whose first three samples are slower is timed
+ * no further; 0: never give up.
  *  @return YT_OK; YT_CRASHED when the worker is gone. */
 enum yt_status yt_worker_submit(struct yt_worker *worker,
                                 const struct yt_schedule *schedule,
