@@ -6,9 +6,11 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "db_fixture.h"
@@ -79,7 +81,8 @@ static void on_progress(void *user, const struct yt_progress_event *event)
     struct bed *bed = user;
     (void)event;
     bed->events++;
-    const pid_t child = bed->killed < bed->kills ? first_child() : 0;
+    const pid_t child =
+        bed->kills && bed->killed < bed->kills ? first_child() : 0;
     if (child) {
         kill(child, SIGKILL);
         bed->killed++;
@@ -182,6 +185,71 @@ static void killed_workers_leave_no_row(void **state)
     assert_int_equal(rows[1], 0);
 }
 
+/* Leave a convolution of little work, and the pooling, which has one schedule.
+ * @return how many there were. */
+static int32_t keep_two(struct yt_search *search)
+{
+    const int32_t count = search->target_count;
+    struct yt_target *t = search->targets;
+    int32_t conv = count - 1, pool = 0;
+    while (t[conv].problem.op != YT_OP_CONV2D)
+        conv--;
+    struct yt_target swap = t[0];
+    t[0] = t[conv];
+    t[conv] = swap;
+    while (t[pool].problem.op == YT_OP_CONV2D)
+        pool++;
+    swap = t[1];
+    t[1] = t[pool];
+    t[pool] = swap;
+    search->target_count = 2;
+    return count;
+}
+
+/* Kills three workers as soon as they are there. */
+static void *kill_three(void *user)
+{
+    struct bed *bed = user;
+    const struct timespec pause = {.tv_nsec = 200000};
+    pid_t last = 0;
+    for (int i = 0; i < 5000 && bed->killed < 3; i++) {
+        const pid_t child = first_child();
+        if (child && child != last) {
+            kill(child, SIGKILL);
+            last = child;
+            bed->killed++;
+        }
+        nanosleep(&pause, NULL);
+    }
+    return NULL;
+}
+
+/* Three lost workers make the search leave a problem; as long as there is
+ * time, and something else worked, it comes back. */
+static void time_that_is_left_is_used(void **state)
+{
+    struct bed *bed = *state;
+    pthread_t killer;
+    assert_ok(yt_search_create(&bed->engine, &bed->search));
+    const int32_t count = keep_two(bed->search);
+    bed->engine.host.threads = 1; /* one worker at a time */
+    assert_int_equal(pthread_create(&killer, NULL, kill_three, bed), 0);
+    run(bed);
+    pthread_join(killer, NULL);
+    for (int32_t i = 0; i < 2; i++) {
+        assert_int_equal(bed->search->targets[i].complete, 1);
+        assert_true(bed->search->targets[i].count > 0);
+        assert_int_equal(bed->search->targets[i].count,
+                         bed->search->targets[i].fresh);
+    }
+    bed->search->target_count = count;
+    if (!bed->killed) {
+        print_message("skipped: /proc does not list children\n");
+        skip();
+    }
+    assert_true(bed->search->lost >= 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -190,6 +258,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_newest_row_of_a_schedule_counts,
                                         make, unmake),
         cmocka_unit_test_setup_teardown(killed_workers_leave_no_row, make,
+                                        unmake),
+        cmocka_unit_test_setup_teardown(time_that_is_left_is_used, make,
                                         unmake),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -20,12 +20,17 @@
 
 /* -------------------------------------------------------------- targets */
 
+static double work_of(const struct yt_target *target)
+{
+    return (double)yt_problem_flops(&target->problem) * target->layers;
+}
+
 static int by_work(const void *a, const void *b)
 {
     const struct yt_target *x = a;
     const struct yt_target *y = b;
-    const double work_x = (double)yt_problem_flops(&x->problem) * x->layers;
-    const double work_y = (double)yt_problem_flops(&y->problem) * y->layers;
+    const double work_x = work_of(x);
+    const double work_y = work_of(y);
     if (work_x != work_y)
         return work_x < work_y ? 1 : -1;
     return strcmp(x->name, y->name);
@@ -300,23 +305,25 @@ static int next_candidate(const struct loop *loop,
     return yt_space_next(&space, target->trials, target->count, next_out);
 }
 
-/* What is left of the budget is shared out by work, half of it evenly. */
+/* What is left of the budget is shared out by work, half of it evenly, to this
+ * and the following problems that have something left to try. */
 static uint64_t share_ns(const struct loop *loop, int32_t index)
 {
-    double all = 0;
     const struct yt_search *search = loop->search;
-    for (int32_t i = index; i < search->target_count; i++)
-        all += (double)yt_problem_flops(&search->targets[i].problem) *
-               search->targets[i].layers;
-    const double mine =
-        (double)yt_problem_flops(&search->targets[index].problem) *
-        search->targets[index].layers;
-    const double even = 1.0 / (search->target_count - index);
-    const double part = 0.5 * even + 0.5 * (all > 0 ? mine / all : even);
+    double all = 0;
+    int32_t count = 0;
+    for (int32_t i = index; i < search->target_count; i++) {
+        if (search->targets[i].complete)
+            continue;
+        all += work_of(&search->targets[i]);
+        count++;
+    }
+    const double even = 1.0 / count;
+    const double mine = all > 0 ? work_of(&search->targets[index]) / all : even;
     const uint64_t now = yt_now_ns();
     const double left =
         now < loop->deadline_ns ? (double)(loop->deadline_ns - now) : 0;
-    return (uint64_t)(left * part * loop->slot_count);
+    return (uint64_t)(left * (0.5 * even + 0.5 * mine) * loop->slot_count);
 }
 
 static enum yt_status store(struct loop *loop, const struct slot *slot,
@@ -425,6 +432,10 @@ static enum yt_status feed(struct loop *loop, struct slot *slot)
             return YT_OK;
         const int32_t index = loop->next_target++;
         struct yt_target *target = &loop->search->targets[index];
+        if (target->complete) {
+            loop->done_targets++;
+            continue;
+        }
         slot->until_ns = yt_now_ns() + share_ns(loop, index);
         slot->target = target;
         slot->lost = 0;
@@ -471,6 +482,31 @@ static enum yt_status run_pass(struct loop *loop)
     }
 }
 
+static int any_incomplete(const struct yt_search *search)
+{
+    for (int32_t i = 0; i < search->target_count; i++)
+        if (!search->targets[i].complete)
+            return 1;
+    return 0;
+}
+
+/* A problem that needs less than its share leaves time to those before it, so
+ * passes are repeated while they find something to measure. */
+static enum yt_status run_passes(struct loop *loop)
+{
+    struct yt_search *search = loop->search;
+    enum yt_status status;
+    int32_t before;
+    do {
+        before = search->fresh;
+        status = run_pass(loop);
+        for (int32_t i = 0; i < loop->slot_count; i++)
+            leave_target(loop, &loop->slots[i]);
+    } while (status == YT_OK && search->fresh > before && !stopped(loop) &&
+             any_incomplete(search));
+    return status;
+}
+
 enum yt_status yt_search_run(struct yt_search *search, struct yt_engine *engine,
                              const struct yt_tune_options *options,
                              uint64_t deadline_ns)
@@ -483,14 +519,11 @@ enum yt_status yt_search_run(struct yt_search *search, struct yt_engine *engine,
         .deadline_ns = deadline_ns,
     };
     pick_cpus(&loop);
-    enum yt_status status = run_pass(&loop);
-    for (int32_t i = 0; i < loop.slot_count; i++)
-        leave_target(&loop, &loop.slots[i]);
-    if (status == YT_OK && options->exhaustive) {
-        loop.exhaustive = 1;
-        status = run_pass(&loop);
-        for (int32_t i = 0; i < loop.slot_count; i++)
-            leave_target(&loop, &loop.slots[i]);
-    }
-    return status;
+    YT_TRY(run_passes(&loop));
+    if (!options->exhaustive)
+        return YT_OK;
+    loop.exhaustive = 1;
+    for (int32_t i = 0; i < search->target_count; i++)
+        search->targets[i].complete = 0;
+    return run_passes(&loop);
 }
