@@ -55,6 +55,19 @@ enum yt_status yt_codegen_probe(enum yt_probe probe, const struct yt_isa *isa,
  *  C for those without. */
 int yt_codegen_generates(enum yt_op op);
 
+/** What is done when LLVM cannot go on (report_fatal_error(); the process
+ * cannot be saved then). @p fn gets a sentence of one line on the thread that
+ * compiles and should not return; it may be called with LLVM's locks held, so
+ * it leaves by _exit() and calls nothing of this library.
+ *
+ * The default, and what follows when @p fn is NULL or returns: the sentence is
+ * written to stderr behind "yolotune: " and the process ends with status 1. It
+ * is the one place outside cli/ that does so, since there is no way back.
+ *
+ * For the whole process. LLVM's own "out of memory" does not come by here. */
+typedef void (*yt_codegen_fatal_fn)(const char *sentence);
+void yt_codegen_on_fatal(yt_codegen_fatal_fn fn);
+
 /** "19.1.7": the LLVM that is linked in. */
 const char *yt_codegen_llvm_version(void);
 

@@ -16,6 +16,7 @@
 #include "codegen/codegen.h"
 #include "codegen/generate.h"
 #include "codegen/inspect.h"
+#include "codegen/llvm_fail.h"
 #include "runtime/fail.h"
 
 static const struct {
@@ -40,6 +41,7 @@ static char host_cpu[64];
 
 static void init_llvm(void)
 {
+    yt_llvm_catch_fatal();
     LLVMInitializeNativeTarget();
     LLVMInitializeNativeAsmPrinter();
     LLVMInitializeNativeAsmParser();
@@ -70,28 +72,6 @@ static uint64_t now_ns(void)
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-/* LLVM's message to ours: first line, then LLVM's memory goes. */
-static enum yt_status llvm_failed(const char *what, char *message)
-{
-    char line[256] = "no message";
-    if (message) {
-        snprintf(line, sizeof line, "%s", message);
-        line[strcspn(line, "\n")] = 0;
-        LLVMDisposeMessage(message);
-    }
-    return yt_fail(YT_COMPILE, "LLVM could not %s: %s", what, line);
-}
-
-static enum yt_status llvm_error(const char *what, LLVMErrorRef error)
-{
-    char *text = LLVMGetErrorMessage(error);
-    char line[256];
-    snprintf(line, sizeof line, "%s", text);
-    line[strcspn(line, "\n")] = 0;
-    LLVMDisposeErrorMessage(text);
-    return yt_fail(YT_COMPILE, "LLVM could not %s: %s", what, line);
-}
-
 static enum yt_status machine_create(const struct yt_isa *isa,
                                      LLVMTargetMachineRef *machine_out)
 {
@@ -100,7 +80,7 @@ static enum yt_status machine_create(const struct yt_isa *isa,
     char *message = NULL;
     if (LLVMGetTargetFromTriple(triple, &target, &message)) {
         LLVMDisposeMessage(triple);
-        return llvm_failed("find this machine's target", message);
+        return yt_llvm_fail_message("find this machine's target", message);
     }
     *machine_out = LLVMCreateTargetMachine(
         target, triple, isa->llvm_cpu, isa->llvm_features,
@@ -132,11 +112,12 @@ static void dump(const char *kind, const char *symbol, const char *suffix,
 
 static enum yt_status emit_object(struct yt_emit *e,
                                   LLVMTargetMachineRef machine,
+                                  const struct yt_llvm_errors *errors,
                                   struct yt_object *object)
 {
     char *message = NULL;
     if (LLVMVerifyModule(e->module, LLVMReturnStatusAction, &message))
-        return llvm_failed("accept the generated code", message);
+        return yt_llvm_fail_message("accept the generated code", message);
     LLVMDisposeMessage(message);
     LLVMPassBuilderOptionsRef options = LLVMCreatePassBuilderOptions();
     /* Loop and vector passes are left out: the tile is already what it should
@@ -145,7 +126,7 @@ static enum yt_status emit_object(struct yt_emit *e,
         LLVMRunPasses(e->module, "mem2reg,early-cse", machine, options);
     LLVMDisposePassBuilderOptions(options);
     if (error)
-        return llvm_error("promote variables", error);
+        return yt_llvm_fail("promote variables", error);
     dump("ir", object->symbol, "ll", e->module, machine);
     dump("asm", object->symbol, "s", e->module, machine);
 
@@ -153,7 +134,12 @@ static enum yt_status emit_object(struct yt_emit *e,
     message = NULL;
     if (LLVMTargetMachineEmitToMemoryBuffer(machine, e->module, LLVMObjectFile,
                                             &message, &buffer))
-        return llvm_failed("compile a kernel", message);
+        return yt_llvm_fail_message("compile a kernel", message);
+    const enum yt_status status = yt_llvm_check("compile a kernel", errors);
+    if (status != YT_OK) {
+        LLVMDisposeMemoryBuffer(buffer);
+        return status;
+    }
     object->size = LLVMGetBufferSize(buffer);
     object->bytes = malloc(object->size);
     if (object->bytes)
@@ -204,8 +190,10 @@ static enum yt_status compile_source(const struct source *source,
     YT_TRY(machine_create(isa, &machine));
     const uint64_t t0 = now_ns();
     struct yt_emit e;
+    struct yt_llvm_errors errors;
     yt_emit_begin(&e, object->symbol, isa,
                   source->tune_cpu ? source->tune_cpu : host_cpu);
+    yt_llvm_collect(e.ctx, &errors);
     char *triple = LLVMGetTargetMachineTriple(machine);
     LLVMTargetDataRef layout = LLVMCreateTargetDataLayout(machine);
     LLVMSetTarget(e.module, triple);
@@ -215,7 +203,7 @@ static enum yt_status compile_source(const struct source *source,
     generate_body(&e, source);
     yt_emit_finish(&e);
     const uint64_t t1 = now_ns();
-    enum yt_status status = emit_object(&e, machine, object);
+    enum yt_status status = emit_object(&e, machine, &errors, object);
     object->emit_ns = t1 - t0;
     object->codegen_ns = now_ns() - t1;
     yt_emit_deinit(&e);

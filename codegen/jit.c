@@ -12,25 +12,38 @@
 #include <unistd.h>
 
 #include "codegen/codegen.h"
+#include "codegen/llvm_fail.h"
 #include "runtime/fail.h"
 
 struct yt_jit {
     LLVMOrcLLJITRef lljit;
-    int perf; /* 1: write /tmp/perf-PID.map */
+    int perf;                      /* 1: write /tmp/perf-PID.map */
+    char report[YT_LLVM_LINE_MAX]; /* first of this call; "": none */
 };
 
-static enum yt_status orc_failed(const char *what, LLVMErrorRef error)
+/* ORC reports here why a kernel could not be loaded, before the lookup returns
+ * that it could not; left alone it would print it. */
+static void on_report(void *user, LLVMErrorRef error)
 {
-    char *text = LLVMGetErrorMessage(error);
-    char line[256];
-    snprintf(line, sizeof line, "%s", text);
-    line[strcspn(line, "\n")] = 0;
-    LLVMDisposeErrorMessage(text);
-    return yt_fail(YT_COMPILE, "LLVM could not %s: %s", what, line);
+    struct yt_jit *jit = user;
+    char *message = LLVMGetErrorMessage(error);
+    if (!jit->report[0])
+        yt_llvm_line(message, jit->report);
+    LLVMDisposeErrorMessage(message);
+}
+
+static enum yt_status jit_failed(struct yt_jit *jit, const char *what,
+                                 LLVMErrorRef error)
+{
+    const enum yt_status status = yt_llvm_fail(what, error);
+    if (!jit->report[0])
+        return status;
+    return yt_fail(status, "LLVM could not %s: %s", what, jit->report);
 }
 
 enum yt_status yt_jit_create(struct yt_jit **jit_out)
 {
+    yt_llvm_catch_fatal();
     LLVMInitializeNativeTarget();
     LLVMInitializeNativeAsmPrinter();
     struct yt_jit *jit = calloc(1, sizeof *jit);
@@ -38,8 +51,10 @@ enum yt_status yt_jit_create(struct yt_jit **jit_out)
     LLVMErrorRef error = LLVMOrcCreateLLJIT(&jit->lljit, NULL);
     if (error) {
         free(jit);
-        return orc_failed("start its JIT", error);
+        return yt_llvm_fail("start its JIT", error);
     }
+    LLVMOrcExecutionSessionSetErrorReporter(
+        LLVMOrcLLJITGetExecutionSession(jit->lljit), on_report, jit);
     const char *perf = getenv("YT_PERF");
     jit->perf = perf && strcmp(perf, "0") != 0;
     *jit_out = jit;
@@ -64,6 +79,7 @@ enum yt_status yt_jit_add(struct yt_jit *jit, const struct yt_object *object,
                           yt_kernel_fn *kernel_out)
 {
     LLVMOrcExecutorAddress address = 0;
+    jit->report[0] = 0;
     LLVMErrorRef error =
         LLVMOrcLLJITLookup(jit->lljit, &address, object->symbol);
     if (error) {
@@ -73,10 +89,10 @@ enum yt_status yt_jit_add(struct yt_jit *jit, const struct yt_object *object,
         error = LLVMOrcLLJITAddObjectFile(
             jit->lljit, LLVMOrcLLJITGetMainJITDylib(jit->lljit), copy);
         if (error)
-            return orc_failed("load a kernel", error);
+            return jit_failed(jit, "load a kernel", error);
         error = LLVMOrcLLJITLookup(jit->lljit, &address, object->symbol);
         if (error)
-            return orc_failed("find a kernel", error);
+            return jit_failed(jit, "find a kernel", error);
         if (jit->perf)
             perf_line(object, address);
     }

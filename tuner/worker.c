@@ -25,6 +25,7 @@
  * kernel with more than 6 vector accesses to the stack in its inner loops. */
 #define SPILL_LIMIT 8
 #define EXIT_LOST   75 /* EX_TEMPFAIL of sysexits.h: no fault of a candidate */
+#define EXIT_LLVM   70 /* EX_SOFTWARE */
 
 struct request {
     struct yt_schedule schedule;
@@ -157,11 +158,19 @@ static void child_signals(pid_t parent)
         _exit(EXIT_LOST); /* it ended before it could take the worker along */
 }
 
+/* LLVM cannot go on with this candidate; the parent says so. */
+static void leave(const char *sentence)
+{
+    (void)sentence;
+    _exit(EXIT_LLVM);
+}
+
 static void child_main(const struct yt_problem *problem,
                        const struct yt_isa *isa, int32_t threads, int cpu,
                        pid_t parent, int fd)
 {
     child_signals(parent);
+    yt_codegen_on_fatal(leave);
     if (cpu >= 0) {
         cpu_set_t set;
         CPU_ZERO(&set);
@@ -274,6 +283,8 @@ static void describe_death(int how, struct yt_worker_result *r)
     else if (r->lost)
         snprintf(r->detail, sizeof r->detail,
                  "the worker was killed (out of memory?)");
+    else if (code == EXIT_LLVM)
+        snprintf(r->detail, sizeof r->detail, "LLVM gave up");
     else if (number)
         snprintf(r->detail, sizeof r->detail,
                  "the worker died of signal %d (%s)", number,
