@@ -172,10 +172,11 @@ void yt_schedule_default(const struct yt_problem *p, const struct yt_isa *isa,
         *s_out = s;
         return;
     }
-    s.algo = YT_ALGO_DIRECT;
+    const int32_t lazy = p->u.conv2d.lazy;
+    s.algo = lazy && lazy <= isa->lanes ? YT_ALGO_LAZY : YT_ALGO_DIRECT;
     s.nr = 1;
     s.ku = 1;
-    s.launder = 1;
+    s.launder = s.algo == YT_ALGO_DIRECT;
     s.mr = 4;
     while (s.mr > 1 && !yt_schedule_applies(p, &s, isa))
         s.mr--;
