@@ -132,7 +132,7 @@ static void results_are_stored_and_read_back(void **state)
     yt_search_destroy(bed->search);
     assert_ok(yt_search_create(&bed->engine, &bed->search));
     for (int32_t i = 0; i < bed->search->target_count; i++)
-        count += bed->search->targets[i].count;
+        count += bed->search->targets[i].trials.count;
     assert_int_equal(count, rows[0]);
     assert_true(bed->search->newest_ms > 0);
     assert_int_equal(bed->search->fresh, 0);
@@ -158,8 +158,8 @@ static void the_newest_row_of_a_schedule_counts(void **state)
         const struct yt_target *target = &bed->search->targets[i];
         if (strcmp(target->name, problem) != 0)
             continue;
-        assert_int_equal(target->count, 1);
-        assert_int_equal(target->trials[0].ok, 0);
+        assert_int_equal(target->trials.count, 1);
+        assert_int_equal(target->trials.items[0].ok, 0);
         return;
     }
     fail_msg("%s is no target", problem);
@@ -238,8 +238,8 @@ static void time_that_is_left_is_used(void **state)
     pthread_join(killer, NULL);
     for (int32_t i = 0; i < 2; i++) {
         assert_int_equal(bed->search->targets[i].complete, 1);
-        assert_true(bed->search->targets[i].count > 0);
-        assert_int_equal(bed->search->targets[i].count,
+        assert_true(bed->search->targets[i].trials.count > 0);
+        assert_int_equal(bed->search->targets[i].trials.count,
                          bed->search->targets[i].fresh);
     }
     bed->search->target_count = count;

@@ -8,7 +8,7 @@
 
 #include "tuner/space.h"
 
-#define TRIALS_MAX 4000
+#define TRIALS_MAX 40000
 
 static const char *const problems[] = {
     "conv2d-f32-3x640x640-k16r6s2p2-silu",
@@ -32,36 +32,32 @@ static double cost(const struct yt_schedule *s)
            10 * s->order + 5 * s->tune;
 }
 
-static int32_t walk(const struct yt_space *space, struct yt_trial *trials,
-                    int32_t limit)
+/* Walk until nothing is left. @p ok 0: everything fails. */
+static void walk(const struct yt_space *space, int32_t ok,
+                 struct yt_trials *trials)
 {
-    int32_t count = 0;
     struct yt_schedule next;
-    while (count < limit && yt_space_next(space, trials, count, &next)) {
+    memset(trials, 0, sizeof *trials);
+    while (yt_space_next(space, trials, &next)) {
         char name[YT_SCHEDULE_NAME_MAX], other[YT_SCHEDULE_NAME_MAX];
         yt_schedule_name(&next, name);
         assert_true(yt_schedule_applies(space->problem, &next, space->isa));
-        for (int32_t i = 0; i < count; i++) {
-            yt_schedule_name(&trials[i].schedule, other);
-            assert_string_not_equal(name, other);
-        }
+        assert_null(yt_trials_find(trials, &next));
         struct yt_schedule again;
         assert_int_equal(yt_schedule_parse(name, &again), YT_OK);
         yt_schedule_name(&again, other);
         assert_string_equal(name, other);
-        trials[count++] =
-            (struct yt_trial){.schedule = next, .ok = 1, .min_ns = cost(&next)};
+        const struct yt_trial trial = {
+            .schedule = next, .ok = ok, .min_ns = ok ? cost(&next) : 0};
+        assert_int_equal(yt_trials_put(trials, &trial), YT_OK);
+        assert_true(trials->count < TRIALS_MAX);
     }
-    return count;
 }
 
 static void walks_end_and_repeat(void **state)
 {
     (void)state;
-    struct yt_trial *a = calloc(TRIALS_MAX, sizeof *a);
-    struct yt_trial *b = calloc(TRIALS_MAX, sizeof *b);
-    assert_non_null(a);
-    assert_non_null(b);
+    struct yt_trials a, b;
     for (size_t i = 0; i < sizeof problems / sizeof problems[0]; i++) {
         struct yt_problem p;
         assert_int_equal(yt_problem_parse(problems[i], &p), YT_OK);
@@ -71,19 +67,20 @@ static void walks_end_and_repeat(void **state)
                 .isa = yt_isa_get((enum yt_isa_id)id),
                 .threads = 2,
             };
-            const int32_t n = walk(&space, a, TRIALS_MAX);
-            assert_true(n >= 1 && n < 400);
-            assert_int_equal(walk(&space, b, TRIALS_MAX), n);
-            for (int32_t j = 0; j < n; j++) {
+            walk(&space, 1, &a);
+            walk(&space, 1, &b);
+            assert_true(a.count >= 1 && a.count < 400);
+            assert_int_equal(a.count, b.count);
+            for (int32_t j = 0; j < a.count; j++) {
                 char x[YT_SCHEDULE_NAME_MAX], y[YT_SCHEDULE_NAME_MAX];
-                yt_schedule_name(&a[j].schedule, x);
-                yt_schedule_name(&b[j].schedule, y);
+                yt_schedule_name(&a.items[j].schedule, x);
+                yt_schedule_name(&b.items[j].schedule, y);
                 assert_string_equal(x, y);
             }
+            yt_trials_deinit(&a);
+            yt_trials_deinit(&b);
         }
     }
-    free(a);
-    free(b);
 }
 
 /* The default schedule comes first: what tuning is compared with. */
@@ -93,10 +90,11 @@ static void the_default_is_tried_first(void **state)
     for (size_t i = 0; i < sizeof problems / sizeof problems[0]; i++) {
         struct yt_problem p;
         struct yt_schedule first, expected;
+        const struct yt_trials none = {0};
         assert_int_equal(yt_problem_parse(problems[i], &p), YT_OK);
         const struct yt_isa *isa = yt_isa_get(YT_ISA_AVX2);
         const struct yt_space space = {.problem = &p, .isa = isa, .threads = 1};
-        assert_int_equal(yt_space_next(&space, NULL, 0, &first), 1);
+        assert_int_equal(yt_space_next(&space, &none, &first), 1);
         yt_schedule_default(&p, isa, &expected);
         char x[YT_SCHEDULE_NAME_MAX], y[YT_SCHEDULE_NAME_MAX];
         yt_schedule_name(&first, x);
@@ -109,40 +107,95 @@ static void failures_are_not_built_upon(void **state)
 {
     (void)state;
     struct yt_problem p;
+    struct yt_trials trials;
     assert_int_equal(yt_problem_parse("conv2d-f32-64x80x80-k64r3s1p1-silu", &p),
                      YT_OK);
     const struct yt_space space = {
         .problem = &p, .isa = yt_isa_get(YT_ISA_AVX2), .threads = 2};
-    struct yt_trial *trials = calloc(TRIALS_MAX, sizeof *trials);
-    assert_non_null(trials);
-    int32_t count = 0;
-    struct yt_schedule next;
-    while (count < TRIALS_MAX && yt_space_next(&space, trials, count, &next))
-        trials[count++] = (struct yt_trial){.schedule = next};
+    walk(&space, 0, &trials);
     /* Nothing worked: only the first stage, the tiles, was listed. */
-    assert_true(count >= 2 && count < 60);
-    free(trials);
+    assert_true(trials.count >= 2 && trials.count < 60);
+    yt_trials_deinit(&trials);
 }
 
-/* With enough time the whole space is walked, and everything in it once. */
+/* Each body of what was tried, with the same tile and tasks, was tried too. */
+static void check_bodies(const struct yt_space *space,
+                         const struct yt_trials *trials, int32_t at)
+{
+    static const int32_t unrolls[] = {1, 2, 3, 4, 8, 16};
+    struct yt_schedule s = trials->items[at].schedule;
+    const int32_t launders = space->problem->u.conv2d.r > 1 ? 2 : 1;
+    for (size_t u = 0; u < sizeof unrolls / sizeof unrolls[0]; u++)
+        for (int tune = 0; tune < YT_TUNE_COUNT; tune++)
+            for (int32_t outer = 0; outer < 2; outer++)
+                for (int32_t launder = 0; launder < launders; launder++) {
+                    s.ku = unrolls[u];
+                    s.tune = (enum yt_tune_cpu)tune;
+                    s.ic_outer = outer;
+                    if (launders == 2)
+                        s.launder = launder;
+                    if (yt_schedule_applies(space->problem, &s, space->isa))
+                        assert_non_null(yt_trials_find(trials, &s));
+                }
+}
+
+/* Every choice is met with every other. */
 static void exhaustive_walks_cover_the_space(void **state)
 {
     (void)state;
+    static const struct {
+        const char *name;
+        enum yt_isa_id isa;
+        int32_t threads;
+    } cases[] = {
+        {"conv2d-f32-16x2x3-k16r1s1p0", YT_ISA_AVX2, 1},
+        {"conv2d-f32-16x3x3-k16r3s1p1", YT_ISA_AVX512, 2},
+        {"conv2d-f32-16x3x2-k16r3s1p1", YT_ISA_AVX2, 1},
+        {"conv2d-f32-16x2x2-k255r1s1p0-lazy3", YT_ISA_AVX512, 1},
+        {"conv2d-f32-16x1x1-k16r1s1p0", YT_ISA_AVX2, 7},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct yt_problem p;
+        struct yt_schedule first;
+        struct yt_trials trials;
+        assert_int_equal(yt_problem_parse(cases[i].name, &p), YT_OK);
+        const struct yt_space space = {
+            .problem = &p,
+            .isa = yt_isa_get(cases[i].isa),
+            .threads = cases[i].threads,
+            .exhaustive = 1,
+        };
+        /* Nothing works, so that every walk is the same: the default, which
+         * may lie outside the space, and the space. */
+        walk(&space, 0, &trials);
+        const int32_t size = yt_space_size(&space);
+        assert_in_range(trials.count, size, size + 1);
+        yt_schedule_default(&p, space.isa, &first);
+        assert_non_null(yt_trials_find(&trials, &first));
+        for (int32_t j = 1; j < trials.count; j++)
+            check_bodies(&space, &trials, j);
+        yt_trials_deinit(&trials);
+
+        /* When candidates work, neighbours may add to it. */
+        walk(&space, 1, &trials);
+        assert_true(trials.count >= size);
+        yt_trials_deinit(&trials);
+    }
+}
+
+/* A real layer: far more than a stage of a search could list. */
+static void the_space_of_a_layer_is_large(void **state)
+{
+    (void)state;
     struct yt_problem p;
-    assert_int_equal(yt_problem_parse("conv2d-f32-16x4x6-k16r1s1p0", &p),
-                     YT_OK);
+    assert_int_equal(
+        yt_problem_parse("conv2d-f32-128x40x40-k128r3s1p1-silu", &p), YT_OK);
     const struct yt_space space = {
         .problem = &p,
-        .isa = yt_isa_get(YT_ISA_AVX2),
-        .threads = 1,
-        .exhaustive = 1,
+        .isa = yt_isa_get(YT_ISA_AVX512),
+        .threads = 2,
     };
-    struct yt_trial *trials = calloc(TRIALS_MAX, sizeof *trials);
-    assert_non_null(trials);
-    const int32_t count = walk(&space, trials, TRIALS_MAX);
-    assert_true(count > 40 && count < TRIALS_MAX);
-    assert_true(yt_space_size(&space) >= 40);
-    free(trials);
+    assert_true(yt_space_size(&space) > 20000);
 }
 
 int main(void)
@@ -152,6 +205,7 @@ int main(void)
         cmocka_unit_test(the_default_is_tried_first),
         cmocka_unit_test(failures_are_not_built_upon),
         cmocka_unit_test(exhaustive_walks_cover_the_space),
+        cmocka_unit_test(the_space_of_a_layer_is_large),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -14,9 +14,7 @@ struct yt_target {
     char name[YT_PROBLEM_NAME_MAX];
     const char *layer; /* the first layer that has it; borrowed */
     int32_t layers;    /* how many have it */
-    struct yt_trial *trials;
-    uint32_t *code_bytes; /* [count], beside trials */
-    int32_t count, cap;
+    struct yt_trials trials;
     int32_t fresh;    /* trials of this run */
     int32_t failed;   /* of those, not ok */
     int32_t complete; /* 1: the search has nothing left to try */
@@ -57,6 +55,12 @@ enum yt_status yt_search_run(struct yt_search *search, struct yt_engine *engine,
 int32_t yt_target_finalists(const struct yt_target *target,
                             const struct yt_isa *isa,
                             struct yt_schedule out[YT_FINALISTS_MAX]);
+
+/** The least time of a trial; 0 when none was ok. */
+double yt_target_best_ns(const struct yt_target *target);
+
+/** Arithmetic of all layers that have the problem, in flops. */
+double yt_target_work(const struct yt_target *target);
 
 /** Bytes of code of a schedule that was tried, 0 when it was not. */
 uint32_t yt_target_code_bytes(const struct yt_target *target,

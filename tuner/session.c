@@ -80,7 +80,7 @@ static enum yt_status search_alone(struct session *s)
     YT_TRY(yt_search_create(s->engine, &s->search));
     s->search->peak_gflops = s->peak.gflops_n;
     for (int32_t i = 0; i < s->search->target_count; i++)
-        s->result->reused += s->search->targets[i].count;
+        s->result->reused += s->search->targets[i].trials.count;
     const uint64_t deadline =
         s->begin_ns + (uint64_t)(SEARCH_SHARE * (double)s->budget_ns);
     YT_TRY(yt_search_run(s->search, s->engine, s->options, deadline));

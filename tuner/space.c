@@ -3,26 +3,26 @@
 
 #include "tuner/space.h"
 
+#include <assert.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "codegen/conv_tiles.h"
 
-#define LIST_MAX  8192
+#define MR_MAX    32
+#define NR_MAX    8
+#define SIZES_MAX 16 /* of task groups */
 #define FINALISTS 3
+
+/* Every tile of both algorithms with every task shape, and the default. */
+#define LIST_MAX (2 * MR_MAX * NR_MAX * YT_ORDER_COUNT * SIZES_MAX + 1)
 
 struct list {
     struct yt_schedule items[LIST_MAX];
     int32_t count;
 };
 
-static int same(const struct yt_schedule *a, const struct yt_schedule *b)
-{
-    return a->algo == b->algo && a->mr == b->mr && a->nr == b->nr &&
-           a->ku == b->ku && a->tiles == b->tiles && a->order == b->order &&
-           a->tune == b->tune && a->launder == b->launder &&
-           a->ic_outer == b->ic_outer;
-}
+static const int32_t unrolls[] = {1, 2, 3, 4, 8, 16};
+#define UNROLLS ((int32_t)(sizeof unrolls / sizeof unrolls[0]))
 
 static int32_t ceil_div(int32_t a, int32_t b)
 {
@@ -47,17 +47,18 @@ static int shares_out(const struct yt_space *space, const struct yt_schedule *s)
 static void add(const struct yt_space *space, struct list *list,
                 const struct yt_schedule *s, int must_share)
 {
-    if (list->count == LIST_MAX ||
-        !yt_schedule_applies(space->problem, s, space->isa) ||
+    if (!yt_schedule_applies(space->problem, s, space->isa) ||
         (must_share && !shares_out(space, s)))
         return;
+    assert(list->count < LIST_MAX);
     list->items[list->count++] = *s;
 }
 
 /* Groups of rows (flat: of tiles) per task that divide the work in different
  * ways: all of it, halves, quarters ... and small fixed numbers. */
 static int32_t group_sizes(const struct yt_space *space,
-                           const struct yt_schedule *s, int32_t sizes[16])
+                           const struct yt_schedule *s,
+                           int32_t sizes[SIZES_MAX])
 {
     struct yt_conv_tiles t;
     yt_conv_tiles(&space->problem->u.conv2d, s, space->isa, &t);
@@ -71,7 +72,7 @@ static int32_t group_sizes(const struct yt_space *space,
             sizes[count++] = size;
         last = size;
     }
-    for (int32_t size = 4; size >= 1 && count < 16; size /= 2)
+    for (int32_t size = 4; size >= 1 && count < SIZES_MAX; size /= 2)
         if (size < last)
             sizes[count++] = last = size;
     return count;
@@ -80,11 +81,15 @@ static int32_t group_sizes(const struct yt_space *space,
 /* A task shape to begin with: the coarsest that shares out, image outside. */
 static void default_tasks(const struct yt_space *space, struct yt_schedule *s)
 {
-    int32_t sizes[16];
+    int32_t sizes[SIZES_MAX];
     struct yt_schedule best = *s;
     int found = 0;
+    struct yt_conv_tiles t;
+    yt_conv_tiles(&space->problem->u.conv2d, s, space->isa, &t);
     const enum yt_task_order outer =
-        s->algo == YT_ALGO_LAZY ? YT_ORDER_PIXELS : YT_ORDER_CHANNELS;
+        s->algo == YT_ALGO_LAZY || t.k_tiles == 1 /* the order of one */
+            ? YT_ORDER_PIXELS
+            : YT_ORDER_CHANNELS;
     s->order = outer;
     const int32_t count = group_sizes(space, s, sizes);
     for (int32_t i = 0; i < count && !found; i++) {
@@ -117,9 +122,9 @@ static void list_tiles(const struct yt_space *space, struct list *list,
                        int32_t divisor)
 {
     const struct yt_conv2d *p = &space->problem->u.conv2d;
-    for (int32_t nr = 1; nr <= 8; nr++) {
+    for (int32_t nr = 1; nr <= NR_MAX; nr++) {
         int32_t widest = 0;
-        for (int32_t mr = 1; mr <= 32; mr++)
+        for (int32_t mr = 1; mr <= MR_MAX; mr++)
             if (fits_registers(space->isa, mr, nr))
                 widest = mr;
         int32_t before = 0;
@@ -164,9 +169,8 @@ static void list_tiles(const struct yt_space *space, struct list *list,
 static void list_bodies(const struct yt_space *space, struct list *list,
                         const struct yt_schedule *base)
 {
-    static const int32_t unrolls[] = {1, 2, 3, 4, 8, 16};
     struct yt_schedule s;
-    for (size_t i = 0; i < sizeof unrolls / sizeof unrolls[0]; i++) {
+    for (int32_t i = 0; i < UNROLLS; i++) {
         s = *base;
         s.ku = unrolls[i];
         add(space, list, &s, 0);
@@ -189,7 +193,7 @@ static void list_bodies(const struct yt_space *space, struct list *list,
 static void list_tasks(const struct yt_space *space, struct list *list,
                        const struct yt_schedule *base)
 {
-    int32_t sizes[16];
+    int32_t sizes[SIZES_MAX];
     struct yt_conv_tiles t;
     yt_conv_tiles(&space->problem->u.conv2d, base, space->isa, &t);
     const int32_t count = group_sizes(space, base, sizes);
@@ -222,38 +226,97 @@ static void list_neighbours(const struct yt_space *space, struct list *list,
     list_tasks(space, list, base);
 }
 
-static void list_everything(const struct yt_space *space, struct list *list)
+/* The shapes of an exhaustive search: each tile with each of its task shapes,
+ * and with its default one where none shares out. */
+static void list_shapes(const struct yt_space *space, struct list *shapes)
 {
     struct list *tiles = malloc(sizeof *tiles);
-    struct list *bodies = malloc(sizeof *bodies);
-    if (tiles && bodies) {
-        tiles->count = 0;
-        list_tiles(space, tiles, 0);
-        for (int32_t i = 0; i < tiles->count; i++) {
-            bodies->count = 0;
-            list_bodies(space, bodies, &tiles->items[i]);
-            for (int32_t j = 0; j < bodies->count; j++)
-                list_tasks(space, list, &bodies->items[j]);
-        }
+    shapes->count = 0;
+    if (!tiles)
+        return;
+    tiles->count = 0;
+    list_tiles(space, tiles, 0);
+    for (int32_t i = 0; i < tiles->count; i++) {
+        const int32_t before = shapes->count;
+        list_tasks(space, shapes, &tiles->items[i]);
+        if (shapes->count == before)
+            add(space, shapes, &tiles->items[i], 0);
     }
     free(tiles);
-    free(bodies);
 }
 
-static int tried(const struct yt_trial *trials, int32_t count,
-                 const struct yt_schedule *s)
+/* What a shape is crossed with: unrolling, scheduling model, loop order, and
+ * laundering of more than one tap. */
+static int32_t bodies_of_shape(const struct yt_space *space)
 {
-    for (int32_t i = 0; i < count; i++)
-        if (same(&trials[i].schedule, s))
+    const int launders = space->problem->u.conv2d.r > 1 ? 2 : 1;
+    return UNROLLS * YT_TUNE_COUNT * 2 * launders;
+}
+
+/* Number @p index of shapes x bodies; 0 when it does not apply. */
+static int nth(const struct yt_space *space, const struct list *shapes,
+               int64_t index, struct yt_schedule *s_out)
+{
+    const int32_t bodies = bodies_of_shape(space);
+    struct yt_schedule s = shapes->items[index / bodies];
+    int32_t body = (int32_t)(index % bodies);
+    s.ku = unrolls[body % UNROLLS];
+    body /= UNROLLS;
+    s.tune = (enum yt_tune_cpu)(body % YT_TUNE_COUNT);
+    body /= YT_TUNE_COUNT;
+    s.ic_outer = body % 2;
+    body /= 2;
+    if (space->problem->u.conv2d.r > 1)
+        s.launder = body % 2;
+    *s_out = s;
+    return yt_schedule_applies(space->problem, &s, space->isa);
+}
+
+static int64_t gcd(int64_t a, int64_t b)
+{
+    while (b) {
+        const int64_t rest = a % b;
+        a = b;
+        b = rest;
+    }
+    return a;
+}
+
+/* A stride that meets every number below @p size once, and spreads: near the
+ * golden section, without a common divisor. */
+static int64_t stride_of(int64_t size)
+{
+    int64_t stride = (int64_t)(0.6180339887 * (double)size);
+    if (stride < 1)
+        stride = 1;
+    while (gcd(stride, size) != 1)
+        stride++;
+    return stride;
+}
+
+static int rest_of_space(const struct yt_space *space, struct list *shapes,
+                         const struct yt_trials *trials,
+                         struct yt_schedule *next_out)
+{
+    list_shapes(space, shapes);
+    const int64_t size = (int64_t)shapes->count * bodies_of_shape(space);
+    const int64_t stride = stride_of(size);
+    int64_t at = 0;
+    for (int64_t i = 0; i < size; i++) {
+        if (nth(space, shapes, at, next_out) &&
+            !yt_trials_find(trials, next_out))
             return 1;
+        at = (at + stride) % size;
+    }
     return 0;
 }
 
-static int first_untried(const struct list *list, const struct yt_trial *trials,
-                         int32_t count, struct yt_schedule *next_out)
+static int first_untried(const struct list *list,
+                         const struct yt_trials *trials,
+                         struct yt_schedule *next_out)
 {
     for (int32_t i = 0; i < list->count; i++) {
-        if (!tried(trials, count, &list->items[i])) {
+        if (!yt_trials_find(trials, &list->items[i])) {
             *next_out = list->items[i];
             return 1;
         }
@@ -262,21 +325,22 @@ static int first_untried(const struct list *list, const struct yt_trial *trials,
 }
 
 /* The indices of the fastest trials whose tiles differ when @p per_tile. */
-static int32_t fastest(const struct yt_trial *trials, int32_t count,
-                       int per_tile, int32_t best[FINALISTS])
+static int32_t fastest(const struct yt_trials *trials, int per_tile,
+                       int32_t best[FINALISTS])
 {
     int32_t found = 0;
     while (found < FINALISTS) {
         int32_t at = -1;
-        for (int32_t i = 0; i < count; i++) {
-            int taken = !trials[i].ok;
+        for (int32_t i = 0; i < trials->count; i++) {
+            int taken = !trials->items[i].ok;
             for (int32_t j = 0; j < found && !taken; j++) {
-                const struct yt_schedule *a = &trials[best[j]].schedule;
-                const struct yt_schedule *b = &trials[i].schedule;
+                const struct yt_schedule *a = &trials->items[best[j]].schedule;
+                const struct yt_schedule *b = &trials->items[i].schedule;
                 taken = best[j] == i ||
                         (per_tile && a->mr == b->mr && a->nr == b->nr);
             }
-            if (!taken && (at < 0 || trials[i].min_ns < trials[at].min_ns))
+            if (!taken &&
+                (at < 0 || trials->items[i].min_ns < trials->items[at].min_ns))
                 at = i;
         }
         if (at < 0)
@@ -286,28 +350,13 @@ static int32_t fastest(const struct yt_trial *trials, int32_t count,
     return found;
 }
 
-/* A shuffle that depends on nothing but the length. */
-static void shuffle(struct list *list)
-{
-    uint64_t state = 88172645463325252u;
-    for (int32_t i = list->count - 1; i > 0; i--) {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        const int32_t j = (int32_t)(state % (uint64_t)(i + 1));
-        const struct yt_schedule swap = list->items[i];
-        list->items[i] = list->items[j];
-        list->items[j] = swap;
-    }
-}
-
-int yt_space_next(const struct yt_space *space, const struct yt_trial *trials,
-                  int32_t count, struct yt_schedule *next_out)
+int yt_space_next(const struct yt_space *space, const struct yt_trials *trials,
+                  struct yt_schedule *next_out)
 {
     struct yt_schedule only;
     if (space->problem->op != YT_OP_CONV2D) {
         yt_schedule_default(space->problem, space->isa, &only);
-        if (tried(trials, count, &only))
+        if (yt_trials_find(trials, &only))
             return 0;
         *next_out = only;
         return 1;
@@ -319,32 +368,28 @@ int yt_space_next(const struct yt_space *space, const struct yt_trial *trials,
     yt_schedule_default(space->problem, space->isa, &only);
     list->items[list->count++] = only; /* what tuning is compared with */
     list_tiles(space, list, 2);
-    int found = first_untried(list, trials, count, next_out);
+    int found = first_untried(list, trials, next_out);
 
     int32_t best[FINALISTS];
-    int32_t finalists = fastest(trials, count, 1, best);
+    int32_t finalists = fastest(trials, 1, best);
     for (int32_t i = 0; i < finalists && !found; i++) {
         list->count = 0;
-        list_bodies(space, list, &trials[best[i]].schedule);
-        found = first_untried(list, trials, count, next_out);
+        list_bodies(space, list, &trials->items[best[i]].schedule);
+        found = first_untried(list, trials, next_out);
     }
-    finalists = fastest(trials, count, 0, best);
+    finalists = fastest(trials, 0, best);
     for (int32_t i = 0; i < finalists && !found; i++) {
         list->count = 0;
-        list_tasks(space, list, &trials[best[i]].schedule);
-        found = first_untried(list, trials, count, next_out);
+        list_tasks(space, list, &trials->items[best[i]].schedule);
+        found = first_untried(list, trials, next_out);
     }
     if (!found && finalists) {
         list->count = 0;
-        list_neighbours(space, list, &trials[best[0]].schedule);
-        found = first_untried(list, trials, count, next_out);
+        list_neighbours(space, list, &trials->items[best[0]].schedule);
+        found = first_untried(list, trials, next_out);
     }
-    if (!found && space->exhaustive) {
-        list->count = 0;
-        list_everything(space, list);
-        shuffle(list);
-        found = first_untried(list, trials, count, next_out);
-    }
+    if (!found && space->exhaustive)
+        found = rest_of_space(space, list, trials, next_out);
     free(list);
     return found;
 }
@@ -356,9 +401,12 @@ int32_t yt_space_size(const struct yt_space *space)
     struct list *list = malloc(sizeof *list);
     if (!list)
         return 0;
-    list->count = 0;
-    list_everything(space, list);
-    const int32_t size = list->count;
+    list_shapes(space, list);
+    const int64_t all = (int64_t)list->count * bodies_of_shape(space);
+    int32_t size = 0;
+    struct yt_schedule s;
+    for (int64_t i = 0; i < all; i++)
+        size += nth(space, list, i, &s);
     free(list);
     return size;
 }

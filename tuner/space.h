@@ -7,19 +7,12 @@
 
 #include <stdint.h>
 
-#include "codegen/schedule.h"
-
-/** One candidate tried. */
-struct yt_trial {
-    struct yt_schedule schedule;
-    int32_t ok;    /* 1: right and timed; 0: wrong, crashed, spills, ... */
-    double min_ns; /* when ok */
-};
+#include "tuner/trials.h"
 
 struct yt_space {
     const struct yt_problem *problem;
     const struct yt_isa *isa;
-    int32_t threads;    /* tasks must share out evenly over these */
+    int32_t threads;    /* tasks should share out evenly over these */
     int32_t exhaustive; /* 1: go on with everything else after the search */
 };
 
@@ -32,10 +25,13 @@ struct yt_space {
  * @param trials  everything tried so far, in any order.
  * @return 1 and the candidate; 0 when there is nothing left to try.
  */
-int yt_space_next(const struct yt_space *space, const struct yt_trial *trials,
-                  int32_t count, struct yt_schedule *next_out);
+int yt_space_next(const struct yt_space *space, const struct yt_trials *trials,
+                  struct yt_schedule *next_out);
 
-/** Schedules the space holds in all, for progress. */
+/** Schedules the space holds in all: every tile with every unrolling,
+ *  scheduling model, loop order and laundering, and with every task shape that
+ *  shares out evenly (where none does, the one that is tried first). An
+ *  exhaustive search has tried them all when nothing is left. */
 int32_t yt_space_size(const struct yt_space *space);
 
 #endif
