@@ -26,10 +26,12 @@ void yt_object_deinit(struct yt_object *object);
 
 /** Compile one kernel.
  *
- * With YT_DUMP=ir,asm in the environment the texts are written to
- * $YT_DUMP_DIR (default: the working directory), one file per kernel.
+ * With YT_DUMP=ir,asm (or one of them) in the environment the texts are written
+ * to $YT_DUMP_DIR (default: the working directory), one file per kernel. The
+ * object is the same with and without.
  *
- * @return YT_OK; YT_BAD_ARGUMENT when the schedule does not apply;
+ * @return YT_OK; YT_BAD_ARGUMENT when the schedule does not apply, or YT_DUMP
+ *         is not understood; YT_IO when a dump cannot be written; YT_NO_MEMORY;
  *         YT_COMPILE with LLVM's first line otherwise.
  */
 enum yt_status yt_codegen_compile(const struct yt_problem *p,

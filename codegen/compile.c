@@ -14,6 +14,7 @@
 #include <time.h>
 
 #include "codegen/codegen.h"
+#include "codegen/dump.h"
 #include "codegen/generate.h"
 #include "codegen/inspect.h"
 #include "codegen/llvm_fail.h"
@@ -91,29 +92,10 @@ static enum yt_status machine_create(const struct yt_isa *isa,
     return YT_OK;
 }
 
-/* YT_DUMP=ir,asm: write the text beside the reader. */
-static void dump(const char *kind, const char *symbol, const char *suffix,
-                 LLVMModuleRef module, LLVMTargetMachineRef machine)
-{
-    const char *wanted = getenv("YT_DUMP");
-    if (!wanted || !strstr(wanted, kind))
-        return;
-    const char *dir = getenv("YT_DUMP_DIR");
-    char path[4096];
-    snprintf(path, sizeof path, "%s/%s.%s", dir ? dir : ".", symbol, suffix);
-    char *message = NULL;
-    if (strcmp(kind, "ir") == 0)
-        LLVMPrintModuleToFile(module, path, &message);
-    else
-        LLVMTargetMachineEmitToFile(machine, module, path, LLVMAssemblyFile,
-                                    &message);
-    LLVMDisposeMessage(message);
-}
-
 static enum yt_status emit_object(struct yt_emit *e,
                                   LLVMTargetMachineRef machine,
                                   const struct yt_llvm_errors *errors,
-                                  struct yt_object *object)
+                                  const char *title, struct yt_object *object)
 {
     char *message = NULL;
     if (LLVMVerifyModule(e->module, LLVMReturnStatusAction, &message))
@@ -127,8 +109,7 @@ static enum yt_status emit_object(struct yt_emit *e,
     LLVMDisposePassBuilderOptions(options);
     if (error)
         return yt_llvm_fail("promote variables", error);
-    dump("ir", object->symbol, "ll", e->module, machine);
-    dump("asm", object->symbol, "s", e->module, machine);
+    YT_TRY(yt_dump(e->module, machine, object->symbol, title));
 
     LLVMMemoryBufferRef buffer = NULL;
     message = NULL;
@@ -169,6 +150,7 @@ struct source {
     const struct yt_schedule *schedule;
     enum yt_probe probe;
     const char *tune_cpu; /* NULL: the host's */
+    const char *title;    /* of a dump */
 };
 
 static void generate_body(struct yt_emit *e, const struct source *source)
@@ -203,7 +185,8 @@ static enum yt_status compile_source(const struct source *source,
     generate_body(&e, source);
     yt_emit_finish(&e);
     const uint64_t t1 = now_ns();
-    enum yt_status status = emit_object(&e, machine, &errors, object);
+    enum yt_status status =
+        emit_object(&e, machine, &errors, source->title, object);
     object->emit_ns = t1 - t0;
     object->codegen_ns = now_ns() - t1;
     yt_emit_deinit(&e);
@@ -230,11 +213,16 @@ enum yt_status yt_codegen_compile(const struct yt_problem *p,
     struct yt_object object;
     memset(&object, 0, sizeof object);
     yt_schedule_symbol(p, s, isa, object.symbol);
+    char problem[YT_PROBLEM_NAME_MAX];
+    char title[YT_PROBLEM_NAME_MAX + YT_SCHEDULE_NAME_MAX + 32];
+    yt_problem_name(p, problem);
+    snprintf(title, sizeof title, "%s %s %s", problem, name, isa->name);
     const struct source source = {
         .generate = generate,
         .problem = p,
         .schedule = s,
         .tune_cpu = tune_cpus[s->tune],
+        .title = title,
     };
     enum yt_status status = compile_source(&source, isa, &object);
     if (status != YT_OK)
@@ -250,7 +238,7 @@ enum yt_status yt_codegen_probe(enum yt_probe probe, const struct yt_isa *isa,
     memset(&object, 0, sizeof object);
     snprintf(object.symbol, sizeof object.symbol, "yt_probe_%s_%d_lanes",
              probe == YT_PROBE_FMA ? "fma" : "read", isa->lanes);
-    const struct source source = {.probe = probe};
+    const struct source source = {.probe = probe, .title = object.symbol};
     YT_TRY(compile_source(&source, isa, &object));
     *object_out = object;
     return YT_OK;
