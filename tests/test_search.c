@@ -10,12 +10,14 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "db_fixture.h"
 #include "tuner/measure.h"
 #include "tuner/search.h"
+#include "tuner/timing_lock.h"
 
 #define LONG_NS 600000000000u
 
@@ -31,7 +33,8 @@ struct bed {
     int32_t stop_after; /* trials */
     int32_t kills;      /* workers to kill, one each time */
     int32_t killed;
-    int32_t events;
+    pid_t other; /* a process that measures; killed when it is waited for */
+    int32_t waits;
 };
 
 static int make(void **state)
@@ -76,11 +79,32 @@ static pid_t first_child(void)
     return pid;
 }
 
+/* A measurement of the first layer. */
+static void put_row(struct bed *bed, int64_t created_ms,
+                    enum yt_db_outcome outcome)
+{
+    char problem[YT_PROBLEM_NAME_MAX];
+    yt_problem_name(&bed->engine.network->net->layers[0].problem, problem);
+    struct yt_db_measurement m =
+        fixture_measurement(&bed->f, problem, "direct-m4n1k1-t0p-h", 5000);
+    m.isa = bed->engine.network->isa->name;
+    m.created_ms = created_ms;
+    m.outcome = outcome;
+    m.detail = outcome == YT_DB_OK ? "" : "off";
+    assert_ok(yt_db_measurement_put(bed->f.db, &m, NULL));
+}
+
 static void on_progress(void *user, const struct yt_progress_event *event)
 {
     struct bed *bed = user;
-    (void)event;
-    bed->events++;
+    if (strncmp(event->phase, "waiting", 7) == 0) {
+        bed->waits++;
+        /* What it found before it ended is taken up. */
+        put_row(bed, 5000, YT_DB_OK);
+        kill(bed->other, SIGKILL);
+        assert_int_equal(waitpid(bed->other, NULL, 0), bed->other);
+        return;
+    }
     const pid_t child =
         bed->kills && bed->killed < bed->kills ? first_child() : 0;
     if (child) {
@@ -143,15 +167,8 @@ static void the_newest_row_of_a_schedule_counts(void **state)
     struct bed *bed = *state;
     char problem[YT_PROBLEM_NAME_MAX];
     yt_problem_name(&bed->engine.network->net->layers[0].problem, problem);
-    struct yt_db_measurement m =
-        fixture_measurement(&bed->f, problem, "direct-m4n1k1-t0p-h", 5000);
-    m.isa = bed->engine.network->isa->name;
-    m.created_ms = 1000;
-    assert_ok(yt_db_measurement_put(bed->f.db, &m, NULL));
-    m.created_ms = 3000;
-    m.outcome = YT_DB_WRONG;
-    m.detail = "off";
-    assert_ok(yt_db_measurement_put(bed->f.db, &m, NULL));
+    put_row(bed, 1000, YT_DB_OK);
+    put_row(bed, 3000, YT_DB_WRONG);
     assert_ok(yt_search_create(&bed->engine, &bed->search));
     assert_true(bed->search->newest_ms == 3000);
     for (int32_t i = 0; i < bed->search->target_count; i++) {
@@ -250,6 +267,38 @@ static void time_that_is_left_is_used(void **state)
     assert_true(bed->search->lost >= 1);
 }
 
+static void two_processes_take_turns(void **state)
+{
+    struct bed *bed = *state;
+    int ready[2];
+    char byte = 0;
+    assert_ok(yt_search_create(&bed->engine, &bed->search));
+    assert_int_equal(pipe(ready), 0);
+    bed->other = fork();
+    assert_true(bed->other >= 0);
+    if (bed->other == 0) {
+        struct yt_timing_lock lock = YT_TIMING_LOCK_INIT;
+        if (yt_timing_lock_try(&lock, bed->f.path) &&
+            write(ready[1], &byte, 1) == 1)
+            pause();
+        _exit(0);
+    }
+    assert_int_equal(read(ready[0], &byte, 1), 1);
+    close(ready[0]);
+    close(ready[1]);
+    bed->stop_after = 1;
+    run(bed);
+    assert_int_equal(bed->waits, 1);
+    assert_true(bed->search->fresh >= 1);
+    assert_true(bed->search->newest_ms == 5000);
+
+    /* And it lets go. */
+    struct yt_timing_lock lock = YT_TIMING_LOCK_INIT;
+    assert_int_equal(yt_timing_lock_try(&lock, bed->f.path), 1);
+    assert_true(lock.fd >= 0);
+    yt_timing_lock_release(&lock);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -261,6 +310,7 @@ int main(void)
                                         unmake),
         cmocka_unit_test_setup_teardown(time_that_is_left_is_used, make,
                                         unmake),
+        cmocka_unit_test_setup_teardown(two_processes_take_turns, make, unmake),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

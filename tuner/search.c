@@ -8,8 +8,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "runtime/fail.h"
+#include "tuner/timing_lock.h"
 #include "tuner/worker.h"
 
 #define WORKERS_MAX    8
@@ -17,6 +19,7 @@
 #define GIVE_UP_FACTOR 1.35 /* slower than the best by this: three samples */
 #define POLL_MS        100
 #define LOST_MAX       3
+#define WAIT_NS        200000000 /* until another look at the lock */
 
 /* A core's worker and the problem it is on. */
 struct slot {
@@ -37,7 +40,8 @@ struct loop {
     int32_t next_target;
     int32_t done_targets;
     uint64_t begin_ns, deadline_ns;
-    int exhaustive; /* second pass */
+    int exhaustive; /* the whole space, after the search */
+    struct yt_timing_lock lock;
 };
 
 static int stopped(const struct loop *loop)
@@ -300,6 +304,63 @@ static enum yt_status run_passes(struct loop *loop)
     return status;
 }
 
+static void report_waiting(const struct loop *loop)
+{
+    if (!loop->options->progress)
+        return;
+    const uint64_t now = yt_now_ns();
+    const struct yt_progress_event event = {
+        .phase = "waiting for another yolotune to finish measuring",
+        .layer = "",
+        .problem = "",
+        .layers = loop->search->target_count,
+        .peak_gflops = loop->search->peak_gflops,
+        .elapsed_s = 1e-9 * (double)(now - loop->begin_ns),
+        .left_s = now < loop->deadline_ns
+                      ? 1e-9 * (double)(loop->deadline_ns - now)
+                      : 0,
+    };
+    loop->options->progress(loop->options->user, &event);
+}
+
+/* Wait until nobody else measures for this database, and then take up what the
+ * other found. Whoever was stopped meanwhile does not have the lock. */
+static enum yt_status wait_for_turn(struct loop *loop)
+{
+    if (!loop->engine->db)
+        return YT_OK;
+    const struct timespec pause = {.tv_nsec = WAIT_NS};
+    int waited = 0;
+    while (!stopped(loop)) {
+        if (yt_timing_lock_try(&loop->lock, yt_db_path(loop->engine->db)))
+            return waited ? yt_search_read(loop->search, loop->engine) : YT_OK;
+        waited = 1;
+        report_waiting(loop);
+        nanosleep(&pause, NULL);
+    }
+    return YT_OK;
+}
+
+/* What is left to try, of which the other process may be trying some. */
+static void mark_complete(struct loop *loop)
+{
+    struct yt_schedule next;
+    for (int32_t i = 0; i < loop->search->target_count; i++) {
+        struct yt_target *target = &loop->search->targets[i];
+        target->complete = !next_candidate(loop, target, &next);
+    }
+}
+
+static enum yt_status search_space(struct loop *loop, int exhaustive)
+{
+    loop->exhaustive = exhaustive;
+    mark_complete(loop);
+    if (!any_incomplete(loop->search))
+        return YT_OK;
+    YT_TRY(wait_for_turn(loop));
+    return run_passes(loop);
+}
+
 enum yt_status yt_search_run(struct yt_search *search, struct yt_engine *engine,
                              const struct yt_tune_options *options,
                              uint64_t deadline_ns)
@@ -310,13 +371,12 @@ enum yt_status yt_search_run(struct yt_search *search, struct yt_engine *engine,
         .options = options,
         .begin_ns = yt_now_ns(),
         .deadline_ns = deadline_ns,
+        .lock = YT_TIMING_LOCK_INIT,
     };
     pick_cpus(&loop);
-    YT_TRY(run_passes(&loop));
-    if (!options->exhaustive)
-        return YT_OK;
-    loop.exhaustive = 1;
-    for (int32_t i = 0; i < search->target_count; i++)
-        search->targets[i].complete = 0;
-    return run_passes(&loop);
+    enum yt_status status = search_space(&loop, 0);
+    if (status == YT_OK && options->exhaustive)
+        status = search_space(&loop, 1);
+    yt_timing_lock_release(&loop.lock);
+    return status;
 }

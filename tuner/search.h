@@ -37,8 +37,14 @@ struct yt_search {
 enum yt_status yt_search_create(const struct yt_engine *engine,
                                 struct yt_search **search_out);
 
+/** Take up what the database holds by now.
+ *  @return YT_OK; YT_NO_MEMORY; what the database returned. */
+enum yt_status yt_search_read(struct yt_search *search,
+                              const struct yt_engine *engine);
+
 /** Try candidates until nothing is left, @p deadline_ns (monotonic) or
- *  options->stop. Every result is stored at once.
+ *  options->stop. Every result is stored at once. While another process
+ *  measures for the same database, wait.
  *  @return YT_OK; YT_IO, YT_NO_MEMORY for workers; what the database
  *          returned. */
 enum yt_status yt_search_run(struct yt_search *search, struct yt_engine *engine,

@@ -40,8 +40,8 @@ static enum yt_status take_row(void *user, const struct yt_db_measurement *m)
     return yt_trials_put(&search->targets[m->problem_index].trials, &trial);
 }
 
-static enum yt_status read_rows(struct yt_search *search,
-                                const struct yt_engine *engine)
+enum yt_status yt_search_read(struct yt_search *search,
+                              const struct yt_engine *engine)
 {
     if (!engine->db)
         return YT_OK;
@@ -95,7 +95,7 @@ enum yt_status yt_search_create(const struct yt_engine *engine,
     }
     qsort(search->targets, (size_t)search->target_count,
           sizeof *search->targets, by_work);
-    const enum yt_status status = read_rows(search, engine);
+    const enum yt_status status = yt_search_read(search, engine);
     if (status != YT_OK) {
         yt_search_destroy(search);
         return status;
