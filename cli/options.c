@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "codegen/codegen.h"
 #include "runtime/fail.h"
 #include "runtime/isa.h"
 
@@ -68,7 +69,7 @@ int yt_cli_usage(const char *command, const char *format, ...)
 enum yt_status yt_cli_isa(const char *name, const struct yt_isa **isa_out)
 {
     if (!name) {
-        *isa_out = yt_isa_best(yt_cpu_features());
+        *isa_out = yt_codegen_best_isa(yt_cpu_features());
         return YT_OK;
     }
     const struct yt_isa *isa = yt_isa_find(name);
@@ -84,6 +85,7 @@ enum yt_status yt_cli_isa(const char *name, const struct yt_isa **isa_out)
                        known);
     }
     YT_TRY(yt_isa_check(isa, yt_cpu_features()));
+    YT_TRY(yt_codegen_check_host(isa));
     *isa_out = isa;
     return YT_OK;
 }

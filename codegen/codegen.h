@@ -39,6 +39,19 @@ enum yt_status yt_codegen_compile(const struct yt_problem *p,
                                   const struct yt_isa *isa,
                                   struct yt_object *object_out);
 
+/** Whether code for @p isa can run on this machine as far as LLVM knows it:
+ * none of the row's features may have a minus in LLVMGetHostCPUFeatures(). It
+ * comes on top of yt_isa_check(), which looks at CPUID and XCR0 and is what an
+ * export does when it is opened. Compiling for another machine needs neither.
+ *
+ *  The host's list is not handed to LLVM as it is: a kernel would then use
+ *  whatever this CPU has, and fault on one that has all the row asks for.
+ *  @return YT_OK; YT_UNSUPPORTED naming the feature. */
+enum yt_status yt_codegen_check_host(const struct yt_isa *isa);
+
+/** The widest row that @p cpu_bits (enum yt_cpu_bits) and LLVM both grant. */
+const struct yt_isa *yt_codegen_best_isa(uint32_t cpu_bits);
+
 /** Kernels that measure the machine instead of solving a problem. */
 enum yt_probe {
     YT_PROBE_FMA, /* one task: YT_PROBE_FMAS vector multiply-adds on registers;

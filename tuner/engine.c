@@ -22,10 +22,12 @@ static enum yt_status read_graph(const struct yt_engine_options *options,
 static enum yt_status pick_isa(const char *name, uint32_t cpu_bits,
                                const struct yt_isa **isa_out)
 {
-    const struct yt_isa *isa = name ? yt_isa_find(name) : yt_isa_best(cpu_bits);
+    const struct yt_isa *isa =
+        name ? yt_isa_find(name) : yt_codegen_best_isa(cpu_bits);
     YT_FAIL_IF(!isa, YT_BAD_ARGUMENT,
                "'%s' is no instruction set yolotune generates code for", name);
     YT_TRY(yt_isa_check(isa, cpu_bits));
+    YT_TRY(yt_codegen_check_host(isa));
     *isa_out = isa;
     return YT_OK;
 }
