@@ -69,15 +69,15 @@ static int is_results(const char *file)
     return length > 5 && strcmp(file + length - 5, ".json") == 0;
 }
 
-static enum yt_status name_run(struct yt_eval_run *run)
+static void name_run(struct yt_eval_run *run, const char *source)
 {
-    const char *slash = strrchr(run->source, '/');
-    const char *name = slash ? slash + 1 : run->source;
+    const char *slash = strrchr(source, '/');
+    const char *name = slash ? slash + 1 : source;
     const char *dot = strrchr(name, '.');
-    run->name =
-        strndup(name, dot && dot > name ? (size_t)(dot - name) : strlen(name));
-    YT_FAIL_IF(!run->name, YT_NO_MEMORY, "no memory for a name");
-    return YT_OK;
+    run->source = source;
+    snprintf(run->name, sizeof run->name, "%.*s",
+             (int)(dot && dot > name ? (size_t)(dot - name) : strlen(name)),
+             name);
 }
 
 /* Results of two models are compared by class number. */
@@ -133,10 +133,10 @@ static enum yt_status make_runs(struct job *job)
 {
     const int count = job->compare ? 2 : 1;
     int models = 0;
-    job->runs[0].source = job->results ? job->results : job->engine.model;
-    job->runs[1].source = job->compare;
-    for (; job->run_count < count; job->run_count++)
-        YT_TRY(name_run(&job->runs[job->run_count]));
+    job->run_count = count;
+    name_run(&job->runs[0], job->results ? job->results : job->engine.model);
+    if (job->compare)
+        name_run(&job->runs[1], job->compare);
     for (int i = 0; i < count; i++) {
         if (is_results(job->runs[i].source))
             continue;
@@ -235,7 +235,6 @@ static int report(const struct job *job)
 static void close_job(struct job *job)
 {
     for (int i = 0; i < job->run_count; i++) {
-        free(job->runs[i].name);
         yt_results_deinit(&job->runs[i].results);
         yt_map_destroy(job->runs[i].map);
         yt_map_summary_deinit(&job->runs[i].summary);

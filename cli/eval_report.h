@@ -10,7 +10,7 @@
 /** One run over the data set. */
 struct yt_eval_run {
     const char *source;       /* the model or results file as given; borrowed */
-    char *name;               /* of it, without folders and ending; owned */
+    char name[128];           /* of it, without folders and ending */
     struct yt_engine *engine; /* NULL: results were read from a file */
     struct yt_results results;
     struct yt_map *map;

@@ -36,15 +36,17 @@ static char *label_path(const char *picture)
     const char *at = NULL;
     for (const char *p = picture; (p = strstr(p, images)) != NULL; p++)
         at = p;
-    char *path = malloc(strlen(picture) + sizeof ".txt");
-    if (path == NULL)
+    const char *slash = strrchr(picture, '/');
+    const char *dot = strrchr(slash == NULL ? picture : slash, '.');
+    const int length =
+        (int)(dot == NULL ? strlen(picture) : (size_t)(dot - picture));
+    const int head = at == NULL ? 0 : (int)(at - picture);
+    const int tail = at == NULL ? 0 : head + (int)sizeof images - 1;
+    char *path = NULL;
+    if (asprintf(&path, "%.*s%s%.*s.txt", head, picture,
+                 at == NULL ? "" : "/labels/", length - tail,
+                 picture + tail) < 0)
         return NULL;
-    strcpy(path, picture);
-    if (at != NULL)
-        memcpy(path + (at - picture), "/labels/", sizeof images - 1);
-    char *slash = strrchr(path, '/');
-    char *dot = strrchr(slash == NULL ? path : slash, '.');
-    strcpy(dot == NULL ? path + strlen(path) : dot, ".txt");
     return path;
 }
 

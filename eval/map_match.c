@@ -89,8 +89,7 @@ static void order_objects(struct scene *s, int a)
                 s->order[next++] = i;
 }
 
-static int32_t find_object(const struct scene *s, const double *overlaps,
-                           double least)
+static int32_t find_object(const struct scene *s, int32_t box, double least)
 {
     int32_t best = -1;
     for (int32_t j = 0; j < s->object_count; j++) {
@@ -99,9 +98,10 @@ static int32_t find_object(const struct scene *s, const double *overlaps,
             continue;
         if (best >= 0 && !s->ignored[best] && s->ignored[i])
             break;
-        if (overlaps[i] < least)
+        const double shared = s->overlaps[(size_t)box * s->object_count + i];
+        if (shared < least)
             continue;
-        least = overlaps[i];
+        least = shared;
         best = i;
     }
     return best;
@@ -116,8 +116,7 @@ static void match_area(struct scene *s, int a, struct yt_map_box *boxes)
         memset(s->taken, 0, (size_t)s->object_count);
         for (int32_t d = 0; d < s->box_count; d++) {
             const struct yt_result *box = s->boxes[d];
-            const int32_t found = find_object(
-                s, s->overlaps + (size_t)d * s->object_count, threshold);
+            const int32_t found = find_object(s, d, threshold);
             if (found >= 0) {
                 s->taken[found] = 1;
                 boxes[d].found[a] |= bit;
@@ -214,15 +213,21 @@ static enum yt_status match_scene(struct scene *s, int32_t image,
     return YT_OK;
 }
 
-/* Fill the scene of class c with an image's boxes [first, last). */
+/* The boxes of one image. */
+struct slice {
+    const struct yt_result *items;
+    int64_t first, last;
+};
+
+/* Fill the scene of class c. */
 static enum yt_status fill_scene(struct scene *s, int32_t c,
                                  const struct yt_dataset *dataset,
                                  const struct yt_dataset_image *image,
-                                 const struct yt_result *first,
-                                 const struct yt_result *last)
+                                 const struct slice *found)
 {
     s->box_count = s->object_count = 0;
-    for (const struct yt_result *r = first; r < last; r++) {
+    for (int64_t k = found->first; k < found->last; k++) {
+        const struct yt_result *r = &found->items[k];
         if (r->class_id != c)
             continue;
         YT_TRY(grow(&s->boxes, s->box_count, &s->box_cap,
@@ -241,12 +246,11 @@ static enum yt_status fill_scene(struct scene *s, int32_t c,
 
 static void mark_classes(char *occurs, const struct yt_dataset *dataset,
                          const struct yt_dataset_image *image,
-                         const struct yt_result *first,
-                         const struct yt_result *last)
+                         const struct slice *found)
 {
     memset(occurs, 0, (size_t)dataset->class_count);
-    for (const struct yt_result *r = first; r < last; r++)
-        occurs[r->class_id] = 1;
+    for (int64_t k = found->first; k < found->last; k++)
+        occurs[found->items[k].class_id] = 1;
     for (int32_t i = image->first; i < image->first + image->count; i++)
         occurs[dataset->truths[i].class_id] = 1;
 }
@@ -259,17 +263,17 @@ static enum yt_status match_images(struct yt_map *map, struct scene *s,
     int64_t next = 0;
     for (int32_t i = 0; i < dataset->image_count; i++) {
         const struct yt_dataset_image *image = &dataset->images[i];
-        const struct yt_result *first = results->items + next;
+        const int64_t first = next;
         while (next < results->count && results->items[next].image == i)
             next++;
-        const struct yt_result *last = results->items + next;
+        const struct slice found = {results->items, first, next};
         if (image->left_out)
             continue;
-        mark_classes(occurs, dataset, image, first, last);
+        mark_classes(occurs, dataset, image, &found);
         for (int32_t c = 0; c < dataset->class_count; c++) {
             if (!occurs[c])
                 continue;
-            YT_TRY(fill_scene(s, c, dataset, image, first, last));
+            YT_TRY(fill_scene(s, c, dataset, image, &found));
             YT_TRY(match_scene(s, i, &map->classes[c]));
         }
     }

@@ -4,6 +4,7 @@
 
 #include "eval/predict.h"
 
+#include <assert.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -292,6 +293,7 @@ static enum yt_status run_job(struct job *job, struct yt_results *results_out)
     int32_t count = job->options.workers;
     count = count > WORKERS_MAX ? WORKERS_MAX : count;
     count = count > images ? images : count;
+    assert(count >= 1); /* an open data set has images */
     struct yt_results results = {0};
     struct worker *workers = calloc((size_t)count, sizeof *workers);
     job->reasons = calloc((size_t)images, sizeof *job->reasons);
