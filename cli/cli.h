@@ -10,6 +10,7 @@
 
 #include "yolotune/status.h"
 
+struct yt_engine;
 struct yt_engine_options;
 struct yt_isa;
 struct yt_picture;
@@ -192,6 +193,9 @@ enum yt_status yt_cli_frame(const char *path, struct yt_picture *picture_out);
 /** What tuner/engine.h wants to know; borrows from @p cli. */
 void yt_cli_engine_options(const struct yt_cli_engine *cli,
                            struct yt_engine_options *options_out);
+
+/** Say on stderr what opening an engine had to do without. */
+void yt_cli_engine_notes(const struct yt_engine *engine);
 
 /** The instruction set that --isa named, NULL: the widest here.
  *  @return YT_OK; YT_BAD_ARGUMENT for an unknown name; YT_UNSUPPORTED when

@@ -104,6 +104,7 @@ static enum yt_status make_report(const struct yt_cli_engine *cli,
     struct yt_engine_options options;
     yt_cli_engine_options(cli, &options);
     YT_TRY(yt_engine_open(&options, &report->engine));
+    yt_cli_engine_notes(report->engine);
     YT_TRY(yt_analyze(report->engine->network->net, &report->analysis));
     const enum yt_status status =
         yt_measured_read(report->engine, report->analysis, &report->measured);

@@ -51,6 +51,7 @@ static enum yt_status open_engines(struct job *job)
     struct yt_engine_options options;
     yt_cli_engine_options(&job->engine_options, &options);
     YT_TRY(yt_engine_open(&options, &job->tuned));
+    yt_cli_engine_notes(job->tuned);
     if (!job->tuned->tuned) {
         job->baseline = job->tuned;
         job->tuned = NULL;
@@ -133,7 +134,7 @@ static void print_text(const struct job *job)
                  "the boxes are not)");
     print_stats("baseline", &job->stats[0]);
     if (!job->tuned) {
-        printf("\nNo plan for this model is stored for this machine: it is not "
+        printf("\nNo stored plan fits this model on this machine: it is not "
                "tuned yet.\n");
         return;
     }

@@ -210,6 +210,7 @@ static enum yt_status open_job(struct job *job)
     struct yt_engine_options options;
     yt_cli_engine_options(&job->engine_options, &options);
     YT_TRY(yt_engine_open(&options, &job->engine));
+    yt_cli_engine_notes(job->engine);
     yt_model_info(job->engine->model, &job->info);
     if (!job->engine->tuned)
         fprintf(stderr,

@@ -91,6 +91,7 @@ int yt_cmd_export(int argc, char **argv)
     enum yt_status status = yt_engine_open(&engine_options, &engine);
     if (status != YT_OK)
         return yt_cli_fail(status);
+    yt_cli_engine_notes(engine);
 
     int exit_code = YT_EXIT_OK;
     char made[YT_EXPORT_NAME_MAX];

@@ -2,6 +2,7 @@
 
 #include "cli/cli.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "eval/image.h"
@@ -22,6 +23,13 @@ void yt_cli_engine_options(const struct yt_cli_engine *cli,
     options_out->threads = cli->threads;
     options_out->db = cli->db;
     options_out->dense_heads = cli->dense_heads;
+}
+
+void yt_cli_engine_notes(const struct yt_engine *engine)
+{
+    if (engine->plan_note[0])
+        fprintf(stderr, "yolotune: the stored plan is not used: %s\n",
+                engine->plan_note);
 }
 
 enum yt_status yt_cli_frame(const char *path, struct yt_picture *picture_out)

@@ -2,6 +2,7 @@
 
 #include "tuner/engine.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -70,18 +71,34 @@ struct yt_db_plan_key yt_engine_plan_key(const struct yt_engine *engine,
     };
 }
 
+/* What a stored text says is not the user's doing: a plan that cannot be read
+ * is as good as one that was made for something else. */
+static enum yt_status read_plan(struct yt_engine *engine,
+                                const struct yt_db_plan *plan)
+{
+    const enum yt_status status =
+        yt_plan_text_read(engine->network, plan->text);
+    if (status == YT_OK || status == YT_NO_MEMORY)
+        return status;
+    return yt_fail_prefix(YT_STALE, "%s: p%lld", yt_db_path(engine->db),
+                          (long long)plan->id);
+}
+
 enum yt_status yt_engine_load_plan(struct yt_engine *engine)
 {
     YT_FAIL_IF(!engine->db, YT_NOT_FOUND, "no database, so no stored plan");
     const struct yt_db_plan_key key = yt_engine_plan_key(engine, YT_DB_TUNED);
-    struct yt_db_plan *plan;
-    YT_TRY(yt_db_plan_find(engine->db, &key, &plan));
-    enum yt_status status = yt_plan_text_read(engine->network, plan->text);
+    struct yt_db_plan *plan = NULL;
+    enum yt_status status = yt_db_plan_find(engine->db, &key, &plan);
+    if (status == YT_OK)
+        status = read_plan(engine, plan);
     if (status == YT_OK) {
         engine->plan_id = plan->id;
         engine->plan_ms = plan->created_ms;
         engine->tuned = 1;
     }
+    snprintf(engine->plan_note, sizeof engine->plan_note, "%s",
+             status == YT_STALE ? yt_error() : "");
     yt_db_plan_destroy(plan);
     return status;
 }
@@ -117,7 +134,7 @@ static enum yt_status open_into(struct yt_engine *engine,
     YT_TRY(open_database(engine, options));
     if (engine->db && !options->untuned) {
         const enum yt_status found = yt_engine_load_plan(engine);
-        /* No plan yet, or one of another day: default schedules run. */
+        /* No plan yet, or none that fits: default schedules run. */
         if (found != YT_OK && found != YT_NOT_FOUND && found != YT_STALE)
             return found;
     }

@@ -26,6 +26,8 @@ struct yt_engine_options {
                             do; the boxes are the same */
 };
 
+#define YT_NOTE_MAX 512
+
 struct yt_engine {
     struct yt_graph *graph;
     struct yt_network *network; /* built */
@@ -38,7 +40,9 @@ struct yt_engine {
     int64_t plan_ms; /* when plan_id was stored, since 1970 */
     int64_t plan_id; /* row of the plan in use; 0: none */
     int32_t dense_heads;
-    int32_t tuned; /* 1: schedules came from a stored plan */
+    int32_t tuned;               /* 1: schedules came from a stored plan */
+    char plan_note[YT_NOTE_MAX]; /* why the stored plan is not used; "": it is,
+                                    or there is none */
 };
 
 /** @return YT_OK; what reading, lowering, compiling or opening returned. */
@@ -46,7 +50,9 @@ enum yt_status yt_engine_open(const struct yt_engine_options *options,
                               struct yt_engine **engine_out);
 
 /** Read the stored plan of this engine's model, size, ISA and threads.
- *  @return YT_OK: the schedules are set (not built); YT_NOT_FOUND; YT_STALE. */
+ *  @return YT_OK: the schedules are set (not built); YT_NOT_FOUND; YT_STALE
+ * when it is another toolchain's, or its text is not one of this network or
+ * none at all: plan_note then says which. */
 enum yt_status yt_engine_load_plan(struct yt_engine *engine);
 
 /** Build again with the schedules as they are now, and open the model. */

@@ -1,0 +1,144 @@
+/* Opening an engine: what a stored plan, or a database that is missing, broken
+ * or only readable, does to it. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "codegen/codegen.h"
+#include "tuner/engine.h"
+
+struct fixture {
+    char folder[64];
+    char path[128];
+};
+
+static int setup(void **state)
+{
+    static struct fixture f;
+    strcpy(f.folder, "/tmp/yt-engine-XXXXXX");
+    if (!mkdtemp(f.folder))
+        return 1;
+    snprintf(f.path, sizeof f.path, "%s/results.db", f.folder);
+    *state = &f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+    char command[128];
+    snprintf(command, sizeof command, "rm -rf '%s'", f->folder);
+    return system(command) != 0;
+}
+
+/* The built-in network on 64x64 pixels: small, and its code is soon made. */
+static struct yt_engine_options options(const struct fixture *f)
+{
+    return (struct yt_engine_options){
+        .isa = "sse4.2", .h = 64, .w = 64, .threads = 1, .db = f->path};
+}
+
+static struct yt_engine *open_engine(const struct yt_engine_options *options)
+{
+    struct yt_engine *engine = NULL;
+    if (yt_engine_open(options, &engine) != YT_OK)
+        fail_msg("%s", yt_error());
+    return engine;
+}
+
+static void store_plan(const struct yt_engine *engine, const char *text)
+{
+    const struct yt_db_plan plan = {
+        .key = yt_engine_plan_key(engine, YT_DB_TUNED),
+        .text = text,
+    };
+    int64_t id;
+    if (yt_db_plan_put(engine->db, &plan, &id) != YT_OK)
+        fail_msg("%s", yt_error());
+}
+
+/* ------------------------------------------------------------------ plans */
+
+static void a_stored_plan_is_used(void **state)
+{
+    const struct yt_engine_options o = options(*state);
+    struct yt_engine *engine = open_engine(&o);
+    assert_int_equal(engine->tuned, 0);
+    assert_string_equal(engine->plan_note, "");
+    char *text = yt_plan_text_write(engine->network);
+    store_plan(engine, text);
+    yt_engine_close(engine);
+
+    engine = open_engine(&o);
+    assert_int_equal(engine->tuned, 1);
+    assert_true(engine->plan_id > 0);
+    assert_string_equal(engine->plan_note, "");
+    yt_engine_close(engine);
+    free(text);
+}
+
+/* The plan's text with @p from made @p to, both of one length. */
+static char *changed(const char *text, const char *from, const char *to)
+{
+    char *copy = strdup(text);
+    char *at = copy ? strstr(copy, from) : NULL;
+    assert_non_null(at);
+    assert_int_equal(strlen(from), strlen(to));
+    memcpy(at, to, strlen(to));
+    return copy;
+}
+
+static void a_plan_that_cannot_be_read_is_none(void **state)
+{
+    static const struct {
+        const char *from, *to, *says;
+    } cases[] = {
+        {"yolotune-plan", "another-plan!", "line 1"},
+        {"threads 1", "threads 0", "0 threads"},
+        {"step model.0", "stop model.0", "line 6"},
+        {"direct-m", "derect-m", "line 6: 'derect-m"},
+        {"isa sse4.2", "isa sse4.3", "sse4.3"},
+    };
+    const struct yt_engine_options o = options(*state);
+    struct yt_engine *engine = open_engine(&o);
+    char *text = yt_plan_text_write(engine->network);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char *broken = changed(text, cases[i].from, cases[i].to);
+        store_plan(engine, broken);
+        free(broken);
+        assert_int_equal(yt_engine_load_plan(engine), YT_STALE);
+        assert_int_equal(engine->tuned, 0);
+        if (!strstr(engine->plan_note, cases[i].says) ||
+            !strstr(engine->plan_note, o.db))
+            fail_msg("'%s' does not say '%s'", engine->plan_note,
+                     cases[i].says);
+    }
+    yt_engine_close(engine);
+    engine = open_engine(&o); /* runs all the same */
+    assert_int_equal(engine->tuned, 0);
+    assert_non_null(engine->model);
+    assert_non_null(strstr(engine->plan_note, "sse4.3"));
+    store_plan(engine, text);
+    assert_int_equal(yt_engine_load_plan(engine), YT_OK);
+    assert_string_equal(engine->plan_note, "");
+    yt_engine_close(engine);
+    free(text);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_stored_plan_is_used),
+        TEST(a_plan_that_cannot_be_read_is_none),
+    };
+    return cmocka_run_group_tests_name("engine", tests, NULL, NULL);
+}
