@@ -219,6 +219,9 @@ static void print_text(const struct job *job)
            "failed, %.1f s%s\n",
            r->measured, r->reused, r->failed, r->seconds,
            r->interrupted ? "; not complete: the next run goes on" : "");
+    if (r->lost)
+        printf("           %d worker%s lost: %s\n", r->lost,
+               r->lost == 1 ? "" : "s", r->why_lost);
     if (r->kept)
         printf("           the plan stored before was not beaten and stays\n");
     print_layers(job);

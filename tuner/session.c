@@ -84,6 +84,9 @@ static enum yt_status search_alone(struct session *s)
     const uint64_t deadline =
         s->begin_ns + (uint64_t)(SEARCH_SHARE * (double)s->budget_ns);
     YT_TRY(yt_search_run(s->search, s->engine, s->options, deadline));
+    s->result->lost = s->search->lost;
+    memcpy(s->result->why_lost, s->search->why_lost,
+           sizeof s->result->why_lost);
     for (int32_t i = 0; i < s->search->target_count; i++) {
         s->result->measured += s->search->targets[i].fresh;
         s->result->failed += s->search->targets[i].failed;

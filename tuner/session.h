@@ -42,7 +42,9 @@ struct yt_tune_result {
     int32_t failed;   /* wrong, crashed, timed out */
     int32_t threads;  /* chosen */
     struct yt_peak peak;
-    int32_t kept;         /* 1: the plan stored before was not beaten */
+    int32_t lost;        /* candidates whose worker was killed; no rows */
+    char why_lost[200];  /* the last one's sentence */
+    int32_t kept;        /* 1: the plan stored before was not beaten */
     int32_t interrupted; /* 1: the budget or a signal ended it early */
     double seconds;
     int64_t plan_id, evaluation_id, baseline_id, recommendation_id; /* or 0 */
