@@ -48,8 +48,8 @@ struct yt_net_options {
     int32_t lanes;            /* 4, 8 or 16 */
     int32_t h, w;             /* multiples of yt_graph_max_stride() */
     int32_t no_fuse_upsample; /* 1: an UPSAMPLE step instead of the split 1x1 */
-    int32_t dense_heads; /* 1: heads are computed whole, see yt_conv2d.lazy */
-    int32_t no_fuse_twin;     /* 1: C3's cv1 and cv2 stay two convs */
+    int32_t dense_heads;  /* 1: heads are computed whole, see yt_conv2d.lazy */
+    int32_t no_fuse_twin; /* 1: C3's cv1 and cv2 stay two convs */
 };
 
 /** Lower a checked graph.

@@ -300,9 +300,8 @@ uint64_t yt_problem_flops(const struct yt_problem *p)
         const struct yt_conv2d *v = &p->u.conv2d;
         /* Of a lazy head only objectness is sure to be computed. */
         const uint64_t k = (uint64_t)(v->lazy ? v->lazy : v->k);
-        return 2ull * (uint64_t)v->c * k * (uint64_t)v->r *
-               (uint64_t)v->r * (uint64_t)yt_conv2d_out_h(v) *
-               (uint64_t)yt_conv2d_out_w(v);
+        return 2ull * (uint64_t)v->c * k * (uint64_t)v->r * (uint64_t)v->r *
+               (uint64_t)yt_conv2d_out_h(v) * (uint64_t)yt_conv2d_out_w(v);
     }
     case YT_OP_SPPF: /* separable: 2(r-1) comparisons, three times */
         return 6ull * (uint64_t)(p->u.pool.r - 1) * (uint64_t)p->u.pool.c *
