@@ -53,7 +53,8 @@ struct yt_map_summary {
 
 /** Match results with the truth. Sizes of all images are known.
  *
- * @param dataset, results borrowed for the call.
+ * @param dataset borrowed for the call.
+ * @param results borrowed for the call.
  * @param[out] map_out the caller's until yt_map_destroy().
  * @return YT_OK; YT_NO_MEMORY.
  */
