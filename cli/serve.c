@@ -123,8 +123,11 @@ static int read_boxes(const char *path, struct boxes *boxes)
         return 0;
     }
     const long bytes = ftell(file);
+    if (bytes < 0 || fseek(file, 0, SEEK_SET) != 0) {
+        (void)fclose(file);
+        return 0;
+    }
     const long count = bytes / (long)sizeof row;
-    rewind(file);
     boxes->floats = count > 0 && count < 10000000
                         ? malloc(5 * (size_t)count * sizeof(float))
                         : NULL;
