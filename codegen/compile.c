@@ -168,7 +168,7 @@ static enum yt_status compile_source(const struct source *source,
                                      struct yt_object *object)
 {
     pthread_once(&llvm_once, init_llvm);
-    LLVMTargetMachineRef machine;
+    LLVMTargetMachineRef machine = NULL;
     YT_TRY(machine_create(isa, &machine));
     const uint64_t t0 = now_ns();
     struct yt_emit e;

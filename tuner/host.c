@@ -68,8 +68,7 @@ static double least_quota(const char *mount, const char *group,
     const size_t group_bytes = strlen(group) + 1;
     if (mount_length + group_bytes > sizeof folder)
         return NAN;
-    memcpy(folder, mount, mount_length);
-    memcpy(folder + mount_length, group, group_bytes);
+    snprintf(folder, sizeof folder, "%s%s", mount, group);
     double least = quota_of(folder);
     for (char *slash; (slash = strrchr(folder + mount_length, '/'));) {
         *slash = 0;

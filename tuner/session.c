@@ -5,6 +5,7 @@
 
 #include "tuner/session.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -237,6 +238,7 @@ static enum yt_status open_old(struct session *s)
 static enum yt_status keep_old(struct session *s)
 {
     struct yt_network *network = s->engine->network;
+    assert(s->old_schedules);
     memcpy(network->schedules, s->old_schedules,
            (size_t)network->net->layer_count * sizeof *s->old_schedules);
     network->plan.threads = s->old_threads;
