@@ -65,10 +65,9 @@ static double least_quota(const char *mount, const char *group,
 {
     char folder[PATH_SIZE];
     const size_t mount_length = strlen(mount);
-    const size_t group_bytes = strlen(group) + 1;
-    if (mount_length + group_bytes > sizeof folder)
+    const int length = snprintf(folder, sizeof folder, "%s%s", mount, group);
+    if (length < 0 || (size_t)length >= sizeof folder)
         return NAN;
-    snprintf(folder, sizeof folder, "%s%s", mount, group);
     double least = quota_of(folder);
     for (char *slash; (slash = strrchr(folder + mount_length, '/'));) {
         *slash = 0;
