@@ -1,12 +1,7 @@
 /* A barrier per step. The caller publishes a job and bumps its number; workers
  * that see a new number run their share and count down; the caller runs the
- * first share and waits for zero. Whoever waits spins first, since the next
- * job of a frame is microseconds away, and then sleeps on a condition.
- *
- * Sleeping follows one rule on both sides: count yourself as a sleeper, then
- * look again, then sleep; the other side changes the value, then looks for
- * sleepers. All four accesses are sequentially consistent, so at least one
- * side sees the other and no wake-up is lost. */
+ * first share and waits for zero. Whoever waits spins before it sleeps
+ * (runtime/wait.h), since the next job of a frame is microseconds away. */
 
 #include "runtime/pool.h"
 
@@ -19,16 +14,9 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "runtime/fail.h"
-
-/* Longer than the gap between two steps, NMS between two frames included;
- * short beside a frame. */
-#define SPIN_NS 100000
-
-/* Clock reads are dearer than pauses. */
-#define PAUSES_PER_CLOCK 64
+#include "runtime/wait.h"
 
 #define CACHE_LINE 64
 #define CPU_SETS   8 /* of 1024 CPUs each */
@@ -54,32 +42,14 @@ struct yt_pool {
 
     alignas(CACHE_LINE) atomic_int unfinished; /* workers still in the job */
 
-    alignas(CACHE_LINE) atomic_int workers_asleep;
-    atomic_int caller_asleep;
-    pthread_mutex_t lock; /* of the two conditions */
-    pthread_cond_t work, done;
+    alignas(CACHE_LINE) struct yt_wait work; /* workers, for a new number */
+    struct yt_wait done;                     /* the caller, for zero */
 
     int32_t threads;
     int32_t started; /* workers to join */
     int spin;        /* 0 where a spinner would keep a worker off its CPU */
     struct worker workers[]; /* [threads - 1] */
 };
-
-static void cpu_pause(void)
-{
-#if defined(__x86_64__) || defined(__i386__)
-    __builtin_ia32_pause();
-#elif defined(__aarch64__)
-    __asm__ volatile("isb");
-#endif
-}
-
-static uint64_t now_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
 
 static size_t read_affinity(cpu_set_t sets[CPU_SETS])
 {
@@ -97,50 +67,15 @@ int32_t yt_pool_cpus(void)
     return count == 0 ? 1 : (int32_t)count;
 }
 
-static int job_arrived(struct yt_pool *pool, unsigned seen)
+static int job_arrived(const void *pool, uint64_t seen)
 {
-    return atomic_load(&pool->number) != seen;
+    return atomic_load(&((const struct yt_pool *)pool)->number) != seen;
 }
 
-static int job_finished(struct yt_pool *pool, unsigned unused)
+static int job_finished(const void *pool, uint64_t left)
 {
-    (void)unused;
-    return atomic_load(&pool->unfinished) == 0;
-}
-
-/* Spin until ready() or the time is up, then sleep until ready(). */
-static void wait_for(struct yt_pool *pool,
-                     int (*ready)(struct yt_pool *, unsigned), unsigned seen,
-                     atomic_int *asleep, pthread_cond_t *condition)
-{
-    if (ready(pool, seen))
-        return;
-    if (pool->spin) {
-        const uint64_t end = now_ns() + SPIN_NS;
-        do {
-            for (int i = 0; i < PAUSES_PER_CLOCK; i++) {
-                if (ready(pool, seen))
-                    return;
-                cpu_pause();
-            }
-        } while (now_ns() < end);
-    }
-    pthread_mutex_lock(&pool->lock);
-    atomic_fetch_add(asleep, 1);
-    while (!ready(pool, seen))
-        pthread_cond_wait(condition, &pool->lock);
-    atomic_fetch_sub(asleep, 1);
-    pthread_mutex_unlock(&pool->lock);
-}
-
-static void wake(struct yt_pool *pool, atomic_int *asleep,
-                 pthread_cond_t *condition)
-{
-    if (atomic_load(asleep) == 0)
-        return;
-    pthread_mutex_lock(&pool->lock);
-    pthread_cond_broadcast(condition);
-    pthread_mutex_unlock(&pool->lock);
+    return (uint64_t)atomic_load(&((const struct yt_pool *)pool)->unfinished) ==
+           left;
 }
 
 static void run_share(const struct yt_pool *pool, int32_t index)
@@ -159,12 +94,12 @@ static void *worker_main(void *argument)
     const struct worker *self = argument;
     struct yt_pool *pool = self->pool;
     for (unsigned seen = 0;; seen++) {
-        wait_for(pool, job_arrived, seen, &pool->workers_asleep, &pool->work);
+        yt_wait_until(&pool->work, job_arrived, pool, seen, pool->spin);
         if (pool->job.stop)
             return NULL;
         run_share(pool, self->index);
         if (atomic_fetch_sub(&pool->unfinished, 1) == 1)
-            wake(pool, &pool->caller_asleep, &pool->done);
+            yt_wait_wake(&pool->done);
     }
 }
 
@@ -173,7 +108,7 @@ static void publish(struct yt_pool *pool, const struct job *job)
     pool->job = *job;
     atomic_store(&pool->unfinished, pool->threads - 1);
     atomic_fetch_add(&pool->number, 1);
-    wake(pool, &pool->workers_asleep, &pool->work);
+    yt_wait_wake(&pool->work);
 }
 
 /* Pins worker i to the i-th allowed CPU, starting over past the last one. */
@@ -236,11 +171,8 @@ enum yt_status yt_pool_create(int32_t threads, int32_t pin,
     memset(pool, 0, bytes);
     atomic_init(&pool->number, 0);
     atomic_init(&pool->unfinished, 0);
-    atomic_init(&pool->workers_asleep, 0);
-    atomic_init(&pool->caller_asleep, 0);
-    pthread_mutex_init(&pool->lock, NULL);
-    pthread_cond_init(&pool->work, NULL);
-    pthread_cond_init(&pool->done, NULL);
+    yt_wait_init(&pool->work);
+    yt_wait_init(&pool->done);
     pool->threads = threads;
     pool->spin = threads <= yt_pool_cpus();
 
@@ -260,9 +192,8 @@ void yt_pool_destroy(struct yt_pool *pool)
     publish(pool, &(struct job){.stop = 1});
     for (int32_t i = 0; i < pool->started; i++)
         pthread_join(pool->workers[i].thread, NULL);
-    pthread_cond_destroy(&pool->done);
-    pthread_cond_destroy(&pool->work);
-    pthread_mutex_destroy(&pool->lock);
+    yt_wait_deinit(&pool->done);
+    yt_wait_deinit(&pool->work);
     free(pool);
 }
 
@@ -285,5 +216,5 @@ void yt_pool_run(struct yt_pool *pool, yt_kernel_fn kernel, const void *args,
                                 .thread_args = thread_args,
                                 .tasks = tasks});
     run_share(pool, 0);
-    wait_for(pool, job_finished, 0, &pool->caller_asleep, &pool->done);
+    yt_wait_until(&pool->done, job_finished, pool, 0, pool->spin);
 }

@@ -1,0 +1,15 @@
+#ifndef YT_CLOCK_H
+#define YT_CLOCK_H
+
+#include <stdint.h>
+#include <time.h>
+
+/** Nanoseconds of the monotonic clock. */
+static inline uint64_t yt_clock_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+#endif
