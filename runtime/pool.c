@@ -111,8 +111,8 @@ static void publish(struct yt_pool *pool, const struct job *job)
     yt_wait_wake(&pool->work);
 }
 
-/* Pins worker i to the i-th allowed CPU, starting over past the last one. */
-static int pin_worker(pthread_t thread, int32_t index)
+/* Pins to the index-th allowed CPU, starting over past the last one. */
+static int pin_worker(pthread_t thread, int64_t index)
 {
     cpu_set_t sets[CPU_SETS], one[CPU_SETS];
     const size_t bytes = sizeof sets;
@@ -130,7 +130,8 @@ static int pin_worker(pthread_t thread, int32_t index)
     return EINVAL;
 }
 
-static enum yt_status start_workers(struct yt_pool *pool, int32_t pin)
+static enum yt_status start_workers(struct yt_pool *pool,
+                                    const struct yt_pool_options *options)
 {
     sigset_t all, before;
     sigfillset(&all);
@@ -147,7 +148,8 @@ static enum yt_status start_workers(struct yt_pool *pool, int32_t pin)
             break;
         }
         pool->started++;
-        error = pin ? pin_worker(worker->thread, i) : 0;
+        const int64_t cpu = options->first + (int64_t)i * options->stride;
+        error = options->pin ? pin_worker(worker->thread, cpu) : 0;
         if (error != 0)
             status = yt_fail(YT_IO, "cannot pin thread %d of %d: errno %d",
                              i + 1, pool->threads, error);
@@ -156,9 +158,10 @@ static enum yt_status start_workers(struct yt_pool *pool, int32_t pin)
     return status;
 }
 
-enum yt_status yt_pool_create(int32_t threads, int32_t pin,
-                              struct yt_pool **pool_out)
+enum yt_status yt_pool_create_beside(const struct yt_pool_options *options,
+                                     struct yt_pool **pool_out)
 {
+    const int32_t threads = options->threads;
     YT_FAIL_IF(threads < 1 || threads > YT_POOL_THREADS_MAX, YT_BAD_ARGUMENT,
                "threads=%d: want 1..%d", threads, YT_POOL_THREADS_MAX);
     const size_t workers_bytes = (size_t)(threads - 1) * sizeof(struct worker);
@@ -174,15 +177,23 @@ enum yt_status yt_pool_create(int32_t threads, int32_t pin,
     yt_wait_init(&pool->work);
     yt_wait_init(&pool->done);
     pool->threads = threads;
-    pool->spin = threads <= yt_pool_cpus();
+    pool->spin = threads + options->others <= yt_pool_cpus();
 
-    const enum yt_status status = start_workers(pool, pin);
+    const enum yt_status status = start_workers(pool, options);
     if (status != YT_OK) {
         yt_pool_destroy(pool);
         return status;
     }
     *pool_out = pool;
     return YT_OK;
+}
+
+enum yt_status yt_pool_create(int32_t threads, int32_t pin,
+                              struct yt_pool **pool_out)
+{
+    return yt_pool_create_beside(
+        &(struct yt_pool_options){.threads = threads, .pin = pin, .stride = 1},
+        pool_out);
 }
 
 void yt_pool_destroy(struct yt_pool *pool)

@@ -28,6 +28,21 @@ int32_t yt_pool_cpus(void);
 enum yt_status yt_pool_create(int32_t threads, int32_t pin,
                               struct yt_pool **pool_out);
 
+/** One pool of several that work at the same time. */
+struct yt_pool_options {
+    int32_t threads; /* counting the caller's */
+    int32_t pin;     /* 1: worker i is pinned to the CPU at first + i * stride
+                        of the process's affinity mask, starting over past the
+                        last one */
+    int32_t first, stride;
+    int32_t others; /* threads beside this pool's: with too few CPUs for all,
+                       waiting threads sleep at once instead of spinning */
+};
+
+/** @return as yt_pool_create(), which is the case of a pool on its own. */
+enum yt_status yt_pool_create_beside(const struct yt_pool_options *options,
+                                     struct yt_pool **pool_out);
+
 /** NULL is fine. */
 void yt_pool_destroy(struct yt_pool *pool);
 
