@@ -29,7 +29,9 @@ static const struct {
     {"layer_times", "each plan's layers, timed inside the network", "*"},
     {"evaluations", "frames per second, latency, memory, accuracy",
      "id, plan, model, imgsz, isa, threads, precision, role, fps, total_ms,"
-     " total_p99_ms, network_ms, map, stale, created"},
+     " total_p99_ms, network_ms, map, configuration, stale, created"},
+    {"pareto_fronts", "configurations that none beats in both speed and mAP",
+     "*"},
     {"recommendations", "what was advised, against which baseline",
      "id, scenario, model, imgsz, isa, threads, precision, fps, total_ms, map,"
      " baseline_fps, speedup, created"},

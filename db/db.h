@@ -320,6 +320,16 @@ struct yt_db_evaluation {
     const char *dataset_hash;
     int32_t images; /* 0 when accuracy was not measured */
 
+    /* The choices around the plan, as yt_config_name() prints them; NULL or "":
+     * a plan alone, one image at a time. */
+    const char *configuration;
+    int64_t memory_bytes;    /* a product holds: tensors, weights, code */
+    int64_t size_bytes;      /* of weights and code in a library */
+    int32_t background_load; /* busy threads beside it */
+    int64_t compared;        /* evaluation of the same images; 0: none */
+    double difference_low;   /* of 100 drawings of images, 95 have this map */
+    double difference_high;  /* minus the compared one's in between */
+
     /* Filled in by queries; put ignores id, and created_ms 0 means now. */
     int64_t id;
     int64_t created_ms;
@@ -359,6 +369,12 @@ struct yt_db_recommendation_step {
     int64_t evaluation;   /* measured after it; 0: not measured */
 };
 
+/** Another configuration worth knowing: on the Pareto front, or close. */
+struct yt_db_recommendation_rival {
+    int64_t evaluation;
+    const char *note; /* what would make it the choice */
+};
+
 struct yt_db_recommendation {
     const char *scenario;         /* "realtime" */
     const char *constraints_json; /* NULL: {} */
@@ -367,10 +383,12 @@ struct yt_db_recommendation {
     const char *reasons_json;     /* NULL: [] */
     const struct yt_db_recommendation_step *steps;
     int32_t step_count;
+    const struct yt_db_recommendation_rival *rivals;
+    int32_t rival_count;
     int64_t created_ms; /* 0: now */
 };
 
-/** Add a recommendation with its steps.
+/** Add a recommendation with its steps and rivals.
  *  @return YT_BAD_ARGUMENT also for texts that are not JSON. */
 enum yt_status
 yt_db_recommendation_put(struct yt_db *db,

@@ -2,6 +2,7 @@
 
 #include "db/handle.h"
 
+#include <math.h>
 #include <string.h>
 
 static void bind_times(struct yt_db_call *call, const struct yt_db_times *times)
@@ -29,6 +30,7 @@ enum yt_status yt_db_evaluation_put(struct yt_db *db,
     struct yt_db_scope scope;
     struct yt_db_call call;
     int64_t id = 0;
+    const int compared = evaluation->compared != 0;
     YT_TRY(yt_db_scope_begin(&scope, db));
     yt_db_call_begin(&call, db, YT_STATEMENT_EVALUATION_ADD);
     yt_db_bind_id(&call, evaluation->plan);
@@ -47,6 +49,13 @@ enum yt_status yt_db_evaluation_put(struct yt_db *db,
     yt_db_bind_text(&call, evaluation->dataset);
     yt_db_bind_text(&call, evaluation->dataset_hash);
     yt_db_bind_int(&call, evaluation->images);
+    yt_db_bind_text(&call, evaluation->configuration);
+    yt_db_bind_int(&call, evaluation->memory_bytes);
+    yt_db_bind_int(&call, evaluation->size_bytes);
+    yt_db_bind_int(&call, evaluation->background_load);
+    yt_db_bind_id(&call, evaluation->compared);
+    yt_db_bind_real(&call, compared ? evaluation->difference_low : NAN);
+    yt_db_bind_real(&call, compared ? evaluation->difference_high : NAN);
     yt_db_bind_int(&call, yt_db_stamp_ms(evaluation->created_ms));
     YT_TRY(yt_db_scope_end(&scope, yt_db_call_id(&call, &id)));
     *id_out = id;
@@ -75,16 +84,23 @@ static void read_evaluation(const struct yt_db_call *call,
         .dataset = yt_db_column_text(call, 25),
         .dataset_hash = yt_db_column_text(call, 26),
         .images = sqlite3_column_int(row, 27),
-        .id = sqlite3_column_int64(row, 28),
-        .created_ms = sqlite3_column_int64(row, 29),
+        .configuration = yt_db_column_text(call, 28),
+        .memory_bytes = sqlite3_column_int64(row, 29),
+        .size_bytes = sqlite3_column_int64(row, 30),
+        .background_load = sqlite3_column_int(row, 31),
+        .compared = sqlite3_column_int64(row, 32),
+        .difference_low = yt_db_column_real(call, 33),
+        .difference_high = yt_db_column_real(call, 34),
+        .id = sqlite3_column_int64(row, 35),
+        .created_ms = sqlite3_column_int64(row, 36),
     };
-    key_out->model = sqlite3_column_int64(row, 30);
-    key_out->h = sqlite3_column_int(row, 31);
-    key_out->w = sqlite3_column_int(row, 32);
-    key_out->isa = yt_db_column_text(call, 33);
-    key_out->threads = sqlite3_column_int(row, 34);
-    key_out->precision = yt_db_column_text(call, 35);
-    key_out->role = strcmp(yt_db_column_text(call, 36),
+    key_out->model = sqlite3_column_int64(row, 37);
+    key_out->h = sqlite3_column_int(row, 38);
+    key_out->w = sqlite3_column_int(row, 39);
+    key_out->isa = yt_db_column_text(call, 40);
+    key_out->threads = sqlite3_column_int(row, 41);
+    key_out->precision = yt_db_column_text(call, 42);
+    key_out->role = strcmp(yt_db_column_text(call, 43),
                            yt_db_role_name(YT_DB_BASELINE)) == 0
                         ? YT_DB_BASELINE
                         : YT_DB_TUNED;

@@ -94,17 +94,27 @@ static const struct merge_row {
      " network_p95_ns, network_p99_ns, post_min_ns, post_median_ns,"
      " post_p95_ns, post_p99_ns, total_min_ns, total_median_ns, total_p95_ns,"
      " total_p99_ns, fps, samples, arena_bytes, blob_bytes, rss_bytes, map,"
-     " map50, map75, dataset, dataset_hash, images, created_ms)"
+     " map50, map75, dataset, dataset_hash, images, configuration,"
+     " memory_bytes, size_bytes, background_load, difference_low,"
+     " difference_high, created_ms)"
      " SELECT o.uid, lt.id, o.pre_min_ns, o.pre_median_ns, o.pre_p95_ns,"
      " o.pre_p99_ns, o.network_min_ns, o.network_median_ns, o.network_p95_ns,"
      " o.network_p99_ns, o.post_min_ns, o.post_median_ns, o.post_p95_ns,"
      " o.post_p99_ns, o.total_min_ns, o.total_median_ns, o.total_p95_ns,"
      " o.total_p99_ns, o.fps, o.samples, o.arena_bytes, o.blob_bytes,"
      " o.rss_bytes, o.map, o.map50, o.map75, o.dataset, o.dataset_hash,"
-     " o.images, o.created_ms FROM other.evaluation o"
+     " o.images, o.configuration, o.memory_bytes, o.size_bytes,"
+     " o.background_load, o.difference_low, o.difference_high, o.created_ms"
+     " FROM other.evaluation o"
      " JOIN other.plan lo ON lo.id = o.plan_id"
      " JOIN main.plan lt ON lt.uid = lo.uid"
      " WHERE true ORDER BY o.id ON CONFLICT (uid) DO NOTHING"},
+    {NO_COUNTER,
+     "UPDATE main.evaluation SET compared_id = (SELECT ct.id"
+     " FROM other.evaluation o JOIN other.evaluation co ON co.id ="
+     " o.compared_id JOIN main.evaluation ct ON ct.uid = co.uid"
+     " WHERE o.uid = evaluation.uid) WHERE compared_id IS NULL AND uid IN"
+     " (SELECT uid FROM other.evaluation WHERE compared_id IS NOT NULL)"},
     {COUNTER(recommendations),
      "INSERT INTO main.recommendation (uid, scenario, constraints,"
      " evaluation_id, baseline_id, reasons, created_ms)"
@@ -124,6 +134,15 @@ static const struct merge_row {
      " JOIN main.recommendation rt ON rt.uid = ro.uid"
      " LEFT JOIN other.evaluation eo ON eo.id = o.evaluation_id"
      " LEFT JOIN main.evaluation et ON et.uid = eo.uid"
+     " WHERE true ON CONFLICT (recommendation_id, idx) DO NOTHING"},
+    {NO_COUNTER,
+     "INSERT INTO main.recommendation_rival (recommendation_id, idx,"
+     " evaluation_id, note) SELECT rt.id, o.idx, et.id, o.note"
+     " FROM other.recommendation_rival o"
+     " JOIN other.recommendation ro ON ro.id = o.recommendation_id"
+     " JOIN main.recommendation rt ON rt.uid = ro.uid"
+     " JOIN other.evaluation eo ON eo.id = o.evaluation_id"
+     " JOIN main.evaluation et ON et.uid = eo.uid"
      " WHERE true ON CONFLICT (recommendation_id, idx) DO NOTHING"},
 };
 

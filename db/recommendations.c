@@ -31,6 +31,20 @@ static enum yt_status add_step(struct yt_db *db, int64_t recommendation,
     return yt_db_call_end(&call);
 }
 
+static enum yt_status add_rival(struct yt_db *db, int64_t recommendation,
+                                int32_t index,
+                                const struct yt_db_recommendation_rival *rival)
+{
+    struct yt_db_call call;
+    yt_db_call_begin(&call, db, YT_STATEMENT_RIVAL_ADD);
+    yt_db_bind_id(&call, recommendation);
+    yt_db_bind_int(&call, index);
+    yt_db_bind_id(&call, rival->evaluation);
+    yt_db_bind_text(&call, rival->note);
+    yt_db_call_row(&call);
+    return yt_db_call_end(&call);
+}
+
 static enum yt_status
 add_recommendation(struct yt_db *db,
                    const struct yt_db_recommendation *recommendation,
@@ -54,6 +68,8 @@ add_recommendation(struct yt_db *db,
     YT_TRY(yt_db_call_id(&call, id_out));
     for (int32_t i = 0; i < recommendation->step_count; i++)
         YT_TRY(add_step(db, *id_out, i, &recommendation->steps[i]));
+    for (int32_t i = 0; i < recommendation->rival_count; i++)
+        YT_TRY(add_rival(db, *id_out, i, &recommendation->rivals[i]));
     return YT_OK;
 }
 

@@ -62,6 +62,9 @@ static const struct section {
     {"e", "evaluation", RECORD,
      "SELECT v.*, e.dataset_hash FROM evaluations v JOIN evaluation e"
      " ON v.id = 'e' || e.id WHERE e.id = ?1"},
+    {"e", "compared", RECORD,
+     "SELECT id, configuration, fps, map, images FROM evaluations"
+     " WHERE id = 'e' || (SELECT compared_id FROM evaluation WHERE id = ?1)"},
     {"e", "plan", RECORD, OF_PLAN_OF("plans", "p", "id")},
     {"e", "model", RECORD, OF_PLAN_OF("models", "n", "model_id")},
     {"e", "host", RECORD, OF_PLAN_OF("hosts", "h", "host_id")},
@@ -75,6 +78,10 @@ static const struct section {
     {"r", "steps", ROWS,
      "SELECT step, strategy, detail, evaluation, fps, total_ms, map"
      " FROM recommendation_steps WHERE recommendation = 'r' || ?1"},
+    {"r", "rivals", ROWS,
+     "SELECT place, evaluation, configuration, fps, total_p99_ms, map,"
+     " memory_mib, note FROM recommendation_rivals"
+     " WHERE recommendation = 'r' || ?1"},
     {"r", "evaluation", RECORD, OF_ADVICE("evaluations", "e", "e.id")},
     {"r", "baseline", RECORD, OF_ADVICE("evaluations", "e", "r.baseline_id")},
     {"r", "plan", RECORD, OF_ADVICE("plans", "p", "p.id")},

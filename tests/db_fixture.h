@@ -105,7 +105,8 @@ static inline void fixture_close(struct fixture *f)
 }
 
 /** One row of each kind: a peak, measurements that ended well and badly, a
- *  plan, a baseline, their evaluations, a recommendation with two steps. */
+ *  plan, a baseline, their evaluations, a recommendation with two steps and a
+ *  rival. */
 static inline void fixture_fill(struct fixture *f)
 {
     const struct yt_db_peak peak = {.isa = "avx512",
@@ -179,12 +180,20 @@ static inline void fixture_fill(struct fixture *f)
     evaluation.map = 0.28;
     evaluation.images = 5000;
     evaluation.dataset = "coco";
+    evaluation.configuration = "yolov5n-640x640-f32-tuned-latency-1x2";
+    evaluation.memory_bytes = 20 << 20;
+    evaluation.size_bytes = 9 << 20;
+    evaluation.compared = baseline;
+    evaluation.difference_low = -0.01;
+    evaluation.difference_high = 0.02;
     assert_ok(yt_db_evaluation_put(f->db, &evaluation, &tuned));
 
     const struct yt_db_recommendation_step steps[] = {
         {.strategy = "kernels", .detail = "tuned", .evaluation = tuned},
         {.strategy = "threads", .detail = "both cores"},
     };
+    const struct yt_db_recommendation_rival rival = {
+        .evaluation = baseline, .note = "needs less memory"};
     const struct yt_db_recommendation advice = {
         .scenario = "realtime",
         .constraints_json = "{\"min_fps\": 30}",
@@ -193,6 +202,8 @@ static inline void fixture_fill(struct fixture *f)
         .reasons_json = "[\"twice as fast\"]",
         .steps = steps,
         .step_count = 2,
+        .rivals = &rival,
+        .rival_count = 1,
     };
     assert_ok(yt_db_recommendation_put(f->db, &advice, &recommendation));
 }

@@ -8,6 +8,7 @@
 #include <jansson.h>
 
 #include "db/browse.h"
+#include "db/migrate.h"
 #include "db/handle.h"
 #include "db_fixture.h"
 
@@ -221,10 +222,12 @@ static void show_follows_references(void **state)
         {"n1", {"model", "plans"}},
         {"m1", {"measurement", "host"}},
         {"p1", {"plan", "layers", "evaluations", "model", "host"}},
-        {"e1", {"evaluation", "plan", "model", "host", "recommendations"}},
+        {"e2",
+         {"evaluation", "compared", "plan", "model", "host",
+          "recommendations"}},
         {"r1",
-         {"recommendation", "steps", "evaluation", "baseline", "plan", "model",
-          "host"}},
+         {"recommendation", "steps", "rivals", "evaluation", "baseline", "plan",
+          "model", "host"}},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         json_t *json = capture_json(f, SHOW, cases[i].id);
@@ -286,13 +289,23 @@ static void json_export_holds_all_tables(void **state)
 {
     struct fixture *f = *state;
     static const char *const tables[] = {
-        "toolchain",  "host",       "host_peak",      "model",
-        "problem",    "schedule",   "measurement",    "plan",
-        "plan_layer", "evaluation", "recommendation", "recommendation_step",
+        "toolchain",
+        "host",
+        "host_peak",
+        "model",
+        "problem",
+        "schedule",
+        "measurement",
+        "plan",
+        "plan_layer",
+        "evaluation",
+        "recommendation",
+        "recommendation_step",
+        "recommendation_rival",
     };
     json_t *json = capture_json(f, EXPORT, NULL);
     assert_string_equal(text_at(json, "application"), "yolotune");
-    assert_float_equal(number_at(json, "schema"), 1, 0);
+    assert_float_equal(number_at(json, "schema"), yt_db_schema_version(), 0);
     for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++)
         assert_true(json_array_size(json_object_get(json, tables[i])) > 0);
     assert_int_equal(json_object_size(json),

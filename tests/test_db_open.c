@@ -333,6 +333,36 @@ static void migrations_apply_once_or_not_at_all(void **state)
     assert_int_equal(number(f->db, "SELECT count(*) FROM extra"), 1);
 }
 
+/* A file of the first release: its rows live on, and new columns are unset. */
+static void the_first_schema_is_brought_up_to_date(void **state)
+{
+    struct fixture *f = *state;
+    size_t count;
+    const struct yt_db_migration *rows = yt_db_migrations(&count);
+    for (size_t i = 0; i < count && rows[i].version == 1; i++)
+        run_sql(f->path, rows[i].sql);
+    run_sql(f->path,
+            "INSERT INTO toolchain VALUES (1, '19', 'g');"
+            "INSERT INTO host VALUES (1, 'f', 'a', 'v', 'b', 1, 1, 1, '', 1,"
+            " 1, 0, 0, 0, 1, NULL, '', 1, 0, 0);"
+            "INSERT INTO model VALUES (1, 'ff', 'n', 'pt', 1, 1, 640, 80);"
+            "INSERT INTO plan VALUES (1, 7, 1, 1, 1, 640, 640, 'avx2', 1,"
+            " 'f32', 'tuned', 't', 0);"
+            "INSERT INTO evaluation (uid, plan_id, fps, samples, arena_bytes,"
+            " blob_bytes, rss_bytes, dataset, dataset_hash, images,"
+            " created_ms) VALUES (8, 1, 50, 9, 0, 0, 0, '', '', 0, 0);"
+            "INSERT INTO recommendation VALUES (1, 9, 'edge', '{}', 1, NULL,"
+            " '[]', 0);"
+            "PRAGMA user_version = 1; PRAGMA application_id = 1498694722");
+    assert_ok(yt_db_open(f->path, YT_DB_READ_WRITE, &f->db));
+    assert_int_equal(number(f->db, "PRAGMA user_version"),
+                     yt_db_schema_version());
+    assert_int_equal(number(f->db, "SELECT fps FROM evaluations WHERE"
+                                   " configuration = '' AND memory_mib = 0"),
+                     50);
+    assert_int_equal(number(f->db, "SELECT fps FROM recommendations"), 50);
+}
+
 static void readers_get_a_schema_to_read(void **state)
 {
     struct fixture *f = *state;
@@ -354,7 +384,7 @@ static void all_tables_are_strict(void **state)
                      0);
     assert_int_equal(number(f->db, "SELECT count(*) FROM pragma_table_list"
                                    " WHERE schema = 'main' AND strict"),
-                     12);
+                     13);
 }
 
 static void migration_rows_are_in_order(void **state)
@@ -389,6 +419,7 @@ int main(void)
         TEST(read_only_files_can_be_read),
         TEST(missing_permission_is_said),
         TEST(migrations_apply_once_or_not_at_all),
+        TEST(the_first_schema_is_brought_up_to_date),
         TEST(readers_get_a_schema_to_read),
         TEST(all_tables_are_strict),
         TEST(migration_rows_are_in_order),
