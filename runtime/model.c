@@ -76,6 +76,29 @@ static struct layout plan_workspace(const struct yt_plan *plan, int32_t cells,
     return layout;
 }
 
+enum yt_status yt_model_open_on(const struct yt_bundle *bundle,
+                                struct yt_pool *pool,
+                                struct yt_model **model_out)
+{
+    const struct yt_plan *plan = bundle->plan;
+    int32_t cells = 0;
+    for (int32_t i = 0; i < plan->level_count; i++)
+        cells += level_cells(&plan->levels[i]);
+    struct yt_model *model = calloc(1, sizeof *model);
+    if (model == NULL) {
+        yt_pool_destroy(pool);
+        return yt_fail(YT_NO_MEMORY, "no memory for model '%s'", plan->model);
+    }
+    pthread_mutex_init(&model->lock, NULL);
+    model->bundle = bundle;
+    model->pool = pool;
+    model->threads = yt_pool_threads(pool);
+    model->cells = cells;
+    model->layout = plan_workspace(plan, cells, model->threads);
+    *model_out = model;
+    return YT_OK;
+}
+
 enum yt_status yt_model_open(const struct yt_bundle *bundle,
                              const struct yt_open_options *options,
                              struct yt_model **model_out)
@@ -84,30 +107,12 @@ enum yt_status yt_model_open(const struct yt_bundle *bundle,
     if (options == NULL)
         options = &defaults;
     *model_out = NULL;
-    const struct yt_plan *plan = bundle->plan;
     YT_TRY(yt_bundle_check(bundle));
-    int32_t cells = 0;
-    for (int32_t i = 0; i < plan->level_count; i++)
-        cells += level_cells(&plan->levels[i]);
-
-    struct yt_model *model = calloc(1, sizeof *model);
-    YT_FAIL_IF(model == NULL, YT_NO_MEMORY, "no memory for model '%s'",
-               plan->model);
     const int32_t threads =
-        options->threads == 0 ? plan->threads : options->threads;
-    const enum yt_status status =
-        yt_pool_create(threads, options->pin, &model->pool);
-    if (status != YT_OK) {
-        free(model);
-        return status;
-    }
-    pthread_mutex_init(&model->lock, NULL);
-    model->bundle = bundle;
-    model->threads = threads;
-    model->cells = cells;
-    model->layout = plan_workspace(plan, model->cells, threads);
-    *model_out = model;
-    return YT_OK;
+        options->threads == 0 ? bundle->plan->threads : options->threads;
+    struct yt_pool *pool = NULL;
+    YT_TRY(yt_pool_create(threads, options->pin, &pool));
+    return yt_model_open_on(bundle, pool, model_out);
 }
 
 void yt_model_close(struct yt_model *model)

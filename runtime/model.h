@@ -20,6 +20,16 @@
 #include "runtime/nms.h"
 #include "yolotune/runtime.h"
 
+struct yt_pool;
+
+/** yt_model_open() on a pool that the caller made, which the model takes over,
+ *  also on failure.
+ *  @pre yt_bundle_check(bundle) == YT_OK.
+ *  @return YT_OK; YT_NO_MEMORY. */
+enum yt_status yt_model_open_on(const struct yt_bundle *bundle,
+                                struct yt_pool *pool,
+                                struct yt_model **model_out);
+
 /** The options with their defaults filled in.
  *  @return YT_OK; YT_BAD_ARGUMENT for a value outside its range. */
 enum yt_status
