@@ -110,6 +110,85 @@ yt_model_detect(struct yt_model *model, const struct yt_image *image,
 /** Release the model; no call on it may be in progress. NULL is fine. */
 void yt_model_close(struct yt_model *model);
 
+/* --------------------------------------------- several images at the same time
+ *
+ * A group of threads runs one image, or one stage of every image:
+ *
+ *   instances = 2, threads = 2        stages = 2, threads = 2
+ *
+ *   group 0: image 0  image 2 ..      group 0: first layers of  0  1  2 ..
+ *   group 1: image 1  image 3 ..      group 1: last layers of      0  1 ..
+ *
+ * Images that are complete at once give the most frames per second from the
+ * first arrangement: nobody waits for anybody. The second keeps each group to
+ * its own part of the weights, for caches that do not hold them all. */
+
+struct yt_batch;
+
+struct yt_batch_options {
+    int32_t instances; /* images at the same time, each on a group of its own;
+                          0: as many groups as fit on the CPUs that the process
+                          may use; 1 with stages over 1 */
+    int32_t threads;   /* of each group, 0 means 1 */
+    int32_t stages; /* over 1: the layers are cut into so many stages, at most
+                       one a layer, each run by a group; 0 means 1 */
+    int32_t pin;    /* 1: each thread gets a CPU of its own among those that
+                       the process may use; the caller's thread, the first
+                       of the first group, is left where it is */
+
+    /* Where stages are cut: the cost of preprocessing, of each step of the plan
+     * in order, and of postprocessing, in any unit. NULL: by arithmetic. */
+    const double *step_costs;
+    int32_t step_cost_count; /* the plan's steps + 2 */
+};
+
+struct yt_batch_info {
+    int32_t instances, threads, stages; /* defaults filled in */
+    int32_t workspaces;                 /* images that may be under way */
+    size_t workspace_bytes;             /* of all workspaces together */
+};
+
+/** Start the threads and allocate what they work in.
+ *
+ * @param bundle   borrowed until yt_batch_close(); weights are shared.
+ * @param options  borrowed; NULL means all defaults: a thread for each image,
+ *                 an image for each CPU.
+ * @param[out] batch_out owned by the caller; NULL on failure.
+ * @return as yt_model_open(); YT_BAD_ARGUMENT also for more than 256 threads,
+ *         for more stages than layers, for instances and stages both over 1,
+ *         for costs that are negative or of another count, and for a pinned
+ *         batch of more threads than the process may use CPUs.
+ */
+enum yt_status yt_batch_open(const struct yt_bundle *bundle,
+                             const struct yt_batch_options *options,
+                             struct yt_batch **batch_out);
+
+void yt_batch_info(const struct yt_batch *batch,
+                   struct yt_batch_info *info_out);
+
+/** Detect objects in @p count images and return when all are done. They are
+ *  run in no particular order; the boxes are those of yt_model_detect(), bit
+ *  for bit. Allocates nothing; calls on one batch run one at a time.
+ *
+ * @param images   [count].
+ * @param options  borrowed; NULL means all defaults.
+ * @param boxes    [count][boxes_cap], each image's filled best score first.
+ * @param[out] counts_out [count] entries written, as yt_model_detect() counts.
+ * @param[out] times_ns_out NULL, or [count]: nanoseconds from an image's first
+ *                 layer, waiting between stages included, to its boxes.
+ * @return YT_OK; YT_BAD_ARGUMENT for an image or option that breaks a rule:
+ *         nothing has run then.
+ */
+enum yt_status yt_batch_detect(struct yt_batch *batch,
+                               const struct yt_image *images, size_t count,
+                               const struct yt_detect_options *options,
+                               struct yt_box *boxes, size_t boxes_cap,
+                               size_t *counts_out, uint64_t *times_ns_out);
+
+/** End the threads and release everything; no call on the batch may be in
+ *  progress. NULL is fine. */
+void yt_batch_close(struct yt_batch *batch);
+
 #ifdef __cplusplus
 }
 #endif
