@@ -265,7 +265,9 @@ static enum yt_status dump_heads(struct job *job, const char *file)
         .format = YT_PIXEL_RGB,
     };
     const struct yt_plan *plan = &job->engine->network->plan;
-    yt_model_run_letterbox(job->engine->model, &image, job->workspace);
+    const struct yt_framing framing = {.h = plan->h, .w = plan->w};
+    yt_model_run_letterbox(job->engine->model, &image, &framing,
+                           job->workspace);
     yt_model_run_steps(job->engine->model, -INFINITY, job->workspace, 0,
                        plan->step_count);
     yt_picture_deinit(&picture);

@@ -3,7 +3,6 @@
 #include "eval/multi_label.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "runtime/fail.h"
 #include "runtime/sigmoid.h"
@@ -46,22 +45,14 @@ static enum yt_status reserve(struct yt_candidate_list *list, int32_t count)
     return YT_OK;
 }
 
-enum yt_status yt_candidate_list_set(struct yt_candidate_list *list,
+enum yt_status yt_candidate_list_add(struct yt_candidate_list *list,
                                      const struct yt_candidates *candidates,
                                      int32_t count)
 {
-    list->count = 0;
-    YT_TRY(reserve(list, count));
-    const size_t n = (size_t)count;
-    if (n == 0)
-        return YT_OK;
-    memcpy(list->at.x0, candidates->x0, n * sizeof(float));
-    memcpy(list->at.y0, candidates->y0, n * sizeof(float));
-    memcpy(list->at.x1, candidates->x1, n * sizeof(float));
-    memcpy(list->at.y1, candidates->y1, n * sizeof(float));
-    memcpy(list->at.score, candidates->score, n * sizeof(float));
-    memcpy(list->at.class_id, candidates->class_id, n * sizeof(int32_t));
-    list->count = count;
+    YT_TRY(reserve(list, list->count + count));
+    const struct yt_candidates to = yt_candidates_at(&list->at, list->count);
+    yt_candidates_copy(candidates, count, &to);
+    list->count += count;
     return YT_OK;
 }
 
@@ -143,7 +134,6 @@ enum yt_status yt_multi_label_decode(const struct yt_plan *plan,
                                      const void *arena, float conf,
                                      struct yt_candidate_list *list)
 {
-    list->count = 0;
     for (int32_t i = 0; i < plan->level_count; i++) {
         const struct level level = {
             .level = &plan->levels[i],

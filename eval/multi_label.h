@@ -19,13 +19,13 @@ struct yt_candidate_list {
 /** Free; all zero is fine. */
 void yt_candidate_list_deinit(struct yt_candidate_list *list);
 
-/** Replace the list by copies of @p count candidates. */
-enum yt_status yt_candidate_list_set(struct yt_candidate_list *list,
+/** Append copies of @p count candidates. @return YT_OK; YT_NO_MEMORY. */
+enum yt_status yt_candidate_list_add(struct yt_candidate_list *list,
                                      const struct yt_candidates *candidates,
                                      int32_t count);
 
-/** Replace the list by every class of every cell that scores more than
- *  @p conf, in the order of YOLOv5's flattened output, then of classes.
+/** Append every class of every cell that scores more than @p conf, in the
+ *  order of YOLOv5's flattened output, then of classes.
  *  @param arena the plan's tensors, its heads computed.
  *  @return YT_OK; YT_NO_MEMORY. */
 enum yt_status yt_multi_label_decode(const struct yt_plan *plan,
@@ -39,6 +39,7 @@ struct yt_ultralytics_nms {
     double iou; /* compared in double precision, as torchvision does */
     int32_t max_det;
     int32_t class_agnostic;
+    int32_t candidates; /* fewer than YOLOv5's; 0: as many */
 };
 
 /** Choose boxes as YOLOv5's non_max_suppression() does with torchvision's

@@ -11,16 +11,16 @@
 #include <string.h>
 
 #include "eval/image.h"
-#include "eval/multi_label.h"
+#include "eval/passes.h"
 #include "runtime/fail.h"
-#include "runtime/letterbox.h"
 #include "runtime/memory.h"
 #include "runtime/model.h"
 
 #define WORKERS_MAX 256
 
 struct job {
-    const struct yt_bundle *bundle;
+    const struct yt_predict_pass *passes;
+    int32_t pass_count; /* 0: only sizes are looked up */
     struct yt_dataset *dataset;
     struct yt_predict_options options; /* defaults filled in */
     char **reasons; /* [image_count] why a picture was left out; or NULL */
@@ -32,9 +32,7 @@ struct worker {
     struct job *job;
     pthread_t thread;
     int started;
-    struct yt_model *model;
-    size_t workspace_bytes;
-    void *workspace;
+    struct yt_passes passes;
     struct yt_candidate_list list;
     int32_t *kept; /* [kept_cap] */
     int32_t kept_cap;
@@ -61,12 +59,13 @@ static enum yt_status size_scratch(struct worker *w, size_t bytes)
 
 static enum yt_status select_exact(struct worker *w, int32_t *count_out)
 {
-    const struct yt_plan *plan = yt_model_plan(w->model);
+    const struct yt_plan *plan = yt_model_plan(w->passes.models[0]);
     const struct yt_predict_options *o = &w->job->options;
     const struct yt_nms_options nms = {
         .iou = (float)o->iou,
         .max_det = o->max_det < w->list.count ? o->max_det : w->list.count,
         .class_agnostic = o->class_agnostic,
+        .candidates = o->candidates,
     };
     *count_out = 0;
     if (w->list.count == 0)
@@ -96,22 +95,20 @@ static enum yt_status select_boxes(struct worker *w, int32_t *count_out)
         .iou = o->iou,
         .max_det = o->max_det,
         .class_agnostic = o->class_agnostic,
+        .candidates = o->candidates,
     };
     return yt_ultralytics_nms_run(&w->list, &nms, w->kept, count_out);
 }
 
 static enum yt_status add_boxes(struct worker *w, int32_t image, int32_t count,
-                                const struct yt_image *pixels)
+                                const struct yt_letterbox_map *map)
 {
-    const struct yt_plan *plan = yt_model_plan(w->model);
     const struct yt_candidates *at = &w->list.at;
-    struct yt_letterbox_map map;
-    yt_letterbox_map(plan->h, plan->w, pixels->height, pixels->width, &map);
     for (int32_t i = 0; i < count; i++) {
         const int32_t k = w->kept[i];
         struct yt_box box = {at->x0[k], at->y0[k],    at->x1[k],
                              at->y1[k], at->score[k], at->class_id[k]};
-        yt_letterbox_unmap(&map, &box);
+        yt_letterbox_unmap(map, &box);
         const struct yt_result result = {
             .x = (double)box.x0,
             .y = (double)box.y0,
@@ -129,23 +126,11 @@ static enum yt_status add_boxes(struct worker *w, int32_t image, int32_t count,
 static enum yt_status detect(struct worker *w, int32_t i,
                              const struct yt_image *pixels)
 {
-    const struct yt_plan *plan = yt_model_plan(w->model);
-    const float conf = w->job->options.conf;
+    struct yt_letterbox_map map;
     int32_t count = 0;
-    yt_model_run_letterbox(w->model, pixels, w->workspace);
-    yt_model_run_steps(w->model, yt_decode_min_logit(conf), w->workspace, 0,
-                       plan->step_count);
-    if (w->job->options.single_label) {
-        const int32_t found = yt_model_run_decode(w->model, conf, w->workspace);
-        const struct yt_candidates all =
-            yt_model_candidates(w->model, w->workspace);
-        YT_TRY(yt_candidate_list_set(&w->list, &all, found));
-    } else {
-        /* The arena is a workspace's first piece: runtime/model.h. */
-        YT_TRY(yt_multi_label_decode(plan, w->workspace, conf, &w->list));
-    }
+    YT_TRY(yt_passes_run(&w->passes, pixels, &w->job->options, &w->list, &map));
     YT_TRY(select_boxes(w, &count));
-    return add_boxes(w, i, count, pixels);
+    return add_boxes(w, i, count, &map);
 }
 
 /* A picture to be left out is no failure of the job. */
@@ -177,7 +162,7 @@ static enum yt_status run_image(struct worker *w, int32_t i)
             yt_dataset_set_size(job->dataset, i, picture.width, picture.height);
     if (status != YT_OK)
         status = leave_out(job, i);
-    else if (w->model != NULL)
+    else if (job->pass_count > 0)
         status = detect(w, i, &pixels);
     yt_picture_deinit(&picture);
     return status;
@@ -187,24 +172,16 @@ static enum yt_status run_image(struct worker *w, int32_t i)
 
 static enum yt_status open_worker(struct worker *w)
 {
-    const struct yt_open_options open = {.threads = 1};
-    if (w->job->bundle == NULL)
+    const struct job *job = w->job;
+    if (job->pass_count == 0)
         return YT_OK;
-    YT_TRY(yt_model_open(w->job->bundle, &open, &w->model));
-    struct yt_model_info info;
-    yt_model_info(w->model, &info);
-    w->workspace_bytes = info.workspace_bytes;
-    w->workspace = yt_memory_alloc(info.workspace_bytes);
-    YT_FAIL_IF(w->workspace == NULL, YT_NO_MEMORY,
-               "no memory for %zu bytes of tensors", info.workspace_bytes);
-    return YT_OK;
+    return yt_passes_open(job->passes, job->pass_count, &w->passes);
 }
 
 static void close_worker(struct worker *w)
 {
-    yt_memory_free(w->workspace, w->workspace_bytes);
+    yt_passes_close(&w->passes);
     yt_memory_free(w->scratch, w->scratch_bytes);
-    yt_model_close(w->model);
     yt_candidate_list_deinit(&w->list);
     yt_results_deinit(&w->results);
     free(w->kept);
@@ -328,17 +305,31 @@ yt_predict_resolve(const struct yt_predict_options *options)
     return o;
 }
 
+enum yt_status yt_predict_passes(const struct yt_predict_pass *passes,
+                                 int32_t count, struct yt_dataset *dataset,
+                                 const struct yt_predict_options *options,
+                                 struct yt_results *results_out)
+{
+    YT_TRY(yt_passes_check(passes, count));
+    struct job job = {
+        .passes = passes,
+        .pass_count = count,
+        .dataset = dataset,
+        .options = yt_predict_resolve(options),
+    };
+    return run_job(&job, results_out);
+}
+
 enum yt_status yt_predict(const struct yt_bundle *bundle,
                           struct yt_dataset *dataset,
                           const struct yt_predict_options *options,
                           struct yt_results *results_out)
 {
-    struct job job = {
-        .bundle = bundle,
-        .dataset = dataset,
-        .options = yt_predict_resolve(options),
-    };
-    return run_job(&job, results_out);
+    const struct yt_predict_pass passes[] = {{.bundle = bundle},
+                                             {.bundle = bundle, .flip = 1}};
+    assert(!options->augment);
+    return yt_predict_passes(passes, options->flip ? 2 : 1, dataset, options,
+                             results_out);
 }
 
 enum yt_status yt_predict_sizes(struct yt_dataset *dataset)

@@ -147,9 +147,11 @@ enum yt_status yt_ultralytics_nms_run(struct yt_candidate_list *list,
         return YT_OK;
     YT_TRY(sort_list(list));
     const int32_t lists = count_lists(list);
-    struct planes p = {.count = list->count < YT_ULTRALYTICS_CANDIDATES
-                                    ? list->count
-                                    : YT_ULTRALYTICS_CANDIDATES};
+    const int32_t most = options->candidates > 0 &&
+                                 options->candidates < YT_ULTRALYTICS_CANDIDATES
+                             ? options->candidates
+                             : YT_ULTRALYTICS_CANDIDATES;
+    struct planes p = {.count = list->count < most ? list->count : most};
     const size_t n = (size_t)p.count;
     float *floats = malloc(5 * n * sizeof *floats);
     int32_t *numbers = malloc((2 * n + (size_t)lists) * sizeof *numbers);

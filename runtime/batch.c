@@ -31,8 +31,11 @@ static void run_part(struct yt_batch *batch, const struct yt_batch_group *group,
                      struct yt_batch_slot *slot, int begins, int ends)
 {
     const struct yt_batch_frame *frame = &slot->frame;
+    const struct yt_framing framing =
+        yt_model_framing(group->model, &batch->options);
     if (begins)
-        yt_model_run_letterbox(group->model, frame->image, slot->workspace);
+        yt_model_run_letterbox(group->model, frame->image, &framing,
+                               slot->workspace);
     yt_model_run_steps(group->model, batch->threshold, slot->workspace,
                        group->first, group->last);
     if (!ends)
@@ -110,6 +113,8 @@ enum yt_status yt_batch_run(struct yt_batch *batch,
 {
     struct yt_detect_options resolved = {0};
     YT_TRY(yt_detect_options_resolve(options, &resolved));
+    YT_FAIL_IF(resolved.flip, YT_UNSUPPORTED,
+               "flip=1: a batch searches each image once");
     pthread_mutex_lock(&batch->lock);
     batch->source = source;
     batch->options = resolved;

@@ -149,24 +149,30 @@ struct yt_candidates yt_candidates_at(const struct yt_candidates *all,
     };
 }
 
+void yt_candidates_copy(const struct yt_candidates *from, int64_t count,
+                        const struct yt_candidates *to)
+{
+    const size_t entries = (size_t)count;
+    if (entries == 0)
+        return;
+    memmove(to->x0, from->x0, entries * sizeof *to->x0);
+    memmove(to->y0, from->y0, entries * sizeof *to->y0);
+    memmove(to->x1, from->x1, entries * sizeof *to->x1);
+    memmove(to->y1, from->y1, entries * sizeof *to->y1);
+    memmove(to->score, from->score, entries * sizeof *to->score);
+    memmove(to->class_id, from->class_id, entries * sizeof *to->class_id);
+}
+
 int64_t yt_decode_compact(const struct yt_decode_args *args,
                           const struct yt_candidates *all, int64_t count)
 {
     const int64_t segments = (int64_t)args->na * args->h;
     for (int64_t i = 0; i < segments; i++) {
-        const size_t entries = (size_t)args->counts[i];
-        if (entries == 0)
-            continue;
         const struct yt_candidates to = yt_candidates_at(all, count);
         const struct yt_candidates from =
             yt_candidates_at(&args->out, i * args->w);
-        memmove(to.x0, from.x0, entries * sizeof *to.x0);
-        memmove(to.y0, from.y0, entries * sizeof *to.y0);
-        memmove(to.x1, from.x1, entries * sizeof *to.x1);
-        memmove(to.y1, from.y1, entries * sizeof *to.y1);
-        memmove(to.score, from.score, entries * sizeof *to.score);
-        memmove(to.class_id, from.class_id, entries * sizeof *to.class_id);
-        count += (int64_t)entries;
+        yt_candidates_copy(&from, args->counts[i], &to);
+        count += args->counts[i];
     }
     return count;
 }

@@ -58,6 +58,10 @@ void yt_decode_c(const void *args, int64_t begin, int64_t end);
 int64_t yt_decode_compact(const struct yt_decode_args *args,
                           const struct yt_candidates *all, int64_t count);
 
+/** Copy @p count entries; the arrays may be the same ones further on. */
+void yt_candidates_copy(const struct yt_candidates *from, int64_t count,
+                        const struct yt_candidates *to);
+
 /** The arrays from entry @p first on. */
 struct yt_candidates yt_candidates_at(const struct yt_candidates *all,
                                       int64_t first);

@@ -1,4 +1,4 @@
-/* YOLOv5's letterbox with OpenCV's bilinear resize, without either.
+/* YOLOv5's letterbox with OpenCV's resize, without either.
  *
  * OpenCV resizes 8-bit images in 11-bit fixed point: weights from a float
  * fraction, horizontally in full, vertically with the low bits dropped before
@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "runtime/decode.h"
 #include "runtime/fail.h"
 
 #define IMAGE_SIDE_MAX 32768
@@ -58,28 +59,38 @@ static int32_t round_to_even(double x)
     return n + (rest > 0.5 || (rest == 0.5 && n % 2 != 0));
 }
 
-void yt_letterbox_map(int32_t h, int32_t w, int32_t image_h, int32_t image_w,
-                      struct yt_letterbox_map *map_out)
+static int32_t at_least_1(int32_t n)
 {
-    const double gain_h = (double)h / image_h;
-    const double gain_w = (double)w / image_w;
-    const double gain = gain_h < gain_w ? gain_h : gain_w;
-    const int32_t content_w = round_to_even(image_w * gain);
-    const int32_t content_h = round_to_even(image_h * gain);
+    return n < 1 ? 1 : n;
+}
+
+void yt_letterbox_map(const struct yt_framing *framing, int32_t image_h,
+                      int32_t image_w, struct yt_letterbox_map *map_out)
+{
+    const int32_t h = framing->h;
+    const int32_t w = framing->w;
     struct yt_letterbox_map map = {
-        .gain = gain,
-        .pad_x = (w - image_w * gain) / 2,
-        .pad_y = (h - image_h * gain) / 2,
-        /* An image thinner than half a pixel still gets one; OpenCV would
-         * refuse it. */
-        .content_w = content_w < 1 ? 1 : content_w,
-        .content_h = content_h < 1 ? 1 : content_h,
+        .gain_x = (double)w / image_w,
+        .gain_y = (double)h / image_h,
         .image_w = image_w,
         .image_h = image_h,
+        .w = w,
+        .mirror = framing->mirror,
     };
+    if (framing->fit == YT_FIT_LETTERBOX)
+        map.gain_x = map.gain_y =
+            map.gain_y < map.gain_x ? map.gain_y : map.gain_x;
+    map.pad_x = (w - image_w * map.gain_x) / 2;
+    map.pad_y = (h - image_h * map.gain_y) / 2;
+    /* An image thinner than half a pixel still gets one; OpenCV would refuse
+     * it. */
+    map.content_w = at_least_1(round_to_even(image_w * map.gain_x));
+    map.content_h = at_least_1(round_to_even(image_h * map.gain_y));
     /* round(pad - 0.1) with pad a multiple of a half. */
     map.left = (w - map.content_w) / 2;
     map.top = (h - map.content_h) / 2;
+    if (map.mirror)
+        map.left = w - map.left - map.content_w;
     *map_out = map;
 }
 
@@ -102,11 +113,20 @@ struct tap {
     int32_t weight[2];
 };
 
+static int32_t clamp(int32_t n, int32_t low, int32_t high)
+{
+    return n < low ? low : n > high ? high : n;
+}
+
 /* Where output index i of count samples a source of size elements. The fraction
  * is rounded to float first, since OpenCV keeps it in one. */
-static struct tap find_tap(int32_t i, int32_t count, int32_t size)
+static struct tap find_tap(enum yt_filter filter, int32_t i, int32_t count,
+                           int32_t size)
 {
     const double scale = 1.0 / ((double)count / size);
+    if (filter == YT_FILTER_NEAREST)
+        return (struct tap){clamp(floor_to_int(i * scale), 0, size - 1),
+                            {YT_LETTERBOX_ONE, 0}};
     const float at = (float)((i + 0.5) * scale - 0.5);
     struct tap tap = {.first = floor_to_int(at)};
     const float fraction = at - (float)tap.first;
@@ -115,11 +135,12 @@ static struct tap find_tap(int32_t i, int32_t count, int32_t size)
     return tap;
 }
 
-static void fill_columns(struct yt_letterbox_column *columns, int32_t count,
+static void fill_columns(const struct yt_framing *framing,
+                         struct yt_letterbox_column *columns, int32_t count,
                          int32_t width, int32_t pixel_bytes)
 {
     for (int32_t x = 0; x < count; x++) {
-        struct tap tap = find_tap(x, count, width);
+        struct tap tap = find_tap(framing->filter, x, count, width);
         if (tap.first < 0)
             tap = (struct tap){0, {YT_LETTERBOX_ONE, 0}};
         /* At the right edge all the weight is the last pixel's; name it as the
@@ -128,25 +149,22 @@ static void fill_columns(struct yt_letterbox_column *columns, int32_t count,
             tap = (struct tap){width - 2, {0, YT_LETTERBOX_ONE}};
         if (width == 1)
             tap = (struct tap){0, {YT_LETTERBOX_ONE, 0}};
-        columns[x] = (struct yt_letterbox_column){
-            .offset = tap.first * pixel_bytes,
-            .left = (int16_t)tap.weight[0],
-            .right = (int16_t)tap.weight[1],
-        };
+        columns[framing->mirror ? count - 1 - x : x] =
+            (struct yt_letterbox_column){
+                .offset = tap.first * pixel_bytes,
+                .left = (int16_t)tap.weight[0],
+                .right = (int16_t)tap.weight[1],
+            };
     }
 }
 
-static int32_t clamp(int32_t n, int32_t low, int32_t high)
-{
-    return n < low ? low : n > high ? high : n;
-}
-
 /* Unlike columns, rows past an edge keep their weights and repeat the edge. */
-static void fill_rows(struct yt_letterbox_row *rows, int32_t count,
+static void fill_rows(const struct yt_framing *framing,
+                      struct yt_letterbox_row *rows, int32_t count,
                       int32_t height, int64_t stride_bytes)
 {
     for (int32_t y = 0; y < count; y++) {
-        const struct tap tap = find_tap(y, count, height);
+        const struct tap tap = find_tap(framing->filter, y, count, height);
         rows[y] = (struct yt_letterbox_row){
             .upper = stride_bytes * clamp(tap.first, 0, height - 1),
             .lower = stride_bytes * clamp(tap.first + 1, 0, height - 1),
@@ -166,15 +184,32 @@ static int32_t group_offset(const struct yt_letterbox_args *args, int32_t x,
     return offset < last ? offset : last;
 }
 
-/* Whether 16 bytes at any pixel reach the taps of the next. Steps differ by one
+/* Where 16 bytes are read for pixel x and the next, which in a mirrored image
+ * lies before it. */
+static int32_t joined_offset(const struct yt_letterbox_args *args, int32_t x,
+                             int32_t last)
+{
+    const int32_t first = group_offset(args, x, last);
+    const int32_t second = group_offset(args, x + 1, last);
+    return first < second ? first : second;
+}
+
+/* Bytes from the row's start to behind the last byte that column x needs. */
+static int32_t column_end(const struct yt_letterbox_args *args, int32_t x)
+{
+    const struct yt_letterbox_column *column = &args->columns[x];
+    return column->offset + (column->right ? args->right_step : 0) + 3;
+}
+
+/* Whether 16 bytes hold the taps of any two neighbours. Steps differ by one
  * source pixel, so all are looked at. */
 static int joins(const struct yt_letterbox_args *args, int32_t row_bytes)
 {
     if (row_bytes < 16)
         return 0;
     for (int32_t x = 0; x + 1 < args->content_w; x++) {
-        const int32_t first = group_offset(args, x, row_bytes - 16);
-        if (args->columns[x + 1].offset + args->right_step + 3 > first + 16)
+        const int32_t end = joined_offset(args, x, row_bytes - 16) + 16;
+        if (column_end(args, x) > end || column_end(args, x + 1) > end)
             return 0;
     }
     return 1;
@@ -216,7 +251,8 @@ static void fill_groups(struct yt_letterbox_args *args, int32_t row_bytes,
     int c = 0;
     for (int64_t g = 0; g < count; g++) {
         const int32_t first_x = x;
-        const int32_t first = group_offset(args, x, last);
+        const int32_t first =
+            joined ? joined_offset(args, x, last) : group_offset(args, x, last);
         const int32_t second =
             joined ? first + 8 : group_offset(args, x + 1, last);
         offsets[g][0] = first;
@@ -247,12 +283,28 @@ static void fill_channels(struct yt_letterbox_args *args,
         args->channel[c] = (uint8_t)(red_last ? 2 - c : c);
 }
 
-void yt_letterbox_setup(const struct yt_image *image, int32_t h, int32_t w,
-                        void *tables, float *out,
-                        struct yt_letterbox_args *args_out)
+/* They lie at one end of the row, or of its mirror image. */
+static void find_wide_columns(struct yt_letterbox_args *args, int32_t row_bytes)
 {
+    const struct yt_letterbox_column *columns = args->columns;
+    int32_t begin = 0;
+    int32_t end = args->content_w;
+    while (begin < end && columns[begin].offset + 8 > row_bytes)
+        begin++;
+    while (end > begin && columns[end - 1].offset + 8 > row_bytes)
+        end--;
+    args->wide_begin = begin;
+    args->wide_end = end;
+}
+
+void yt_letterbox_setup(const struct yt_image *image,
+                        const struct yt_framing *framing, void *tables,
+                        float *out, struct yt_letterbox_args *args_out)
+{
+    const int32_t h = framing->h;
+    const int32_t w = framing->w;
     struct yt_letterbox_map map;
-    yt_letterbox_map(h, w, image->height, image->width, &map);
+    yt_letterbox_map(framing, image->height, image->width, &map);
     /* The groups' tables come first, where they are best aligned. */
     struct yt_letterbox_column *columns =
         (struct yt_letterbox_column *)((char *)tables +
@@ -260,8 +312,8 @@ void yt_letterbox_setup(const struct yt_image *image, int32_t h, int32_t w,
         w;
     struct yt_letterbox_row *rows = (struct yt_letterbox_row *)columns - h;
     const int32_t pixel_bytes = yt_image_pixel_bytes(image->format);
-    fill_rows(rows, map.content_h, image->height, image->stride_bytes);
-    fill_columns(columns, map.content_w, image->width, pixel_bytes);
+    fill_rows(framing, rows, map.content_h, image->height, image->stride_bytes);
+    fill_columns(framing, columns, map.content_w, image->width, pixel_bytes);
 
     struct yt_letterbox_args args = {
         .pixels = image->pixels,
@@ -275,16 +327,15 @@ void yt_letterbox_setup(const struct yt_image *image, int32_t h, int32_t w,
         .content_h = map.content_h,
         .content_w = map.content_w,
         .right_step = image->width > 1 ? pixel_bytes : 0,
-        .wide_columns = map.content_w,
     };
     const int32_t row_bytes = image->width * pixel_bytes;
-    while (args.wide_columns > 0 &&
-           columns[args.wide_columns - 1].offset + 8 > row_bytes)
-        args.wide_columns--;
+    const int same_size =
+        map.content_w == image->width && map.content_h == image->height;
+    find_wide_columns(&args, row_bytes);
     fill_channels(&args, image->format);
     fill_groups(&args, row_bytes, tables);
     if (args.groups.reading == YT_LETTERBOX_JOINED &&
-        map.content_w == image->width && map.content_h == image->height)
+        (same_size || framing->filter == YT_FILTER_NEAREST))
         args.groups.reading = YT_LETTERBOX_COPY;
     *args_out = args;
 }
@@ -296,11 +347,37 @@ static float clip(float v, int32_t max)
 
 void yt_letterbox_unmap(const struct yt_letterbox_map *map, struct yt_box *box)
 {
-    const float gain = (float)map->gain;
+    const float gain_x = (float)map->gain_x;
+    const float gain_y = (float)map->gain_y;
     const float pad_x = (float)map->pad_x;
     const float pad_y = (float)map->pad_y;
-    box->x0 = clip((box->x0 - pad_x) / gain, map->image_w);
-    box->y0 = clip((box->y0 - pad_y) / gain, map->image_h);
-    box->x1 = clip((box->x1 - pad_x) / gain, map->image_w);
-    box->y1 = clip((box->y1 - pad_y) / gain, map->image_h);
+    const float x0 = map->mirror ? (float)map->w - box->x1 : box->x0;
+    const float x1 = map->mirror ? (float)map->w - box->x0 : box->x1;
+    box->x0 = clip((x0 - pad_x) / gain_x, map->image_w);
+    box->y0 = clip((box->y0 - pad_y) / gain_y, map->image_h);
+    box->x1 = clip((x1 - pad_x) / gain_x, map->image_w);
+    box->y1 = clip((box->y1 - pad_y) / gain_y, map->image_h);
+}
+
+void yt_letterbox_move(const struct yt_letterbox_map *from,
+                       const struct yt_letterbox_map *to,
+                       const struct yt_candidates *boxes, int32_t count)
+{
+    const double scale_x = to->gain_x / from->gain_x;
+    const double scale_y = to->gain_y / from->gain_y;
+    const double start_x = from->mirror ? from->w - from->pad_x : from->pad_x;
+    const float sign = from->mirror ? -1 : 1;
+    const float x = (float)(to->pad_x - (double)sign * start_x * scale_x);
+    const float y = (float)(to->pad_y - from->pad_y * scale_y);
+    const float by_x = sign * (float)scale_x;
+    const float by_y = (float)scale_y;
+    assert(!to->mirror);
+    for (int32_t i = 0; i < count; i++) {
+        const float x0 = boxes->x0[i] * by_x + x;
+        const float x1 = boxes->x1[i] * by_x + x;
+        boxes->x0[i] = from->mirror ? x1 : x0;
+        boxes->x1[i] = from->mirror ? x0 : x1;
+        boxes->y0[i] = boxes->y0[i] * by_y + y;
+        boxes->y1[i] = boxes->y1[i] * by_y + y;
+    }
 }

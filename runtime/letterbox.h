@@ -1,9 +1,11 @@
 #ifndef YT_LETTERBOX_H
 #define YT_LETTERBOX_H
 
-/* An image of any size to the network's input, as YOLOv5's letterbox() does
+/* An image of any size to the network's input. As YOLOv5's letterbox() does
  * it: scaled by r = min(h / image h, w / image w) with OpenCV's INTER_LINEAR,
- * bit for bit, centred, and surrounded by grey 114.
+ * bit for bit, centred, and surrounded by grey 114. Or stretched to fill the
+ * input, or with INTER_NEAREST, or mirrored: all of it is in the tables, and
+ * the kernels are the same.
  *
  *      out [h][w][3] f32, red first, values 0..255
  *
@@ -75,19 +77,28 @@ struct yt_letterbox_args {
     int32_t h, w;
     int32_t top, left;            /* of the content, in output pixels */
     int32_t content_h, content_w; /* >= 1 */
-    int32_t right_step;   /* bytes between the two taps; 0: one column wide */
-    int32_t wide_columns; /* leading columns where 8 bytes may be read at
-                             offset: both taps of any format */
-    uint8_t channel[4];   /* byte of red, green, blue in a pixel */
+    int32_t right_step; /* bytes between the two taps; 0: one column wide */
+    int32_t wide_begin, wide_end; /* columns where 8 bytes may be read at
+                                     offset: both taps of any format */
+    uint8_t channel[4];           /* byte of red, green, blue in a pixel */
     struct yt_letterbox_groups groups;
+};
+
+/** The network's input and how an image is brought into it. */
+struct yt_framing {
+    int32_t h, w;
+    enum yt_fit fit;
+    enum yt_filter filter;
+    int32_t mirror; /* 1: what 0 gives, left and right exchanged */
 };
 
 /** Where the image went, and how to come back. */
 struct yt_letterbox_map {
-    double gain;         /* output pixels per image pixel */
-    double pad_x, pad_y; /* unrounded, as scale_boxes() subtracts them */
+    double gain_x, gain_y; /* output pixels per image pixel */
+    double pad_x, pad_y;   /* unrounded, as scale_boxes() subtracts them */
     int32_t top, left, content_h, content_w;
     int32_t image_w, image_h;
+    int32_t w, mirror; /* the framing's; gains and pads are unmirrored */
 };
 
 /** YT_OK or YT_BAD_ARGUMENT: the rules at struct yt_image. */
@@ -96,9 +107,9 @@ enum yt_status yt_image_check(const struct yt_image *image);
 /** Bytes of one pixel of a valid format. */
 int32_t yt_image_pixel_bytes(enum yt_pixel_format format);
 
-/** Geometry of an image_w x image_h image in an h x w network. */
-void yt_letterbox_map(int32_t h, int32_t w, int32_t image_h, int32_t image_w,
-                      struct yt_letterbox_map *map_out);
+/** Geometry of an image_w x image_h image in its framing. */
+void yt_letterbox_map(const struct yt_framing *framing, int32_t image_h,
+                      int32_t image_w, struct yt_letterbox_map *map_out);
 
 /** Bytes of tables yt_letterbox_setup() needs for an h x w network. */
 int64_t yt_letterbox_table_bytes(int32_t h, int32_t w);
@@ -106,13 +117,13 @@ int64_t yt_letterbox_table_bytes(int32_t h, int32_t w);
 /** Fill the tables and the kernel's arguments for one frame.
  *
  * @param image  checked by yt_image_check(); borrowed while the kernel runs.
- * @param tables yt_letterbox_table_bytes(), aligned to 8 bytes; to YT_ALIGN,
- *               kernels with byte shuffles are faster.
+ * @param tables yt_letterbox_table_bytes() of the framing's h and w, aligned
+ *               to 8 bytes; to YT_ALIGN, kernels with byte shuffles are faster.
  * @param out    [h][w][3].
  */
-void yt_letterbox_setup(const struct yt_image *image, int32_t h, int32_t w,
-                        void *tables, float *out,
-                        struct yt_letterbox_args *args_out);
+void yt_letterbox_setup(const struct yt_image *image,
+                        const struct yt_framing *framing, void *tables,
+                        float *out, struct yt_letterbox_args *args_out);
 
 /** The kernel in C, schedule "c": tasks are the output rows, h of them. In
  *  runtime/letterbox_kernel.c. */
@@ -120,5 +131,15 @@ void yt_letterbox_c(const void *args, int64_t begin, int64_t end);
 
 /** Map a box back to the image and clip it, in place: x0, y0, x1, y1. */
 void yt_letterbox_unmap(const struct yt_letterbox_map *map, struct yt_box *box);
+
+struct yt_candidates;
+
+/** Move boxes from where map @p from puts a part of the image to where map
+ *  @p to puts it, in place, unclipped: 1 to 1 when the two are equal, and
+ *  x -> w - x when they differ by the mirror alone. Both are of one image;
+ *  @p to has no mirror. */
+void yt_letterbox_move(const struct yt_letterbox_map *from,
+                       const struct yt_letterbox_map *to,
+                       const struct yt_candidates *boxes, int32_t count);
 
 #endif

@@ -22,16 +22,16 @@ static void fill_grey(float *out, int64_t pixels)
         out[i] = YT_LETTERBOX_GREY;
 }
 
-/* Columns [first, content_w) of a row of content. */
+/* Columns [begin, end) of a row of content. */
 static void resize_plain(const struct yt_letterbox_args *args,
-                         const struct yt_letterbox_row *row, int32_t first,
-                         float *out)
+                         const struct yt_letterbox_row *row, int32_t begin,
+                         int32_t end, float *out)
 {
     const uint8_t *upper = args->pixels + row->upper;
     const uint8_t *lower = args->pixels + row->lower;
     const int32_t upper_weight = row->upper_weight;
     const int32_t lower_weight = row->lower_weight;
-    for (int32_t x = first; x < args->content_w; x++) {
+    for (int32_t x = begin; x < end; x++) {
         const int32_t offset = args->columns[x].offset;
         const int32_t left = args->columns[x].left;
         const int32_t right = args->columns[x].right;
@@ -85,9 +85,9 @@ static inline void store_pixel(float *out, __m128i channels, const int swap)
     _mm_storeu_ps(out, values);
 }
 
-/* As many leading columns as may be read eight bytes wide, less the last one of
- * the content, after which there may be no room for a fourth float. Returns
- * their number. */
+/* The columns that may be read eight bytes wide, in pairs, less the last one of
+ * the content, after which there may be no room for a fourth float. Returns the
+ * first that is left. */
 static inline int32_t resize_pairs(const struct yt_letterbox_args *args,
                                    const struct yt_letterbox_row *row,
                                    float *out, const int swap)
@@ -100,8 +100,8 @@ static inline int32_t resize_pairs(const struct yt_letterbox_args *args,
     const __m128i two = _mm_set1_epi16(2);
     const __m128i zero = _mm_setzero_si128();
     const int32_t last = args->content_w - 1;
-    const int32_t end = args->wide_columns < last ? args->wide_columns : last;
-    int32_t x = 0;
+    const int32_t end = args->wide_end < last ? args->wide_end : last;
+    int32_t x = args->wide_begin;
     for (; x + 1 < end; x += 2) {
         const struct yt_letterbox_column *column = &args->columns[x];
         const __m128i weights0 = pair_of_weights(&column[0]);
@@ -127,7 +127,7 @@ static int32_t resize_wide(const struct yt_letterbox_args *args,
                            const struct yt_letterbox_row *row, float *out)
 {
     if (args->right_step == 0)
-        return 0;
+        return args->wide_begin;
     return args->channel[0] == 2 ? resize_pairs(args, row, out, 1)
                                  : resize_pairs(args, row, out, 0);
 }
@@ -137,10 +137,9 @@ static int32_t resize_wide(const struct yt_letterbox_args *args,
 static int32_t resize_wide(const struct yt_letterbox_args *args,
                            const struct yt_letterbox_row *row, float *out)
 {
-    (void)args;
     (void)row;
     (void)out;
-    return 0;
+    return args->wide_begin;
 }
 
 #endif
@@ -148,7 +147,8 @@ static int32_t resize_wide(const struct yt_letterbox_args *args,
 static void resize_row(const struct yt_letterbox_args *args,
                        const struct yt_letterbox_row *row, float *out)
 {
-    resize_plain(args, row, resize_wide(args, row, out), out);
+    resize_plain(args, row, 0, args->wide_begin, out);
+    resize_plain(args, row, resize_wide(args, row, out), args->content_w, out);
 }
 
 void yt_letterbox_c(const void *args_, int64_t begin, int64_t end)

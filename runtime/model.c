@@ -7,11 +7,13 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "runtime/augment.h"
+#include "runtime/clock.h"
 #include "runtime/fail.h"
 #include "runtime/letterbox.h"
 #include "runtime/pool.h"
+#include "runtime/select.h"
 #include "runtime/workspace.h"
 
 #define DEFAULT_CONF     0.25f
@@ -39,6 +41,7 @@ struct yt_model {
     int32_t threads;
     int32_t cells; /* of all levels and anchors: most candidates possible */
     struct layout layout;
+    size_t flip_workspace_bytes;
     pthread_mutex_t lock; /* of the pool, held for a frame */
 };
 
@@ -95,6 +98,8 @@ enum yt_status yt_model_open_on(const struct yt_bundle *bundle,
     model->threads = yt_pool_threads(pool);
     model->cells = cells;
     model->layout = plan_workspace(plan, cells, model->threads);
+    const struct yt_augment both = yt_augment_flip(model);
+    model->flip_workspace_bytes = yt_augment_workspace_bytes(&both);
     *model_out = model;
     return YT_OK;
 }
@@ -129,6 +134,16 @@ const struct yt_plan *yt_model_plan(const struct yt_model *model)
     return model->bundle->plan;
 }
 
+int32_t yt_model_cells(const struct yt_model *model)
+{
+    return model->cells;
+}
+
+int64_t yt_model_workspace_bytes(const struct yt_model *model)
+{
+    return model->layout.total_bytes;
+}
+
 void yt_model_info(const struct yt_model *model, struct yt_model_info *info_out)
 {
     const struct yt_plan *plan = model->bundle->plan;
@@ -141,6 +156,7 @@ void yt_model_info(const struct yt_model *model, struct yt_model_info *info_out)
         .isa = plan->isa->name,
         .threads = model->threads,
         .workspace_bytes = (size_t)model->layout.total_bytes,
+        .flip_workspace_bytes = model->flip_workspace_bytes,
     };
 }
 
@@ -152,14 +168,39 @@ static const void *at_or_null(const void *base, int64_t offset)
     return offset < 0 ? NULL : (const char *)base + offset;
 }
 
+void yt_model_lock(struct yt_model *model)
+{
+    if (model->threads > 1)
+        pthread_mutex_lock(&model->lock);
+}
+
+void yt_model_unlock(struct yt_model *model)
+{
+    if (model->threads > 1)
+        pthread_mutex_unlock(&model->lock);
+}
+
+struct yt_framing yt_model_framing(const struct yt_model *model,
+                                   const struct yt_detect_options *options)
+{
+    return (struct yt_framing){
+        .h = model->bundle->plan->h,
+        .w = model->bundle->plan->w,
+        .fit = options->fit,
+        .filter = options->filter,
+    };
+}
+
 void yt_model_run_letterbox(struct yt_model *model,
-                            const struct yt_image *image, void *workspace)
+                            const struct yt_image *image,
+                            const struct yt_framing *framing, void *workspace)
 {
     const struct yt_plan *plan = model->bundle->plan;
     const struct layout *layout = &model->layout;
     char *base = workspace;
     struct yt_letterbox_args args;
-    yt_letterbox_setup(image, plan->h, plan->w, base + layout->tables,
+    assert(framing->h == plan->h && framing->w == plan->w);
+    yt_letterbox_setup(image, framing, base + layout->tables,
                        (float *)(base + layout->arena + plan->letterbox.out),
                        &args);
     yt_pool_run(model->pool, plan->letterbox.kernel, &args, NULL,
@@ -260,37 +301,20 @@ size_t yt_model_run_postprocess(struct yt_model *model,
 {
     const struct yt_plan *plan = model->bundle->plan;
     char *base = workspace;
-    const int32_t count = yt_model_run_decode(model, options->conf, workspace);
-    const struct yt_candidates all = yt_model_candidates(model, workspace);
-    int32_t limit =
-        options->max_det < model->cells ? options->max_det : model->cells;
-    if (boxes_cap < (size_t)limit)
-        limit = (int32_t)boxes_cap;
-    const struct yt_nms_options nms = {
-        .iou = options->iou,
-        .max_det = limit,
-        .class_agnostic = options->class_agnostic,
-    };
-    int32_t *kept = (int32_t *)(base + model->layout.kept);
-    const int32_t kept_count =
-        yt_nms_run(&all, count, plan->nc, &nms, &plan->iou,
-                   base + model->layout.nms, kept);
-
+    const struct yt_framing framing = yt_model_framing(model, options);
     struct yt_letterbox_map map;
-    yt_letterbox_map(plan->h, plan->w, image_h, image_w, &map);
-    for (int32_t i = 0; i < kept_count; i++) {
-        const int32_t from = kept[i];
-        boxes_out[i] = (struct yt_box){
-            .x0 = all.x0[from],
-            .y0 = all.y0[from],
-            .x1 = all.x1[from],
-            .y1 = all.y1[from],
-            .score = all.score[from],
-            .class_id = all.class_id[from],
-        };
-        yt_letterbox_unmap(&map, &boxes_out[i]);
-    }
-    return (size_t)kept_count;
+    yt_letterbox_map(&framing, image_h, image_w, &map);
+    const struct yt_candidates all = yt_model_candidates(model, workspace);
+    const struct yt_selection selection = {
+        .candidates = &all,
+        .count = yt_model_run_decode(model, options->conf, workspace),
+        .classes = plan->nc,
+        .iou = &plan->iou,
+        .map = &map,
+        .kept = (int32_t *)(base + model->layout.kept),
+        .nms_scratch = base + model->layout.nms,
+    };
+    return yt_select_boxes(&selection, options, boxes_out, boxes_cap);
 }
 
 enum yt_status
@@ -307,6 +331,14 @@ yt_detect_options_resolve(const struct yt_detect_options *options,
                "iou=%g: want 0 <= iou <= 1", (double)v.iou);
     YT_FAIL_IF(v.max_det < 0, YT_BAD_ARGUMENT, "max_det=%d: want 0 or more",
                v.max_det);
+    YT_FAIL_IF((unsigned)v.fit > YT_FIT_STRETCH, YT_BAD_ARGUMENT,
+               "fit=%d: unknown", (int)v.fit);
+    YT_FAIL_IF((unsigned)v.filter > YT_FILTER_NEAREST, YT_BAD_ARGUMENT,
+               "filter=%d: unknown", (int)v.filter);
+    YT_FAIL_IF(v.candidates < 0, YT_BAD_ARGUMENT,
+               "candidates=%d: want 0 or more", v.candidates);
+    YT_FAIL_IF(v.flip != 0 && v.flip != 1, YT_BAD_ARGUMENT,
+               "flip=%d: want 0 or 1", v.flip);
     v.conf = v.conf == 0 ? DEFAULT_CONF : v.conf;
     v.iou = v.iou == 0 ? DEFAULT_IOU : v.iou;
     v.max_det = v.max_det == 0 ? DEFAULT_MAX_DET : v.max_det;
@@ -314,13 +346,12 @@ yt_detect_options_resolve(const struct yt_detect_options *options,
     return YT_OK;
 }
 
-static enum yt_status check_buffers(const struct yt_model *model,
-                                    const void *workspace,
-                                    size_t workspace_bytes,
-                                    const struct yt_box *boxes,
-                                    size_t boxes_cap, const size_t *count_out)
+enum yt_status yt_detect_buffers_check(size_t needed, const void *workspace,
+                                       size_t workspace_bytes,
+                                       const struct yt_box *boxes,
+                                       size_t boxes_cap,
+                                       const size_t *count_out)
 {
-    const size_t needed = (size_t)model->layout.total_bytes;
     YT_FAIL_IF(workspace == NULL || workspace_bytes < needed, YT_BAD_ARGUMENT,
                "workspace of %zu bytes: the model needs %zu",
                workspace == NULL ? 0 : workspace_bytes, needed);
@@ -331,11 +362,32 @@ static enum yt_status check_buffers(const struct yt_model *model,
     return YT_OK;
 }
 
-static uint64_t now_ns(void)
+/* Without flip; the arguments were checked. */
+static size_t detect_once(struct yt_model *model, const struct yt_image *image,
+                          const struct yt_detect_options *options,
+                          void *workspace, struct yt_box *boxes,
+                          size_t boxes_cap, struct yt_frame_times *times_out)
 {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+    const struct yt_framing framing = yt_model_framing(model, options);
+    yt_model_lock(model);
+    const uint64_t start = yt_clock_ns();
+    yt_model_run_letterbox(model, image, &framing, workspace);
+    const uint64_t prepared = yt_clock_ns();
+    yt_model_run_steps(model, yt_decode_min_logit(options->conf), workspace, 0,
+                       model->bundle->plan->step_count);
+    const uint64_t computed = yt_clock_ns();
+    const size_t count =
+        yt_model_run_postprocess(model, options, image->height, image->width,
+                                 workspace, boxes, boxes_cap);
+    const uint64_t end = yt_clock_ns();
+    yt_model_unlock(model);
+    if (times_out != NULL)
+        *times_out = (struct yt_frame_times){
+            .preprocess_ns = prepared - start,
+            .network_ns = computed - prepared,
+            .postprocess_ns = end - computed,
+        };
+    return count;
 }
 
 enum yt_status
@@ -348,29 +400,15 @@ yt_model_detect(struct yt_model *model, const struct yt_image *image,
     YT_FAIL_IF(image == NULL, YT_BAD_ARGUMENT, "no image");
     YT_TRY(yt_image_check(image));
     YT_TRY(yt_detect_options_resolve(options, &resolved));
-    YT_TRY(check_buffers(model, workspace, workspace_bytes, boxes, boxes_cap,
-                         count_out));
-
-    const int shared = model->threads > 1;
-    if (shared)
-        pthread_mutex_lock(&model->lock);
-    const uint64_t start = now_ns();
-    yt_model_run_letterbox(model, image, workspace);
-    const uint64_t prepared = now_ns();
-    yt_model_run_steps(model, yt_decode_min_logit(resolved.conf), workspace, 0,
-                       model->bundle->plan->step_count);
-    const uint64_t computed = now_ns();
-    *count_out =
-        yt_model_run_postprocess(model, &resolved, image->height, image->width,
-                                 workspace, boxes, boxes_cap);
-    const uint64_t end = now_ns();
-    if (shared)
-        pthread_mutex_unlock(&model->lock);
-    if (times_out != NULL)
-        *times_out = (struct yt_frame_times){
-            .preprocess_ns = prepared - start,
-            .network_ns = computed - prepared,
-            .postprocess_ns = end - computed,
-        };
+    const struct yt_augment both = yt_augment_flip(model);
+    const size_t needed = resolved.flip ? model->flip_workspace_bytes
+                                        : (size_t)model->layout.total_bytes;
+    YT_TRY(yt_detect_buffers_check(needed, workspace, workspace_bytes, boxes,
+                                   boxes_cap, count_out));
+    *count_out = resolved.flip
+                     ? yt_augment_run(&both, image, &resolved, workspace, boxes,
+                                      boxes_cap, times_out)
+                     : detect_once(model, image, &resolved, workspace, boxes,
+                                   boxes_cap, times_out);
     return YT_OK;
 }

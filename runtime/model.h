@@ -17,6 +17,7 @@
  *            | NMS scratch | arguments per thread | scratch per thread */
 
 #include "runtime/bundle.h"
+#include "runtime/letterbox.h"
 #include "runtime/nms.h"
 #include "yolotune/runtime.h"
 
@@ -36,11 +37,38 @@ enum yt_status
 yt_detect_options_resolve(const struct yt_detect_options *options,
                           struct yt_detect_options *resolved_out);
 
+/** Whether a caller's buffers do.
+ *  @param needed of workspace_bytes.
+ *  @return YT_OK; YT_BAD_ARGUMENT for a short or misaligned workspace or no
+ *          room for boxes. */
+enum yt_status yt_detect_buffers_check(size_t needed, const void *workspace,
+                                       size_t workspace_bytes,
+                                       const struct yt_box *boxes,
+                                       size_t boxes_cap,
+                                       const size_t *count_out);
+
 const struct yt_plan *yt_model_plan(const struct yt_model *model);
 
-/** Image to the letterbox step's tensor. @p image passed yt_image_check(). */
+/** Most candidates that yt_model_run_decode() can find. */
+int32_t yt_model_cells(const struct yt_model *model);
+
+/** info.workspace_bytes. */
+int64_t yt_model_workspace_bytes(const struct yt_model *model);
+
+/** Keep other callers off the model's pool, where it has one. */
+void yt_model_lock(struct yt_model *model);
+void yt_model_unlock(struct yt_model *model);
+
+/** How resolved options bring an image into the model's input. */
+struct yt_framing yt_model_framing(const struct yt_model *model,
+                                   const struct yt_detect_options *options);
+
+/** Image to the letterbox step's tensor.
+ *  @param image   passed yt_image_check().
+ *  @param framing yt_model_framing(), perhaps with the mirror. */
 void yt_model_run_letterbox(struct yt_model *model,
-                            const struct yt_image *image, void *workspace);
+                            const struct yt_image *image,
+                            const struct yt_framing *framing, void *workspace);
 
 /** Steps [first, last) of the plan.
  *  @param threshold yt_decode_min_logit() of the confidence: heads need hold

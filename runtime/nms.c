@@ -210,8 +210,11 @@ int32_t yt_nms_run(const struct yt_candidates *candidates, int32_t count,
                                             (uint64_t *)(base + layout.keys2));
 
     struct yt_iou_args args = {.threshold = options->iou, .block = block};
+    const int32_t last = options->candidates > 0 && options->candidates < count
+                             ? options->candidates
+                             : count;
     int32_t kept_count = 0;
-    for (int32_t i = 0; i < count && kept_count < options->max_det; i++) {
+    for (int32_t i = 0; i < last && kept_count < options->max_det; i++) {
         const int32_t candidate = (int32_t)(uint32_t)order[i];
         const int32_t list = class_id == NULL ? 0 : class_id[candidate];
         take_box(candidates, candidate, &args);

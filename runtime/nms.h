@@ -43,6 +43,7 @@ struct yt_nms_options {
     float iou;              /* > 0; 1 and more suppress nothing */
     int32_t max_det;        /* >= 1 */
     int32_t class_agnostic; /* 1: one list for all classes */
+    int32_t candidates;     /* only so many of the best are looked at; 0: all */
 };
 
 /** Bytes of scratch for up to @p capacity candidates of @p classes classes. */

@@ -13,12 +13,26 @@ void yt_accuracy_hash(const struct yt_dataset *dataset,
                       char hash_out[33])
 {
     const struct yt_predict_options o = yt_predict_resolve(options);
-    char text[192];
-    const int length = snprintf(text, sizeof text,
-                                "%s conf %a iou %a max %d single %d exact %d "
-                                "agnostic %d",
-                                dataset->hash, (double)o.conf, o.iou, o.max_det,
-                                o.single_label, o.exact_nms, o.class_agnostic);
+    char text[320];
+    int length = snprintf(text, sizeof text,
+                          "%s conf %a iou %a max %d single %d exact %d "
+                          "agnostic %d",
+                          dataset->hash, (double)o.conf, o.iou, o.max_det,
+                          o.single_label, o.exact_nms, o.class_agnostic);
+    /* Settings that came later are named when they are not the default: hashes
+     * from before stay. */
+    const struct {
+        const char *name;
+        int32_t value;
+    } later[] = {
+        {"fit", (int32_t)o.fit},      {"filter", (int32_t)o.filter},
+        {"candidates", o.candidates}, {"flip", o.flip},
+        {"augment", o.augment},
+    };
+    for (size_t i = 0; i < sizeof later / sizeof later[0]; i++)
+        if (later[i].value != 0)
+            length += snprintf(text + length, sizeof text - (size_t)length,
+                               " %s %d", later[i].name, later[i].value);
     yt_digest_hex(text, (size_t)length, hash_out);
 }
 

@@ -100,7 +100,8 @@ static int32_t expected_boxes(const struct yt_image *image, float conf,
     assert_non_null(arena);
     assert_non_null(tables);
     struct yt_letterbox_args args;
-    yt_letterbox_setup(image, H, W, tables,
+    const struct yt_framing framing = {.h = H, .w = W};
+    yt_letterbox_setup(image, &framing, tables,
                        (float *)(arena + plan.letterbox.out), &args);
     yt_letterbox_c(&args, 0, H);
     for (int i = 0; i < STEPS; i++) {
@@ -126,7 +127,7 @@ static int32_t expected_boxes(const struct yt_image *image, float conf,
             boxes[kept++] = all[i];
     }
     struct yt_letterbox_map map;
-    yt_letterbox_map(H, W, IMAGE_H, IMAGE_W, &map);
+    yt_letterbox_map(&framing, IMAGE_H, IMAGE_W, &map);
     for (int32_t i = 0; i < kept; i++)
         yt_letterbox_unmap(&map, &boxes[i]);
     free(tables);
@@ -256,7 +257,8 @@ static void pieces_add_up_to_a_frame(void **state)
     struct yt_detect_options options;
     assert_int_equal(yt_detect_options_resolve(NULL, &options), YT_OK);
     assert_ptr_equal(yt_model_plan(model), &plan);
-    yt_model_run_letterbox(model, test_image(), workspace);
+    const struct yt_framing framing = yt_model_framing(model, &options);
+    yt_model_run_letterbox(model, test_image(), &framing, workspace);
     for (int32_t i = 0; i < STEPS; i++)
         yt_model_run_steps(model, -INFINITY, workspace, i, i + 1);
     const int32_t candidates =

@@ -191,7 +191,7 @@ static void fill(struct yt_candidate_list *list, int32_t count, int32_t classes,
     }
     const struct yt_candidates at = {arrays[0], arrays[1], arrays[2],
                                      arrays[3], arrays[4], class_id};
-    assert_int_equal(yt_candidate_list_set(list, &at, count), YT_OK);
+    assert_int_equal(yt_candidate_list_add(list, &at, count), YT_OK);
     for (int i = 0; i < 5; i++)
         free(arrays[i]);
     free(class_id);
@@ -284,7 +284,7 @@ static void keeps_the_order_of_equals(void **state)
     int32_t class_id[] = {0, 1, 2, 3};
     const struct yt_candidates at = {x0, y0, x1, y1, score, class_id};
     struct yt_candidate_list list = {0};
-    assert_int_equal(yt_candidate_list_set(&list, &at, 4), YT_OK);
+    assert_int_equal(yt_candidate_list_add(&list, &at, 4), YT_OK);
     int32_t kept[4], count = 0;
     const struct yt_ultralytics_nms o = {.iou = 0.5, .max_det = 3};
     assert_int_equal(yt_ultralytics_nms_run(&list, &o, kept, &count), YT_OK);
@@ -292,7 +292,8 @@ static void keeps_the_order_of_equals(void **state)
     assert_int_equal(list.at.class_id[kept[0]], 1);
     assert_int_equal(list.at.class_id[kept[1]], 3);
     assert_int_equal(list.at.class_id[kept[2]], 0);
-    assert_int_equal(yt_candidate_list_set(&list, &at, 0), YT_OK);
+    list.count = 0;
+    assert_int_equal(yt_candidate_list_add(&list, &at, 0), YT_OK);
     assert_int_equal(yt_ultralytics_nms_run(&list, &o, kept, &count), YT_OK);
     assert_int_equal(count, 0);
     yt_candidate_list_deinit(&list);

@@ -111,7 +111,9 @@ static void letterbox_frame(const struct bench *b, yt_kernel_fn kernel,
                                    .format = format};
     assert_int_equal(yt_image_check(&image), YT_OK);
     struct yt_letterbox_args args;
-    yt_letterbox_setup(&image, h, w, tables.data, (float *)want.data, &args);
+    const struct yt_framing framing = {.h = h, .w = w};
+    yt_letterbox_setup(&image, &framing, tables.data, (float *)want.data,
+                       &args);
     yt_letterbox_c(&args, 0, h);
     args.out = (float *)got.data;
     kernel(&args, h / 3, h);

@@ -42,6 +42,15 @@ struct yt_image {
     enum yt_pixel_format format;
 };
 
+/** How an image fills the network's input. */
+enum yt_fit {
+    YT_FIT_LETTERBOX = 0, /* its shape is kept, grey fills the rest */
+    YT_FIT_STRETCH = 1    /* it fills all: x and y are scaled apart */
+};
+
+/** How an image is resized: OpenCV's INTER_LINEAR and INTER_NEAREST. */
+enum yt_filter { YT_FILTER_BILINEAR = 0, YT_FILTER_NEAREST = 1 };
+
 struct yt_open_options {
     int32_t threads; /* threads of the model's own pool, counting the caller's;
                         0: as tuned; 1: the caller's thread alone. With more
@@ -54,6 +63,12 @@ struct yt_detect_options {
     float iou;              /* NMS overlap threshold; 0 means 0.45 */
     int32_t max_det;        /* most boxes returned; 0 means 300 */
     int32_t class_agnostic; /* 1: boxes suppress across classes */
+    enum yt_fit fit;
+    enum yt_filter filter;
+    int32_t candidates; /* most boxes that enter NMS, the best; 0: all */
+    int32_t flip;       /* 1: the image's mirror image is searched, too, and
+                           the boxes of both enter NMS: twice the time, and
+                           info.flip_workspace_bytes of workspace */
 };
 
 struct yt_model_info {
@@ -64,6 +79,7 @@ struct yt_model_info {
     const char *isa;                /* "avx512" */
     int32_t threads;                /* of this model */
     size_t workspace_bytes;         /* what one yt_model_detect() needs */
+    size_t flip_workspace_bytes;    /* the same with yt_detect_options.flip */
 };
 
 /** Where a frame's time went, in nanoseconds. */
@@ -90,9 +106,10 @@ void yt_model_info(const struct yt_model *model,
 
 /** Detect objects in one image. Allocates nothing.
  *
- * @param image      any size; letterboxed to the model's input.
+ * @param image      any size; resized to the model's input.
  * @param options    borrowed; NULL means all defaults.
- * @param workspace  at least info.workspace_bytes, aligned to 64 bytes.
+ * @param workspace  at least info.workspace_bytes, or with options.flip
+ *                   info.flip_workspace_bytes, aligned to 64 bytes.
  *                   Contents before and after are unspecified.
  * @param boxes      room for @p boxes_cap entries, filled best score first.
  * @param[out] count_out entries written, <= boxes_cap and <= max_det. When more
@@ -176,8 +193,8 @@ void yt_batch_info(const struct yt_batch *batch,
  * @param[out] counts_out [count] entries written, as yt_model_detect() counts.
  * @param[out] times_ns_out NULL, or [count]: nanoseconds from an image's first
  *                 layer, waiting between stages included, to its boxes.
- * @return YT_OK; YT_BAD_ARGUMENT for an image or option that breaks a rule:
- *         nothing has run then.
+ * @return YT_OK; YT_BAD_ARGUMENT for an image or option that breaks a rule,
+ *         YT_UNSUPPORTED for options.flip: nothing has run then.
  */
 enum yt_status yt_batch_detect(struct yt_batch *batch,
                                const struct yt_image *images, size_t count,

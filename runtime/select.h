@@ -1,0 +1,29 @@
+#ifndef YT_SELECT_H
+#define YT_SELECT_H
+
+/* The end of a frame: candidates through NMS, and the kept ones as boxes of the
+ * image. */
+
+#include "runtime/letterbox.h"
+#include "runtime/nms.h"
+
+struct yt_selection {
+    const struct yt_candidates *candidates; /* [count], where map puts them */
+    int32_t count, classes;
+    const struct yt_step *iou; /* bound */
+    const struct yt_letterbox_map *map;
+    int32_t *kept;     /* [count] */
+    void *nms_scratch; /* yt_nms_scratch_bytes() for at least count */
+};
+
+/** Choose boxes.
+ *
+ * @param options  resolved: iou, max_det, class_agnostic and candidates count.
+ * @param[out] boxes_out [boxes_cap], best score first.
+ * @return entries written, at most boxes_cap and max_det.
+ */
+size_t yt_select_boxes(const struct yt_selection *selection,
+                       const struct yt_detect_options *options,
+                       struct yt_box *boxes_out, size_t boxes_cap);
+
+#endif
