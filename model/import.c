@@ -24,8 +24,9 @@ static enum yt_status read_open(int fd, unsigned char **bytes_out,
     struct stat stat;
     YT_FAIL_IF(fstat(fd, &stat) != 0, YT_IO, "cannot be read: %s",
                strerror(errno));
-    YT_FAIL_IF(S_ISDIR(stat.st_mode), YT_IO, "is a directory, not a model");
-    YT_FAIL_IF(!S_ISREG(stat.st_mode), YT_IO, "is not a regular file");
+    YT_FAIL_IF(S_ISDIR(stat.st_mode), YT_BAD_INPUT,
+               "is a directory, not a model");
+    YT_FAIL_IF(!S_ISREG(stat.st_mode), YT_BAD_INPUT, "is not a regular file");
     YT_FAIL_IF(stat.st_size == 0, YT_BAD_INPUT, "is empty");
     YT_FAIL_IF(stat.st_size > FILE_MAX_BYTES, YT_BAD_INPUT,
                "has %lld bytes; a model has at most %lld",

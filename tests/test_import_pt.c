@@ -476,7 +476,7 @@ static void odd_paths_are_refused(void **state)
     char folder[] = "/tmp/yt-import-XXXXXX";
     char path[PATH_MAX_BYTES];
     assert_non_null(mkdtemp(folder));
-    assert_refused(folder, YT_IO, "is a directory");
+    assert_refused(folder, YT_BAD_INPUT, "is a directory");
     snprintf(path, sizeof path, "%s/no.pt", folder);
     assert_refused(path, YT_NOT_FOUND, "No such file");
 
@@ -498,7 +498,7 @@ static void odd_paths_are_refused(void **state)
 
     snprintf(path, sizeof path, "%s/pipe.pt", folder);
     assert_int_equal(mkfifo(path, 0600), 0);
-    assert_refused(path, YT_IO, "not a regular file");
+    assert_refused(path, YT_BAD_INPUT, "not a regular file");
     unlink(path);
     rmdir(folder);
 }
