@@ -3,8 +3,10 @@
 #include "db/handle.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static int means_full(int cause)
 {
@@ -21,8 +23,24 @@ static int is_full(int code, int cause)
             (means_full(cause) || (cause == 0 && means_full(errno))));
 }
 
+/** Why no file can be made beside @p path; 0 when nothing is known. SQLite asks
+ *  for a file that exists once it could not make one: its errno is of that. */
+static int folder_error(const char *path)
+{
+    char folder[PATH_MAX];
+    const char *slash = strrchr(path, '/');
+    const int length = slash ? (int)(slash - path) + 1 : 0;
+    if (snprintf(folder, sizeof folder, "%.*s.", length, path) >=
+        (int)sizeof folder)
+        return 0;
+    return access(folder, W_OK) != 0 && errno != ENOENT ? errno : 0;
+}
+
 static enum yt_status fail_cantopen(const char *path, int cause)
 {
+    const int folder = cause == ENOENT ? folder_error(path) : 0;
+    if (folder)
+        return yt_fail(YT_IO, "%s: cannot be made: %s", path, strerror(folder));
     if (cause == ENOENT)
         return yt_fail(YT_NOT_FOUND, "%s: no such file or folder", path);
     if (cause == 0)

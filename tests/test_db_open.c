@@ -255,6 +255,14 @@ static void open_read_only_file(struct fixture *f)
     need(yt_db_measurement_put(db, &m, NULL) == YT_IO, "put");
     need(strstr(yt_error(), "read-only") != NULL, "words of put");
     yt_db_close(db);
+
+    char path[512];
+    snprintf(path, sizeof path, "%s/new.db", f->folder);
+    need(yt_db_open(path, YT_DB_READ_WRITE, &db) == YT_IO, "read-only folder");
+    need(strstr(yt_error(), path) != NULL, "path of a new file");
+    need(strstr(yt_error(), "read-only") != NULL ||
+             strstr(yt_error(), "Permission denied") != NULL,
+         "words of a new file");
 }
 
 static void read_only_files_can_be_read(void **state)
