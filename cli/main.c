@@ -49,7 +49,7 @@ static int print_version(void)
 
 static int print_help(int argc, char **argv)
 {
-    if (argc < 2) {
+    if (argc < 2 || !strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")) {
         print_overview(stdout);
         return YT_EXIT_OK;
     }

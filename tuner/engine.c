@@ -26,7 +26,9 @@ static enum yt_status pick_isa(const char *name, uint32_t cpu_bits,
     const struct yt_isa *isa =
         name ? yt_isa_find(name) : yt_codegen_best_isa(cpu_bits);
     YT_FAIL_IF(!isa, YT_BAD_ARGUMENT,
-               "'%s' is no instruction set yolotune generates code for", name);
+               "'%s' is no instruction set yolotune generates code for; "
+               "'yolotune cpu' lists those",
+               name);
     YT_TRY(yt_isa_check(isa, cpu_bits));
     YT_TRY(yt_codegen_check_host(isa));
     *isa_out = isa;
