@@ -9,6 +9,7 @@ run 0 version && says '^yolotune [0-9.]+, LLVM 19\.' out
 run 0 --version
 run 0 help && says '^  cpu ' out
 run 0 --help
+run 0 help --help && says '^  cpu ' out
 run 2 frobnicate && says 'frobnicate is not a command'
 run 2 help frobnicate
 
@@ -63,4 +64,7 @@ done
 complete_words "$yolotune" cpu -- >"$work/out" && says '^--json$' out
 complete_words "$yolotune" cpu --j >"$work/out" && says '^--json$' out
 complete_words "$yolotune" cpu --isa av >"$work/out" && says '^avx2$' out
+complete_words "$yolotune" --sc >"$work/out" && says '^--scenario$' out
+complete_words "$yolotune" --scenario r >"$work/out" && says '^realtime$' out
+complete_words "$yolotune" db '' >"$work/out" && says '^merge$' out
 finish

@@ -4,32 +4,48 @@
 _yolotune()
 {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
-    local program=${COMP_WORDS[0]} command=
+    local program=${COMP_WORDS[0]} command= words=
     ((COMP_CWORD > 1)) && [[ ${COMP_WORDS[1]} != -* ]] &&
         command=${COMP_WORDS[1]}
     COMPREPLY=()
 
     case $prev in
-    --isa)
-        COMPREPLY=($(compgen -W 'scalar sse4.2 avx2 avx512' -- "$cur"))
-        return
+    --isa) words='scalar sse4.2 avx2 avx512' ;;
+    --scenario) words='realtime accuracy constrained' ;;
+    --sort) words='execution time flops parameters bytes intensity' ;;
+    --split) words='train val test' ;;
+    --nms) words='ultralytics exact' ;;
+    -s)
+        case $command in
+        analyze) words='execution time flops parameters bytes intensity' ;;
+        '' | tune) words='realtime accuracy constrained' ;;
+        esac
         ;;
-    --model | -m | --db | --out | -o | --data | --save-json | --compare | --results | --images)
+    --model | -m | --db | --out | -o | --data | -d | --image | -i | \
+        --dump-heads | --save-json | --compare | --results | --images)
         compopt -o filenames 2>/dev/null
         COMPREPLY=($(compgen -f -- "$cur"))
         return
         ;;
     esac
+    if [[ $words ]]; then
+        COMPREPLY=($(compgen -W "$words" -- "$cur"))
+        return
+    fi
 
     if [[ $cur == -* ]]; then
-        # shellcheck disable=SC2086 # no command: the program's own options
-        COMPREPLY=($(compgen -W "$("$program" help $command 2>/dev/null |
-            grep -oE '^ +(-[a-zA-Z], )?--[a-z0-9-]+' |
+        # Without a command the options are the main job's.
+        COMPREPLY=($(compgen -W "$("$program" help "${command:-tune}" \
+            2>/dev/null | grep -oE '^ +(-[a-zA-Z], )?--[a-z0-9-]+' |
             grep -oE '[-]-[a-z0-9-]+')" -- "$cur"))
     elif ((COMP_CWORD == 1)) ||
         [[ ${COMP_WORDS[1]} == help && $COMP_CWORD == 2 ]]; then
         COMPREPLY=($(compgen -W "$("$program" help 2>/dev/null |
             sed -n 's/^  \([a-z]\{1,\}\) .*/\1/p')" -- "$cur"))
+    elif [[ $command == db && $prev == db ]]; then
+        COMPREPLY=($(compgen -W "$("$program" help db 2>/dev/null |
+            sed -n 's/^    yolotune db \([a-z]*\).*/\1/p' |
+            sort -u)" -- "$cur"))
     else
         compopt -o filenames 2>/dev/null
         COMPREPLY=($(compgen -f -- "$cur"))
