@@ -263,6 +263,34 @@ static const char *const exit_status_text =
     " 4    no configuration satisfies the constraints\n"
     " 130  interrupted; what was measured is saved";
 
+/* Shown where the option is one of the page's. */
+static const struct {
+    const char *option, *name, *help;
+} environment[] = {
+    {"db", "XDG_DATA_HOME",
+     "Folder of the results database's folder (default: ~/.local/share)."},
+    {"model", "YT_DUMP=ir,asm",
+     "Write the IR, the assembly or both of each kernel that is compiled into "
+     "the folder $YT_DUMP_DIR (default: the working directory)."},
+    {"model", "YT_PERF=1",
+     "Tell perf(1) the kernels' names, in /tmp/perf-PID.map."},
+};
+
+static void print_environment(const struct yt_option *options, size_t count)
+{
+    const char *title = "\nENVIRONMENT\n";
+    for (size_t e = 0; e < sizeof environment / sizeof environment[0]; e++) {
+        size_t i = 0;
+        while (i < count && strcmp(options[i].name, environment[e].option) != 0)
+            i++;
+        if (i == count)
+            continue;
+        printf("%s    %s\n", title, environment[e].name);
+        print_wrapped(environment[e].help, 8);
+        title = "";
+    }
+}
+
 void yt_manual_print(const struct yt_manual *manual,
                      const struct yt_option *options, size_t option_count)
 {
@@ -288,6 +316,7 @@ void yt_manual_print(const struct yt_manual *manual,
     puts("    -h, --help\n        Print this page.");
     puts("\nEXIT STATUS");
     print_wrapped(exit_status_text, 3);
+    print_environment(options, option_count);
     if (manual->examples) {
         puts("\nEXAMPLES");
         print_wrapped(manual->examples, 3);

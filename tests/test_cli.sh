@@ -31,6 +31,12 @@ for command in "${commands[@]}"; do
     run 2 "$command" -Z
 done
 
+# What the environment changes stands where it matters.
+run 0 detect --help && says '^    YT_DUMP=ir,asm$' out
+says '^    YT_PERF=1$' out
+run 0 cpu --help && ! grep -q ENVIRONMENT "$work/out" ||
+    complain "cpu --help: it neither compiles nor stores"
+
 # Values.
 run 2 cpu extra && says 'extra'
 run 2 cpu --json=yes && says '--json=yes: takes no value'
