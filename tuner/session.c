@@ -246,6 +246,18 @@ static enum yt_status keep_old(struct session *s)
     return yt_engine_reopen(s->engine);
 }
 
+/* A search that was stopped early may have found nothing better than what it
+ * began with, and what is slower must not be recommended. */
+static enum yt_status keep_baseline(struct session *s)
+{
+    struct yt_network *network = s->engine->network;
+    const size_t layers = (size_t)network->net->layer_count;
+    memcpy(network->schedules, s->base_network->schedules,
+           layers * sizeof *network->schedules);
+    memset(s->times, 0, layers * sizeof *s->times);
+    return yt_engine_reopen(s->engine);
+}
+
 static enum yt_status evaluate(struct session *s)
 {
     report_phase(s, "evaluate");
@@ -268,6 +280,10 @@ static enum yt_status evaluate(struct session *s)
         s->result->tuned = stats[2];
         s->result->kept = 1;
         YT_TRY(keep_old(s));
+    } else if (!s->engine->tuned &&
+               stats[1].network.median_ns > stats[0].network.median_ns) {
+        s->result->tuned = stats[0];
+        YT_TRY(keep_baseline(s));
     }
     s->result->threads = s->engine->network->plan.threads;
     return YT_OK;
