@@ -4,12 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/bench_parallel.h"
 #include "cli/cli.h"
 #include "cli/json.h"
 #include "cli/report.h"
 #include "cli/serve.h"
 #include "eval/image.h"
 #include "runtime/fail.h"
+#include "tuner/background.h"
 #include "tuner/bench.h"
 #include "tuner/engine.h"
 
@@ -26,9 +28,18 @@ static const struct yt_manual manual = {
         "anything was tuned; frames of the two alternate, so that whatever "
         "else the machine does hits both alike. Without a plan the baseline "
         "is measured alone.\n\n"
+        "With --parallel, the plan is measured on other arrangements of the "
+        "threads: several images at the same time on a group of threads each "
+        "(throughput), or the layers cut into stages, each run by a group, "
+        "that images go through one behind the other (pipeline). A frame's "
+        "time is then from its first layer to its boxes, and each arrangement "
+        "runs for two seconds unless --frames or --budget say otherwise.\n\n"
         "Without --model a built-in YOLOv5n with seeded weights is measured: "
         "its speed is real, its boxes are not.",
     .examples = " yolotune bench -m yolov5s.pt\n"
+                " yolotune bench -m yolov5s.pt --parallel all\n"
+                " yolotune bench -m yolov5s.pt --parallel throughput:4x2 --pin"
+                "\n"
                 " yolotune bench -m yolov5s.pt --imgsz 384x640 --threads 1\n"
                 " yolotune bench -m yolov5s.pt --json | jq .fps",
 };
@@ -39,6 +50,8 @@ struct job {
     int32_t frames, json, serve, serve_nms;
     uint64_t budget_ns;
     float conf;
+    const char *parallel_mode;
+    struct yt_parallel parallel;
 
     struct yt_picture picture;
     struct yt_engine *tuned; /* NULL: there is no plan */
@@ -46,12 +59,23 @@ struct job {
     struct yt_frame_stats stats[2]; /* baseline, tuned */
 };
 
+/* Whether one image after the other on all threads, as it was before there
+ * were other arrangements, is all that was asked for. */
+static int is_plain(const struct job *job)
+{
+    const struct yt_parallel *p = &job->parallel;
+    return strcmp(p->mode.name, "latency") == 0 && !p->pin &&
+           !p->background_load;
+}
+
 static enum yt_status open_engines(struct job *job)
 {
     struct yt_engine_options options;
     yt_cli_engine_options(&job->engine_options, &options);
     YT_TRY(yt_engine_open(&options, &job->tuned));
     yt_cli_engine_notes(job->tuned);
+    if (!is_plain(job))
+        return YT_OK;
     if (!job->tuned->tuned) {
         job->baseline = job->tuned;
         job->tuned = NULL;
@@ -66,16 +90,23 @@ static enum yt_status open_engines(struct job *job)
 
 static enum yt_status measure(struct job *job)
 {
-    struct yt_model *const models[] = {
-        job->baseline->model,
-        job->tuned ? job->tuned->model : NULL,
-    };
     const struct yt_image image = {
         .pixels = job->picture.rgb,
         .width = job->picture.width,
         .height = job->picture.height,
         .stride_bytes = 3 * (int64_t)job->picture.width,
         .format = YT_PIXEL_RGB,
+    };
+    if (!is_plain(job)) {
+        job->parallel.frames = job->frames;
+        job->parallel.budget_ns = job->budget_ns;
+        job->parallel.conf = job->conf;
+        job->parallel.stop = yt_cli_stop_flag();
+        return yt_parallel_measure(&job->parallel, job->tuned, &image);
+    }
+    struct yt_model *const models[] = {
+        job->baseline->model,
+        job->tuned ? job->tuned->model : NULL,
     };
     const struct yt_bench_options options = {
         .frames = job->frames,
@@ -125,13 +156,23 @@ static void print_stats(const char *title, const struct yt_frame_stats *stats)
 
 static void print_text(const struct job *job)
 {
-    const struct yt_plan *plan = &job->baseline->network->plan;
-    printf("%s, %dx%d, %s, %d thread%s, f32%s\n", plan->model, plan->h, plan->w,
-           plan->isa->name, plan->threads, plan->threads == 1 ? "" : "s",
+    const struct yt_engine *engine = job->tuned ? job->tuned : job->baseline;
+    const struct yt_plan *plan = &engine->network->plan;
+    printf("%s, %dx%d, %s, ", plan->model, plan->h, plan->w, plan->isa->name);
+    if (is_plain(job))
+        printf("%d thread%s, ", plan->threads, plan->threads == 1 ? "" : "s");
+    printf("f32%s\n",
            job->engine_options.model
                ? ""
                : " (built-in graph with seeded weights: the speed is real, "
                  "the boxes are not)");
+    if (!is_plain(job)) {
+        printf("%s schedules%s%s\n\n", engine->tuned ? "tuned" : "default",
+               job->parallel.pin ? ", pinned" : "",
+               job->parallel.background_load ? ", beside busy threads" : "");
+        yt_parallel_print(&job->parallel);
+        return;
+    }
     print_stats("baseline", &job->stats[0]);
     if (!job->tuned) {
         printf("\nNo stored plan fits this model on this machine: it is not "
@@ -166,7 +207,8 @@ static void add_frame_stats(struct yt_json *doc, json_t *to,
 
 static int print_json(const struct job *job)
 {
-    const struct yt_plan *plan = &job->baseline->network->plan;
+    const struct yt_engine *engine = job->tuned ? job->tuned : job->baseline;
+    const struct yt_plan *plan = &engine->network->plan;
     struct yt_json doc;
     yt_json_init(&doc);
     yt_json_text(&doc, NULL, "model", plan->model);
@@ -177,7 +219,11 @@ static int print_json(const struct job *job)
     yt_json_int(&doc, NULL, "threads", plan->threads);
     yt_json_text(&doc, NULL, "isa", plan->isa->name);
     yt_json_text(&doc, NULL, "precision", "f32");
-    yt_json_bool(&doc, NULL, "tuned", job->tuned != NULL);
+    yt_json_bool(&doc, NULL, "tuned", engine->tuned);
+    if (!is_plain(job)) {
+        yt_parallel_json(&job->parallel, &doc);
+        return yt_json_print(&doc);
+    }
     add_frame_stats(&doc, NULL, &job->stats[1]);
     add_frame_stats(&doc, yt_json_object(&doc, NULL, "baseline"),
                     &job->stats[0]);
@@ -210,6 +256,16 @@ int yt_cmd_bench(int argc, char **argv)
          "Frames to time for each of the two (default: 100)."},
         {"budget", 0, YT_OPTION_TIME, "TIME", &job.budget_ns, 0, 0,
          "End after this much time even if frames are left: 30s, 5m."},
+        {"parallel", 0, YT_OPTION_TEXT, "MODE", &job.parallel_mode, 0, 0,
+         "How threads share the work: latency (all on one image), "
+         "throughput[:GROUPSxTHREADS] (an image a group; default: groups of "
+         "one thread), pipeline[:STAGESxTHREADS] (a stage of the layers a "
+         "group), or all: every even split (default: latency)."},
+        {"pin", 0, YT_OPTION_FLAG, NULL, &job.parallel.pin, 0, 0,
+         "Give each thread a CPU of its own."},
+        {"background-load", 0, YT_OPTION_INT, "N",
+         &job.parallel.background_load, 0, YT_BACKGROUND_MAX,
+         "Measure beside N threads that keep CPUs busy (default: none)."},
         {"serve", 0, YT_OPTION_FLAG, NULL, &job.serve, 0, 0,
          "Answer requests on standard input instead: the protocol of the "
          "side-by-side benchmark, see bench/README.md."},
@@ -224,6 +280,12 @@ int yt_cmd_bench(int argc, char **argv)
         return code;
     if (operand < argc)
         return yt_cli_usage("bench", "%s: takes no arguments", argv[operand]);
+    if (!yt_parallel_parse(job.parallel_mode, &job.parallel.mode))
+        return yt_cli_usage("bench",
+                            "--parallel %s: want latency, "
+                            "throughput[:GROUPSxTHREADS], "
+                            "pipeline[:STAGESxTHREADS] or all",
+                            job.parallel_mode);
     if (job.serve_nms)
         return yt_cli_serve_nms();
     if (job.serve)

@@ -23,6 +23,34 @@ json 'all(d[k]["min"] <= d[k]["median"] <= d[k]["p95"] <= d[k]["p99"]
                     "total_ms"))'
 json 'd["network_ms"]["min"] < d["total_ms"]["min"]'
 
+# Arrangements of the threads.
+for mode in fast throughput:2 throughput:2x1x1 throughput:0x1 latency:1x2 all: ''; do
+    run 2 bench --parallel "$mode" && says '--parallel'
+done
+run 2 bench --background-load -1 && says 'background-load'
+run 0 bench --imgsz 64 --frames 5 --threads 2 --parallel all
+says '^throughput +2 x 1 ' out
+says '^pipeline +2 x 1 ' out
+run 0 bench --imgsz 64 --frames 5 --threads 2 --parallel all --json
+json '[(p["mode"], p["instances"], p["stages"], p["threads"])
+       for p in d["parallel"]] == [
+          ("latency", 1, 1, 1), ("latency", 1, 1, 2), ("throughput", 2, 1, 1),
+          ("pipeline", 1, 2, 1)]'
+json 'all(p["frames"] == 5 and p["fps"] > 0 and p["workspace_bytes"] > 0
+          and not p["pin"] and p["background_load"] == 0
+          for p in d["parallel"])'
+json 'all(p["latency_ms"]["min"] <= p["latency_ms"]["median"]
+          <= p["latency_ms"]["p95"] <= p["latency_ms"]["p99"]
+          for p in d["parallel"])'
+run 0 bench --imgsz 64 --budget 100ms --parallel pipeline:3x1 \
+    --background-load 1 --json
+json 'len(d["parallel"]) == 1 and d["parallel"][0]["stages"] == 3'
+json 'd["parallel"][0]["background_load"] == 1 and "fps" not in d'
+run 0 bench --imgsz 64 --frames 5 --parallel latency --json
+json '"parallel" not in d and d["frames"] == 5'
+run 0 bench --imgsz 64 --frames 5 --threads 1 --pin --json
+json 'd["parallel"][0]["pin"] and d["parallel"][0]["mode"] == "latency"'
+
 # A signal before anything was measured leaves nothing to print.
 "$yolotune" bench --imgsz 64 --frames 1000000 --json >"$work/out" 2>"$work/err" &
 pid=$!

@@ -21,6 +21,10 @@ _yolotune()
         '' | tune) words='realtime accuracy constrained' ;;
         esac
         ;;
+    --parallel)
+        COMPREPLY=($(compgen -W 'latency throughput pipeline all' -- "$cur"))
+        return
+        ;;
     --model | -m | --db | --out | -o | --data | -d | --image | -i | \
         --dump-heads | --save-json | --compare | --results | --images)
         compopt -o filenames 2>/dev/null
