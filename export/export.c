@@ -91,16 +91,18 @@ static enum yt_status prepare(struct exporter *e)
 
 /* ---------------------------------------------------------------- sources */
 
-/* Write a text with its holes filled: to work/@p path, or among the results. */
-static enum yt_status write_text(struct exporter *e, int is_result,
-                                 const char *path, const char *text)
+/* Write texts, one behind the other up to a NULL, with their holes filled: to
+ * work/@p path, or among the results. */
+static enum yt_status write_texts(struct exporter *e, int is_result,
+                                  const char *path, const char *const *texts)
 {
     char *bytes = NULL;
     size_t size = 0;
     FILE *file = open_memstream(&bytes, &size);
     if (!file)
         return no_memory();
-    yt_export_fill(file, text, e->fills);
+    for (size_t i = 0; texts[i]; i++)
+        yt_export_fill(file, texts[i], e->fills);
     enum yt_status status = YT_OK;
     if (fclose(file) != 0)
         status = no_memory();
@@ -110,6 +112,12 @@ static enum yt_status write_text(struct exporter *e, int is_result,
         status = yt_staging_write_work(&e->staging, path, bytes, size);
     free(bytes);
     return status;
+}
+
+static enum yt_status write_text(struct exporter *e, int is_result,
+                                 const char *path, const char *text)
+{
+    return write_texts(e, is_result, path, (const char *[]){text, NULL});
 }
 
 static enum yt_status write_plan(struct exporter *e)
@@ -184,7 +192,7 @@ static enum yt_status write_sources(struct exporter *e)
     YT_TRY(copy_header(e, "include/yolotune/status.h"));
     YT_TRY(copy_header(e, "include/yolotune/runtime.h"));
     snprintf(path, sizeof path, "include/%s.h", e->name);
-    YT_TRY(write_text(e, 1, path, yt_export_header_text));
+    YT_TRY(write_texts(e, 1, path, yt_export_header_texts));
     YT_TRY(write_text(e, 0, "functions.c", yt_export_functions_text));
     YT_TRY(write_text(e, 0, "blob.s", yt_export_blob_text));
     YT_TRY(write_text(e, 0, "globals", yt_export_globals_text));

@@ -50,6 +50,14 @@ static int is_ours(const char *name)
     return strcmp(name, "yt") == 0 || strncmp(name, "yt_", 3) == 0;
 }
 
+/* NAME_batch_open() opens a batch of NAME, not a model of NAME_batch. */
+static int is_of_batch(const char *name)
+{
+    static const char suffix[] = "_batch";
+    const size_t length = strlen(name), tail = sizeof suffix - 1;
+    return length >= tail && strcmp(name + length - tail, suffix) == 0;
+}
+
 void yt_export_name(const char *model, char name[YT_EXPORT_NAME_MAX])
 {
     /* Identifiers that start with '_' belong to the implementation; a run of
@@ -66,7 +74,7 @@ void yt_export_name(const char *model, char name[YT_EXPORT_NAME_MAX])
         gap = !keep;
     }
     stem[length] = 0;
-    if (length == 0 || is_taken(stem))
+    if (length == 0 || is_taken(stem) || is_of_batch(stem))
         snprintf(name, YT_EXPORT_NAME_MAX, "%.32s%s", stem,
                  length ? "_model" : "model");
     else
@@ -90,6 +98,10 @@ enum yt_status yt_export_name_check(const char *name)
                "'%s': an export's name starts with a letter", name);
     YT_FAIL_IF(is_ours(name), YT_BAD_ARGUMENT,
                "'%s': names that start with yt_ belong to the runtime", name);
+    YT_FAIL_IF(is_of_batch(name), YT_BAD_ARGUMENT,
+               "'%s': names that end in _batch belong to another export's "
+               "batches",
+               name);
     YT_FAIL_IF(is_taken(name), YT_BAD_ARGUMENT,
                "'%s' is a header, library or package of the system: choose "
                "another name",

@@ -3,7 +3,10 @@
 
 #include "export/templates.h"
 
-const char yt_export_header_text[] =
+#include <stddef.h>
+
+/* In pieces: C promises strings of 4095 characters, no longer. */
+static const char header_of_model[] =
     "#ifndef YOLOTUNE_EXPORT_@NAME@_H\n"
     "#define YOLOTUNE_EXPORT_@NAME@_H\n"
     "\n"
@@ -84,7 +87,62 @@ const char yt_export_header_text[] =
     "/** Release the model; no call on it may be in progress. NULL is fine. "
     "*/\n"
     "void @NAME@_close(struct @NAME@_model *model);\n"
+    "\n";
+
+static const char header_of_batch[] =
+    "/* Several images at the same time: see yt_batch_options. */\n"
     "\n"
+    "/** Groups of threads, each with a workspace or more. */\n"
+    "struct @NAME@_batch;\n"
+    "\n"
+    "/** Start the threads and allocate what they work in.\n"
+    " *\n"
+    " * @param options   borrowed; NULL means all defaults: a thread for each\n"
+    " *                  image, an image for each CPU.\n"
+    " * @param[out] batch_out owned by the caller; NULL on failure.\n"
+    " * @return as @NAME@_open(); YT_BAD_ARGUMENT also for an option that "
+    "breaks\n"
+    " *         a rule.\n"
+    " */\n"
+    "enum yt_status @NAME@_batch_open(const struct yt_batch_options *options,\n"
+    "                                 struct @NAME@_batch **batch_out);\n"
+    "\n"
+    "/** What was opened: groups, threads, bytes of workspaces. */\n"
+    "void @NAME@_batch_info(const struct @NAME@_batch *batch,\n"
+    "                       struct yt_batch_info *info_out);\n"
+    "\n"
+    "/** Detect objects in @p count images and return when all are done. The\n"
+    " *  boxes are those of @NAME@_detect(). Allocates nothing; calls on one\n"
+    " *  batch run one at a time.\n"
+    " *\n"
+    " * @param images     [count].\n"
+    " * @param options    borrowed; NULL means all defaults.\n"
+    " * @param boxes      [count][boxes_cap], each image's filled best score\n"
+    " *                   first.\n"
+    " * @param[out] counts_out [count] entries written.\n"
+    " * @param[out] times_ns_out NULL, or [count]: nanoseconds from an "
+    "image's\n"
+    " *                   first layer to its boxes.\n"
+    " * @return YT_OK; YT_BAD_ARGUMENT or YT_UNSUPPORTED for an image or "
+    "option\n"
+    " *         that breaks a rule: nothing has run then.\n"
+    " */\n"
+    "enum yt_status @NAME@_batch_detect(struct @NAME@_batch *batch,\n"
+    "                                   const struct yt_image *images,\n"
+    "                                   size_t count,\n"
+    "                                   const struct yt_detect_options "
+    "*options,\n"
+    "                                   struct yt_box *boxes, size_t "
+    "boxes_cap,\n"
+    "                                   size_t *counts_out,\n"
+    "                                   uint64_t *times_ns_out);\n"
+    "\n"
+    "/** End the threads; no call on the batch may be in progress. NULL is "
+    "fine. */\n"
+    "void @NAME@_batch_close(struct @NAME@_batch *batch);\n"
+    "\n";
+
+static const char header_of_errors[] =
     "/** One sentence on the calling thread's last failure, \"\" before the "
     "first. */\n"
     "const char *@NAME@_error(void);\n"
@@ -97,6 +155,9 @@ const char yt_export_header_text[] =
     "#endif\n"
     "\n"
     "#endif\n";
+
+const char *const yt_export_header_texts[] = {header_of_model, header_of_batch,
+                                              header_of_errors, NULL};
 
 const char yt_export_functions_text[] =
     "#include \"@NAME@.h\"\n"
@@ -138,6 +199,43 @@ const char yt_export_functions_text[] =
     "    yt_model_close((struct yt_model *)model);\n"
     "}\n"
     "\n"
+    "enum yt_status @NAME@_batch_open(const struct yt_batch_options *options,\n"
+    "                                 struct @NAME@_batch **batch_out)\n"
+    "{\n"
+    "    struct yt_batch *batch = NULL;\n"
+    "    enum yt_status status =\n"
+    "        yt_batch_open(&yt_export_bundle, options, &batch);\n"
+    "    *batch_out = (struct @NAME@_batch *)batch;\n"
+    "    return status;\n"
+    "}\n"
+    "\n"
+    "void @NAME@_batch_info(const struct @NAME@_batch *batch,\n"
+    "                       struct yt_batch_info *info_out)\n"
+    "{\n"
+    "    yt_batch_info((const struct yt_batch *)batch, info_out);\n"
+    "}\n"
+    "\n"
+    "enum yt_status @NAME@_batch_detect(struct @NAME@_batch *batch,\n"
+    "                                   const struct yt_image *images,\n"
+    "                                   size_t count,\n"
+    "                                   const struct yt_detect_options "
+    "*options,\n"
+    "                                   struct yt_box *boxes, size_t "
+    "boxes_cap,\n"
+    "                                   size_t *counts_out,\n"
+    "                                   uint64_t *times_ns_out)\n"
+    "{\n"
+    "    return yt_batch_detect((struct yt_batch *)batch, images, count, "
+    "options,\n"
+    "                           boxes, boxes_cap, counts_out, "
+    "times_ns_out);\n"
+    "}\n"
+    "\n"
+    "void @NAME@_batch_close(struct @NAME@_batch *batch)\n"
+    "{\n"
+    "    yt_batch_close((struct yt_batch *)batch);\n"
+    "}\n"
+    "\n"
     "const char *@NAME@_error(void)\n"
     "{\n"
     "    return yt_error();\n"
@@ -162,12 +260,18 @@ const char yt_export_globals_text[] = "@NAME@_open\n"
                                       "@NAME@_info\n"
                                       "@NAME@_detect\n"
                                       "@NAME@_close\n"
+                                      "@NAME@_batch_open\n"
+                                      "@NAME@_batch_info\n"
+                                      "@NAME@_batch_detect\n"
+                                      "@NAME@_batch_close\n"
                                       "@NAME@_error\n"
                                       "@NAME@_status_name\n";
 
 const char yt_export_versions_text[] =
     "{ global: @NAME@_open; @NAME@_info; @NAME@_detect; @NAME@_close;\n"
-    "          @NAME@_error; @NAME@_status_name; local: *; };\n";
+    "          @NAME@_batch_open; @NAME@_batch_info; @NAME@_batch_detect;\n"
+    "          @NAME@_batch_close; @NAME@_error; @NAME@_status_name;\n"
+    "          local: *; };\n";
 
 /* The folder may be moved: paths start at the file itself. */
 const char yt_export_pkgconfig_text[] =

@@ -5,7 +5,8 @@
  * MODEL (safe inside comments), ISA, THREADS, WIDTH, HEIGHT, CLASSES, VERSION.
  */
 
-extern const char yt_export_header_text[];    /* include/NAME.h */
+/* include/NAME.h in pieces, up to a NULL. */
+extern const char *const yt_export_header_texts[];
 extern const char yt_export_functions_text[]; /* C: the functions of NAME.h */
 extern const char yt_export_blob_text[];      /* assembler: constants */
 extern const char yt_export_globals_text[];   /* objcopy: what stays global */

@@ -151,8 +151,10 @@ static void cmake_finds_both_libraries(void **state)
     }
 }
 
-static const char api[] = "toy_close\ntoy_detect\ntoy_error\ntoy_info\n"
-                          "toy_open\ntoy_status_name\n";
+static const char api[] =
+    "toy_batch_close\ntoy_batch_detect\ntoy_batch_info\ntoy_batch_open\n"
+    "toy_close\ntoy_detect\ntoy_error\ntoy_info\ntoy_open\n"
+    "toy_status_name\n";
 
 static void only_the_api_is_visible(void **state)
 {
@@ -269,6 +271,20 @@ static void two_exports_share_a_program(void **state)
     assert_string_equal(text, both);
     free(both);
     toy_destroy(other);
+}
+
+static void batches_give_the_same_boxes(void **state)
+{
+    const struct toy *toy = *state;
+    char command[512];
+    snprintf(command, sizeof command,
+             "for library in out/lib/libtoy.a '-Lout/lib -ltoy "
+             "-Wl,-rpath,'$PWD/out/lib; do cc " STRICT
+             " -D_GNU_SOURCE -Iout/include $YT_SOURCE_DIR/tests/export_batch.c "
+             "$library -pthread -o batch && ./batch toy.ppm %d %d || exit 1; "
+             "done",
+             TOY_IMAGE_W, TOY_IMAGE_H);
+    assert_int_equal(toy_shell(toy, command, NULL, 0), 0);
 }
 
 static void the_same_plan_gives_the_same_bytes(void **state)
@@ -424,6 +440,7 @@ int main(void)
         cmocka_unit_test(the_header_is_cplusplus_too),
         cmocka_unit_test(the_documented_example_builds),
         cmocka_unit_test(two_exports_share_a_program),
+        cmocka_unit_test(batches_give_the_same_boxes),
         cmocka_unit_test(the_same_plan_gives_the_same_bytes),
         cmocka_unit_test(the_name_follows_the_model),
         cmocka_unit_test(the_manifest_says_what_it_was_built_from),

@@ -23,8 +23,9 @@ static const struct {
     {"yt-x", "myt_x"},
     {"yt", "myt"},
     {"ytx", "ytx"},
-    {"string", "string_model"}, /* would be found as <string.h> */
-    {"m", "m_model"},           /* would be found as -lm */
+    {"string", "string_model"},   /* would be found as <string.h> */
+    {"x-batch", "x_batch_model"}, /* x_batch_open() opens a batch of x */
+    {"m", "m_model"},             /* would be found as -lm */
     {"\xc3\xa9t\xc3\xa9", "t"},
     {"*/ #include", "include"},
 };
@@ -61,6 +62,7 @@ static const char *const refused[] = {
     "_a",
     "yt",
     "yt_x",
+    "x_batch",
     "math",
     "c",
     "a.so",
