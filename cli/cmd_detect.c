@@ -8,13 +8,14 @@
 #include <sys/stat.h>
 
 #include "cli/cli.h"
+#include "cli/frame_options.h"
 #include "cli/json.h"
 #include "cli/report.h"
 #include "eval/image.h"
 #include "eval/image_draw.h"
 #include "runtime/fail.h"
 #include "runtime/model.h"
-#include "tuner/engine.h"
+#include "tuner/engine_set.h"
 
 #define MAX_DET 300 /* the default of yt_detect_options */
 
@@ -26,7 +27,8 @@ static const struct yt_manual manual = {
         "Runs the model on each JPEG, PNG or PPM picture and prints the boxes, "
         "names and scores it finds, in pixels of the picture, best score "
         "first. Pictures are scaled and padded to the model's input as YOLOv5 "
-        "does; EXIF orientation is applied.\n\n"
+        "does, unless --fit or --filter say otherwise; EXIF orientation is "
+        "applied.\n\n"
         "The fastest plan that the database holds for this model on this "
         "machine is used. Without one the model runs untuned, and a note says "
         "so.\n\n"
@@ -39,14 +41,17 @@ static const struct yt_manual manual = {
 
 struct job {
     struct yt_cli_engine engine_options;
+    struct yt_cli_frame_options frame;
     float conf, iou;
     int32_t max_det, agnostic, json;
     const char *out;
     const char *heads; /* file for the raw head tensors of one picture */
 
-    struct yt_engine *engine;
+    struct yt_engine_set set;
+    struct yt_engine *engine; /* the set's first */
     struct yt_model_info info;
     void *workspace;
+    size_t workspace_bytes;
     struct yt_box *boxes;
     struct yt_json doc;
     json_t *images;
@@ -158,15 +163,14 @@ static enum yt_status draw(struct job *job, struct found *f)
     return yt_picture_save(&f->picture, path);
 }
 
-static enum yt_status detect_one(struct job *job, const char *file)
+static enum yt_status find_boxes(struct job *job, const char *file,
+                                 struct found *f)
 {
-    struct found f = {.file = file};
-    YT_TRY(yt_picture_load(file, &f.picture));
     const struct yt_image image = {
-        .pixels = f.picture.rgb,
-        .width = f.picture.width,
-        .height = f.picture.height,
-        .stride_bytes = 3 * (int64_t)f.picture.width,
+        .pixels = f->picture.rgb,
+        .width = f->picture.width,
+        .height = f->picture.height,
+        .stride_bytes = 3 * (int64_t)f->picture.width,
         .format = YT_PIXEL_RGB,
     };
     const struct yt_detect_options options = {
@@ -174,13 +178,29 @@ static enum yt_status detect_one(struct job *job, const char *file)
         .iou = job->iou,
         .max_det = job->max_det,
         .class_agnostic = job->agnostic,
+        .fit = job->frame.fit,
+        .filter = job->frame.filter,
+        .candidates = job->frame.candidates,
+        .flip = job->frame.flip,
     };
-    enum yt_status status =
-        yt_model_detect(job->engine->model, &image, &options, job->workspace,
-                        job->info.workspace_bytes, job->boxes,
-                        (size_t)job->max_det, &f.count, &f.times);
-    if (status != YT_OK)
-        yt_fail_prefix(status, "%s", file);
+    const struct yt_augment passes = yt_engine_set_passes(&job->set);
+    const size_t cap = (size_t)job->max_det;
+    const enum yt_status status =
+        job->frame.augment
+            ? yt_augment_detect(&passes, &image, &options, job->workspace,
+                                job->workspace_bytes, job->boxes, cap,
+                                &f->count, &f->times)
+            : yt_model_detect(job->engine->model, &image, &options,
+                              job->workspace, job->workspace_bytes, job->boxes,
+                              cap, &f->count, &f->times);
+    return status == YT_OK ? YT_OK : yt_fail_prefix(status, "%s", file);
+}
+
+static enum yt_status detect_one(struct job *job, const char *file)
+{
+    struct found f = {.file = file};
+    YT_TRY(yt_picture_load(file, &f.picture));
+    enum yt_status status = find_boxes(job, file, &f);
     if (status == YT_OK && job->out)
         status = draw(job, &f);
     if (status == YT_OK && job->json)
@@ -205,23 +225,38 @@ static int check_names(char **files, int count)
     return -1;
 }
 
+static void note_plan(const struct job *job, const struct yt_engine *engine)
+{
+    char size[32] = "";
+    const struct yt_plan *plan = &engine->network->plan;
+    if (engine != job->engine)
+        snprintf(size, sizeof size, " at %dx%d", plan->h, plan->w);
+    yt_cli_engine_notes(engine);
+    if (!engine->tuned)
+        fprintf(stderr,
+                "yolotune: %s%s is not tuned for this machine yet; it runs, "
+                "but slower than it could\n",
+                job->info.name, size);
+}
+
 static enum yt_status open_job(struct job *job)
 {
     struct yt_engine_options options;
     yt_cli_engine_options(&job->engine_options, &options);
-    YT_TRY(yt_engine_open(&options, &job->engine));
-    yt_cli_engine_notes(job->engine);
+    YT_TRY(yt_engine_set_open(&options, job->frame.augment, &job->set));
+    job->engine = job->set.engines[0];
     yt_model_info(job->engine->model, &job->info);
-    if (!job->engine->tuned)
-        fprintf(stderr,
-                "yolotune: %s is not tuned for this machine yet; it runs, but "
-                "slower than it could\n",
-                job->info.name);
-    const size_t bytes = (job->info.workspace_bytes + 63) / 64 * 64;
-    job->workspace = aligned_alloc(64, bytes);
+    for (int32_t i = 0; i < job->set.count; i++)
+        note_plan(job, job->set.engines[i]);
+    const struct yt_augment passes = yt_engine_set_passes(&job->set);
+    job->workspace_bytes = job->frame.augment
+                               ? yt_augment_workspace_bytes(&passes)
+                           : job->frame.flip ? job->info.flip_workspace_bytes
+                                             : job->info.workspace_bytes;
+    job->workspace = aligned_alloc(64, (job->workspace_bytes + 63) / 64 * 64);
     job->boxes = calloc((size_t)job->max_det, sizeof *job->boxes);
     YT_FAIL_IF(!job->workspace || !job->boxes, YT_NO_MEMORY,
-               "no memory for a workspace of %zu bytes", bytes);
+               "no memory for a workspace of %zu bytes", job->workspace_bytes);
     YT_FAIL_IF(job->out && mkdir(job->out, 0777) != 0 && errno != EEXIST, YT_IO,
                "--out %s: %s", job->out, strerror(errno));
     return YT_OK;
@@ -265,7 +300,10 @@ static enum yt_status dump_heads(struct job *job, const char *file)
         .format = YT_PIXEL_RGB,
     };
     const struct yt_plan *plan = &job->engine->network->plan;
-    const struct yt_framing framing = {.h = plan->h, .w = plan->w};
+    const struct yt_framing framing = {.h = plan->h,
+                                       .w = plan->w,
+                                       .fit = job->frame.fit,
+                                       .filter = job->frame.filter};
     yt_model_run_letterbox(job->engine->model, &image, &framing,
                            job->workspace);
     yt_model_run_steps(job->engine->model, -INFINITY, job->workspace, 0,
@@ -324,6 +362,7 @@ int yt_cmd_detect(int argc, char **argv)
          "Most boxes of a picture (default: 300)."},
         {"agnostic", 0, YT_OPTION_FLAG, NULL, &job.agnostic, 0, 0,
          "Let boxes of different classes suppress each other."},
+        YT_OPTION_ROWS_FRAME(&job.frame),
         {"out", 'o', YT_OPTION_TEXT, "DIR", &job.out, 0, 0,
          "Write each picture with its boxes drawn into this folder."},
         {"dump-heads", 0, YT_OPTION_TEXT, "FILE", &job.heads, 0, 0,
@@ -342,11 +381,13 @@ int yt_cmd_detect(int argc, char **argv)
         return yt_cli_usage("detect", "no pictures are named");
     if (job.heads && argc - first != 1)
         return yt_cli_usage("detect", "--dump-heads takes one picture");
-    code = job.out ? check_names(argv + first, argc - first) : -1;
+    code = yt_cli_frame_check("detect", &job.frame);
+    if (code < 0 && job.out)
+        code = check_names(argv + first, argc - first);
     if (code < 0)
         code = run_job(&job, argv + first, argc - first);
     free(job.boxes);
     free(job.workspace);
-    yt_engine_close(job.engine);
+    yt_engine_set_close(&job.set);
     return code;
 }

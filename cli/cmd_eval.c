@@ -6,6 +6,7 @@
 
 #include "cli/cli.h"
 #include "cli/eval_report.h"
+#include "cli/frame_options.h"
 #include "cli/report.h"
 #include "runtime/fail.h"
 #include "strategies/accuracy.h"
@@ -42,6 +43,7 @@ struct job {
     struct yt_cli_engine engine;
     struct yt_dataset_options data;
     struct yt_predict_options options;
+    struct yt_cli_frame_options frame;
     float iou;
     const char *nms, *results, *compare, *save;
     int32_t json, per_class, quiet, draws;
@@ -100,12 +102,30 @@ static enum yt_status open_model(struct job *job, struct yt_eval_run *run)
     struct yt_engine_options options;
     yt_cli_engine_options(&job->engine, &options);
     options.model = run->source;
-    YT_TRY(yt_engine_open(&options, &run->engine));
+    YT_TRY(yt_engine_set_open(&options, job->options.augment, &run->set));
+    run->engine = run->set.engines[0];
     const struct yt_plan *plan = &run->engine->network->plan;
     const struct yt_engine *other = job->runs[0].engine;
     if (run != job->runs && other)
         YT_TRY(check_same_order(&other->network->plan, plan));
     return yt_dataset_match_classes(job->dataset, plan->nc, plan->classes);
+}
+
+static enum yt_status predict(struct job *job, struct yt_eval_run *run,
+                              const struct yt_predict_options *options)
+{
+    const struct yt_engine_set *set = &run->set;
+    if (!options->augment)
+        return yt_predict(&run->engine->network->bundle, job->dataset, options,
+                          &run->results);
+    struct yt_predict_pass passes[YT_AUGMENT_SCALES];
+    for (int32_t i = 0; i < set->count; i++)
+        passes[i] = (struct yt_predict_pass){
+            .bundle = &set->engines[i]->network->bundle,
+            .flip = yt_augment_scales[i].flip,
+        };
+    return yt_predict_passes(passes, set->count, job->dataset, options,
+                             &run->results);
 }
 
 static enum yt_status run_model(struct job *job, struct yt_eval_run *run)
@@ -120,8 +140,7 @@ static enum yt_status run_model(struct job *job, struct yt_eval_run *run)
     options.user = job;
     const uint64_t begin = yt_report_now_ns();
     yt_progress_begin(&job->progress, job->quiet);
-    const enum yt_status status = yt_predict(
-        &run->engine->network->bundle, job->dataset, &options, &run->results);
+    const enum yt_status status = predict(job, run, &options);
     yt_progress_end(&job->progress);
     run->seconds = 1e-9 * (double)(yt_report_now_ns() - begin);
     return status;
@@ -171,10 +190,12 @@ static enum yt_status measure(struct job *job)
                                 &job->difference);
 }
 
-/* A plan's accuracy goes beside its speed, where that is known. */
+/* A plan's accuracy goes beside its speed, where that is known. Searching a
+ * picture more than once has another speed. */
 static enum yt_status store(struct job *job, struct yt_eval_run *run)
 {
-    if (!run->engine || !run->engine->db || !run->engine->plan_id)
+    if (!run->engine || !run->engine->db || !run->engine->plan_id ||
+        job->options.flip || job->options.augment)
         return YT_OK;
     const struct yt_db_plan_key key =
         yt_engine_plan_key(run->engine, YT_DB_TUNED);
@@ -238,7 +259,7 @@ static void close_job(struct job *job)
         yt_results_deinit(&job->runs[i].results);
         yt_map_destroy(job->runs[i].map);
         yt_map_summary_deinit(&job->runs[i].summary);
-        yt_engine_close(job->runs[i].engine);
+        yt_engine_set_close(&job->runs[i].set);
     }
     yt_dataset_close(job->dataset);
 }
@@ -275,7 +296,13 @@ static int check(struct job *job, int operands, char **argv, int first)
         return yt_cli_usage("eval", "--nms %s: not ultralytics or exact",
                             job->nms);
     job->options.iou = as_typed(job->iou);
-    return -1;
+    const int code = yt_cli_frame_check("eval", &job->frame);
+    job->options.fit = job->frame.fit;
+    job->options.filter = job->frame.filter;
+    job->options.candidates = job->frame.candidates;
+    job->options.flip = job->frame.flip;
+    job->options.augment = job->frame.augment;
+    return code;
 }
 
 int yt_cmd_eval(int argc, char **argv)
@@ -314,6 +341,7 @@ int yt_cmd_eval(int argc, char **argv)
          "that passes."},
         {"agnostic", 0, YT_OPTION_FLAG, NULL, &job.options.class_agnostic, 0, 0,
          "Let boxes of different classes suppress each other."},
+        YT_OPTION_ROWS_FRAME(&job.frame),
         {"compare", 0, YT_OPTION_TEXT, "FILE", &job.compare, 0, 0,
          "Another model, or another's results (.json), to be measured over the "
          "same pictures."},

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "cli/frame_options.h"
 #include "cli/json.h"
 #include "cli/report.h"
 
@@ -205,6 +206,12 @@ static void add_options(struct yt_json *doc, const struct yt_predict_options *o)
     yt_json_text(doc, NULL, "labels", o->single_label ? "single" : "multi");
     yt_json_text(doc, NULL, "nms", o->exact_nms ? "exact" : "ultralytics");
     yt_json_bool(doc, NULL, "agnostic", o->class_agnostic);
+    yt_json_text(doc, NULL, "fit", yt_cli_fit_name(o->fit));
+    yt_json_text(doc, NULL, "filter", yt_cli_filter_name(o->filter));
+    if (o->candidates)
+        yt_json_int(doc, NULL, "max_candidates", o->candidates);
+    yt_json_bool(doc, NULL, "flip", o->flip);
+    yt_json_bool(doc, NULL, "augment", o->augment);
 }
 
 static void add_interval(struct yt_json *doc, json_t *to, const char *name,

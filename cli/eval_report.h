@@ -5,13 +5,14 @@
 
 #include "eval/bootstrap.h"
 #include "eval/predict.h"
-#include "tuner/engine.h"
+#include "tuner/engine_set.h"
 
 /** One run over the data set. */
 struct yt_eval_run {
     const char *source;       /* the model or results file as given; borrowed */
     char name[128];           /* of it, without folders and ending */
-    struct yt_engine *engine; /* NULL: results were read from a file */
+    struct yt_engine_set set; /* empty: results were read from a file */
+    struct yt_engine *engine; /* the set's first, or NULL */
     struct yt_results results;
     struct yt_map *map;
     struct yt_map_summary summary;
