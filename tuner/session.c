@@ -254,7 +254,7 @@ static enum yt_status keep_baseline(struct session *s)
     const size_t layers = (size_t)network->net->layer_count;
     memcpy(network->schedules, s->base_network->schedules,
            layers * sizeof *network->schedules);
-    memset(s->times, 0, layers * sizeof *s->times);
+    memset(s->times, 0, layers * sizeof *s->times); /* of other schedules */
     return yt_engine_reopen(s->engine);
 }
 
@@ -280,7 +280,7 @@ static enum yt_status evaluate(struct session *s)
         s->result->tuned = stats[2];
         s->result->kept = 1;
         YT_TRY(keep_old(s));
-    } else if (!s->engine->tuned &&
+    } else if (!s->engine->tuned && stopped(s) &&
                stats[1].network.median_ns > stats[0].network.median_ns) {
         s->result->tuned = stats[0];
         YT_TRY(keep_baseline(s));
