@@ -136,20 +136,35 @@ static void hash_holds_the_settings(void **state)
     const struct yt_dataset other = {.hash = "abd", .name = NULL};
     const struct yt_predict_options none = {0};
     const struct yt_predict_options variants[] = {
-        {.conf = 0.25f},     {.iou = 0.7},     {.max_det = 100},
-        {.single_label = 1}, {.exact_nms = 1}, {.class_agnostic = 1},
+        {.conf = 0.25f},
+        {.iou = 0.7},
+        {.max_det = 100},
+        {.single_label = 1},
+        {.exact_nms = 1},
+        {.class_agnostic = 1},
+        {.fit = YT_FIT_STRETCH},
+        {.filter = YT_FILTER_NEAREST},
+        {.candidates = 1},
+        {.candidates = 2},
+        {.flip = 1},
+        {.augment = 1},
     };
     const struct yt_predict_options spelled = {
         .conf = 0.001f, .iou = 0.6, .max_det = 300, .workers = 3};
-    char base[33], hash[33];
+    enum { VARIANTS = sizeof variants / sizeof variants[0] };
+    char base[33], hash[33], seen[VARIANTS][33];
     yt_accuracy_hash(&dataset, &none, base);
+    /* What databases hold; settings that are added later must not change it. */
+    assert_string_equal(base, "3ec1a1ebd90f250a4a037455791928c6");
     yt_accuracy_hash(&dataset, &spelled, hash);
     assert_string_equal(base, hash);
     yt_accuracy_hash(&other, &none, hash);
     assert_string_not_equal(base, hash);
-    for (size_t i = 0; i < sizeof variants / sizeof variants[0]; i++) {
-        yt_accuracy_hash(&dataset, &variants[i], hash);
-        assert_string_not_equal(base, hash);
+    for (size_t i = 0; i < VARIANTS; i++) {
+        yt_accuracy_hash(&dataset, &variants[i], seen[i]);
+        assert_string_not_equal(base, seen[i]);
+        for (size_t j = 0; j < i; j++)
+            assert_string_not_equal(seen[j], seen[i]);
     }
 }
 

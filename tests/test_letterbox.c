@@ -1,12 +1,15 @@
 /* Letterbox against OpenCV and YOLOv5: checksums made with cv2 4.10 and 5.0
- * (they agree) by YOLOv5's letterbox(im, (h, w), auto=False). */
+ * (they agree) by YOLOv5's letterbox(im, (h, w), auto=False). Other framings:
+ * with cv2 4.10, and against a plain model of all of them. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <math.h>
 #include <cmocka.h>
 
+#include "runtime/decode.h"
 #include "runtime/letterbox.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -30,21 +33,29 @@ static uint8_t *make_pixels(int32_t height, int32_t width)
     return pixels;
 }
 
-/* The letterboxed image; freed by the caller. */
-static float *run(const struct yt_image *image, int32_t h, int32_t w)
+/* The framed image; freed by the caller. */
+static float *run_framed(const struct yt_image *image,
+                         const struct yt_framing *framing)
 {
+    const int32_t h = framing->h;
+    const int32_t w = framing->w;
     float *out = malloc((size_t)h * (size_t)w * 3 * sizeof *out);
     void *tables = malloc((size_t)yt_letterbox_table_bytes(h, w));
     assert_non_null(out);
     assert_non_null(tables);
     struct yt_letterbox_args args;
     assert_int_equal(yt_image_check(image), YT_OK);
-    const struct yt_framing framing = {.h = h, .w = w};
-    yt_letterbox_setup(image, &framing, tables, out, &args);
+    yt_letterbox_setup(image, framing, tables, out, &args);
     yt_letterbox_c(&args, h / 3, h);
     yt_letterbox_c(&args, 0, h / 3);
     free(tables);
     return out;
+}
+
+static float *run(const struct yt_image *image, int32_t h, int32_t w)
+{
+    const struct yt_framing framing = {.h = h, .w = w};
+    return run_framed(image, &framing);
 }
 
 static uint32_t crc32_of(const float *values, size_t count)
@@ -97,6 +108,165 @@ static void equals_opencv(void **state)
         free(out);
         free(pixels);
     }
+}
+
+static const struct {
+    int32_t image_h, image_w, h, w;
+    uint32_t stretched, nearest, both;
+} golden_framings[] = {
+    {480, 640, 640, 640, 0x5621f8e0u, 0x9ab6609du, 0xa19cc32eu},
+    {1080, 810, 640, 640, 0x8d8b74cbu, 0xc2421b07u, 0xf547bdd6u},
+    {720, 1280, 384, 640, 0x5cd6b355u, 0x7863d60bu, 0xa0934f2bu},
+    {1280, 1280, 640, 640, 0xdfcb1008u, 0x6ac20945u, 0x6ac20945u},
+    {5, 3, 64, 96, 0xfe1e43bau, 0xbc88c30eu, 0xcb9f1a1cu},
+    {1, 1, 32, 32, 0x7d1e6556u, 0x7d1e6556u, 0x7d1e6556u},
+    {37, 200, 64, 64, 0xa7a23668u, 0x462f04f8u, 0x3a78d61cu},
+    {333, 500, 320, 320, 0x12a09678u, 0xd4fece20u, 0xb2e21e80u},
+    {2, 999, 640, 640, 0x3a90bd7eu, 0xbd4f970cu, 0x5a91b7b6u},
+    {1, 7, 64, 64, 0xb94d65e9u, 0x6a10e466u, 0xa9b4ce5au},
+};
+
+static void framings_equal_opencv(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(golden_framings); i++) {
+        const int32_t image_w = golden_framings[i].image_w;
+        const int32_t image_h = golden_framings[i].image_h;
+        uint8_t *pixels = make_pixels(image_h, image_w);
+        const struct yt_image image = {.pixels = pixels,
+                                       .width = image_w,
+                                       .height = image_h,
+                                       .stride_bytes = 3 * image_w};
+        const struct {
+            enum yt_fit fit;
+            enum yt_filter filter;
+            uint32_t crc;
+        } framings[] = {
+            {YT_FIT_STRETCH, YT_FILTER_BILINEAR, golden_framings[i].stretched},
+            {YT_FIT_LETTERBOX, YT_FILTER_NEAREST, golden_framings[i].nearest},
+            {YT_FIT_STRETCH, YT_FILTER_NEAREST, golden_framings[i].both},
+        };
+        for (size_t j = 0; j < COUNT(framings); j++) {
+            const struct yt_framing framing = {.h = golden_framings[i].h,
+                                               .w = golden_framings[i].w,
+                                               .fit = framings[j].fit,
+                                               .filter = framings[j].filter};
+            float *out = run_framed(&image, &framing);
+            const uint32_t crc =
+                crc32_of(out, (size_t)framing.h * (size_t)framing.w * 3);
+            if (crc != framings[j].crc)
+                fail_msg("%dx%d to %dx%d, fit %d, filter %d: crc 0x%08x, "
+                         "OpenCV's is 0x%08x",
+                         image_h, image_w, framing.h, framing.w,
+                         (int)framing.fit, (int)framing.filter, crc,
+                         framings[j].crc);
+            free(out);
+        }
+        free(pixels);
+    }
+}
+
+/* ------------------------------------------------------- a plain model */
+
+/* Source of output element i: two indices, and the second's share of 2048. */
+static void model_taps(enum yt_filter filter, int32_t i, int32_t count,
+                       int32_t size, int32_t tap[2], int32_t weight[2])
+{
+    const double scale = 1.0 / ((double)count / size);
+    const float at = (float)((i + 0.5) * scale - 0.5);
+    const float fraction = at - floorf(at);
+    tap[0] = (int32_t)floorf(at);
+    weight[0] = (int32_t)lrintf((1.0f - fraction) * 2048);
+    weight[1] = (int32_t)lrintf(fraction * 2048);
+    if (filter == YT_FILTER_NEAREST) {
+        tap[0] = (int32_t)floor(i * scale);
+        weight[0] = 2048;
+        weight[1] = 0;
+    }
+    tap[1] = tap[0] + 1;
+    for (int t = 0; t < 2; t++)
+        tap[t] = tap[t] < 0 ? 0 : tap[t] >= size ? size - 1 : tap[t];
+}
+
+/* Channel c of output pixel (y, x), unmirrored; -1: no part of the image. */
+static int32_t model_pixel(const struct yt_image *image,
+                           const struct yt_framing *f, int32_t y, int32_t x,
+                           int c)
+{
+    double gain_x = (double)f->w / image->width;
+    double gain_y = (double)f->h / image->height;
+    if (f->fit == YT_FIT_LETTERBOX)
+        gain_x = gain_y = fmin(gain_x, gain_y);
+    const int32_t content_w = (int32_t)fmax(1, rint(image->width * gain_x));
+    const int32_t content_h = (int32_t)fmax(1, rint(image->height * gain_y));
+    x -= (f->w - content_w) / 2;
+    y -= (f->h - content_h) / 2;
+    if (x < 0 || x >= content_w || y < 0 || y >= content_h)
+        return -1;
+    int32_t tx[2], wx[2], ty[2], wy[2], row[2];
+    model_taps(f->filter, x, content_w, image->width, tx, wx);
+    model_taps(f->filter, y, content_h, image->height, ty, wy);
+    for (int t = 0; t < 2; t++) {
+        const uint8_t *from = image->pixels + ty[t] * image->stride_bytes + c;
+        row[t] = from[3 * tx[0]] * wx[0] + from[3 * tx[1]] * wx[1];
+    }
+    return ((wy[0] * (row[0] >> 4) >> 16) + (wy[1] * (row[1] >> 4) >> 16) +
+            2) >>
+           2;
+}
+
+static const struct {
+    int32_t image_h, image_w, h, w;
+} model_sizes[] = {
+    {1, 1, 32, 32},   /* one pixel */
+    {40, 1, 32, 64},  /* a pixel wide */
+    {1, 40, 64, 32},  /* a pixel high */
+    {2, 2, 32, 32},   /* 8 bytes are no row */
+    {5, 6, 32, 64},   /* 16 bytes are barely one */
+    {13, 17, 32, 64}, /* enlarged, odd sizes and margins */
+    {32, 64, 32, 64}, /* as it is */
+    {64, 128, 32, 64},  {128, 256, 32, 64}, /* halves, quarters */
+    {101, 333, 32, 64},                     /* made smaller by 5, all odd */
+    {33, 500, 64, 32},  {70, 31, 32, 96},
+};
+
+static void all_framings_equal_the_model(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(model_sizes); i++)
+        for (int way = 0; way < 8; way++) {
+            const struct yt_framing framing = {
+                .h = model_sizes[i].h,
+                .w = model_sizes[i].w,
+                .fit = (enum yt_fit)(way & 1),
+                .filter = (enum yt_filter)(way >> 1 & 1),
+                .mirror = way >> 2};
+            uint8_t *pixels =
+                make_pixels(model_sizes[i].image_h, model_sizes[i].image_w);
+            const struct yt_image image = {.pixels = pixels,
+                                           .width = model_sizes[i].image_w,
+                                           .height = model_sizes[i].image_h,
+                                           .stride_bytes =
+                                               3 * model_sizes[i].image_w};
+            float *out = run_framed(&image, &framing);
+            for (int32_t y = 0; y < framing.h; y++)
+                for (int32_t x = 0; x < framing.w * 3; x++) {
+                    const int32_t from =
+                        framing.mirror ? framing.w - 1 - x / 3 : x / 3;
+                    const int32_t value =
+                        model_pixel(&image, &framing, y, from, x % 3);
+                    const float got = out[y * framing.w * 3 + x];
+                    if (got != (float)(value < 0 ? 114 : value))
+                        fail_msg("%dx%d to %dx%d, fit %d filter %d mirror %d: "
+                                 "value %d of row %d is %g, not %d",
+                                 image.height, image.width, framing.h,
+                                 framing.w, (int)framing.fit,
+                                 (int)framing.filter, framing.mirror, x, y,
+                                 (double)got, value);
+                }
+            free(out);
+            free(pixels);
+        }
 }
 
 /* Red of a 5x3 image in 8x8, so that a wrong checksum has a smaller sister. */
@@ -214,40 +384,50 @@ static void groups_name_the_same_taps(const struct yt_letterbox_args *args,
 }
 
 /* What a kernel that reads eight bytes at a column relies on. */
+static void check_tables(int32_t width, size_t f,
+                         const struct yt_framing *framing)
+{
+    const int32_t row_bytes = width * formats[f].bytes;
+    uint8_t pixel = 0;
+    const struct yt_image image = {.pixels = &pixel,
+                                   .width = width,
+                                   .height = 9,
+                                   .stride_bytes = row_bytes,
+                                   .format = formats[f].format};
+    uint64_t tables[(32 * 24 + 48 * 8 + 36 * 40) / 8];
+    float unused;
+    struct yt_letterbox_args args;
+    assert_int_equal(yt_letterbox_table_bytes(32, 48), sizeof tables);
+    yt_letterbox_setup(&image, framing, tables, &unused, &args);
+    for (int32_t x = 0; x < args.content_w; x++) {
+        const struct yt_letterbox_column *column = &args.columns[x];
+        assert_in_range(column->offset, 0,
+                        row_bytes - args.right_step - formats[f].bytes);
+        assert_int_equal(column->left + column->right, YT_LETTERBOX_ONE);
+        assert_int_equal(x >= args.wide_begin && x < args.wide_end,
+                         column->offset + 8 <= row_bytes);
+    }
+    for (int32_t y = 0; y < args.content_h; y++) {
+        assert_in_range(args.rows[y].upper, 0, 8 * row_bytes);
+        assert_in_range(args.rows[y].lower, args.rows[y].upper, 8 * row_bytes);
+    }
+    groups_name_the_same_taps(&args, row_bytes);
+}
+
 static void tables_stay_inside_the_image(void **state)
 {
     (void)state;
     for (int32_t width = 1; width < 70; width++)
-        for (size_t f = 0; f < COUNT(formats); f++) {
-            const int32_t row_bytes = width * formats[f].bytes;
-            uint8_t pixel = 0;
-            const struct yt_image image = {.pixels = &pixel,
-                                           .width = width,
-                                           .height = 9,
-                                           .stride_bytes = row_bytes,
-                                           .format = formats[f].format};
-            uint64_t tables[(32 * 24 + 48 * 8 + 36 * 40) / 8];
-            float unused;
-            struct yt_letterbox_args args;
-            assert_int_equal(yt_letterbox_table_bytes(32, 48), sizeof tables);
-            const struct yt_framing framing = {.h = 32, .w = 48};
-            yt_letterbox_setup(&image, &framing, tables, &unused, &args);
-            for (int32_t x = 0; x < args.content_w; x++) {
-                const struct yt_letterbox_column *column = &args.columns[x];
-                assert_in_range(column->offset, 0,
-                                row_bytes - args.right_step - formats[f].bytes);
-                assert_int_equal(column->left + column->right,
-                                 YT_LETTERBOX_ONE);
-                assert_int_equal(x >= args.wide_begin && x < args.wide_end,
-                                 column->offset + 8 <= row_bytes);
+        for (size_t f = 0; f < COUNT(formats); f++)
+            for (int way = 0; way < 8; way++) {
+                const struct yt_framing framing = {
+                    .h = 32,
+                    .w = 48,
+                    .fit = (enum yt_fit)(way & 1),
+                    .filter = (enum yt_filter)(way >> 1 & 1),
+                    .mirror = way >> 2};
+                check_tables(width, f, &framing);
             }
-            for (int32_t y = 0; y < args.content_h; y++) {
-                assert_in_range(args.rows[y].upper, 0, 8 * row_bytes);
-                assert_in_range(args.rows[y].lower, args.rows[y].upper,
-                                8 * row_bytes);
-            }
-            groups_name_the_same_taps(&args, row_bytes);
-        }
 }
 
 /* YOLOv5's scale_boxes() by hand: 1080x810 in 640x640 has gain 640/1080 and
@@ -287,6 +467,85 @@ static void odd_padding_goes_right_and_down(void **state)
     yt_letterbox_map(&framing, 1, 32768, &map);
     assert_int_equal(map.content_h, 1);
     assert_int_equal(map.top, 31);
+}
+
+/* A box of the image, put into the input by the framing's own geometry, comes
+ * back; the mirror's comes from the other side. */
+static void boxes_come_back_from_every_framing(void **state)
+{
+    (void)state;
+    static const struct yt_box box = {.x0 = 11, .y0 = 7, .x1 = 53, .y1 = 29.5f};
+    static const int32_t sizes[][2] = {
+        {90, 61}, {61, 90}, {48, 64}, {33, 200}, {1080, 1920}};
+    for (size_t i = 0; i < COUNT(sizes); i++)
+        for (int way = 0; way < 4; way++) {
+            const struct yt_framing framing = {.h = 96,
+                                               .w = 160,
+                                               .fit = (enum yt_fit)(way & 1),
+                                               .mirror = way >> 1};
+            struct yt_letterbox_map map;
+            yt_letterbox_map(&framing, sizes[i][0], sizes[i][1], &map);
+            double gain_x = 160.0 / sizes[i][1];
+            double gain_y = 96.0 / sizes[i][0];
+            if (framing.fit == YT_FIT_LETTERBOX)
+                gain_x = gain_y = fmin(gain_x, gain_y);
+            const double pad_x = (160 - sizes[i][1] * gain_x) / 2;
+            const double pad_y = (96 - sizes[i][0] * gain_y) / 2;
+            struct yt_box in = box;
+            in.x0 = (float)(box.x0 * gain_x + pad_x);
+            in.x1 = (float)(box.x1 * gain_x + pad_x);
+            in.y0 = (float)(box.y0 * gain_y + pad_y);
+            in.y1 = (float)(box.y1 * gain_y + pad_y);
+            if (framing.mirror) {
+                const float x0 = in.x0;
+                in.x0 = 160 - in.x1;
+                in.x1 = 160 - x0;
+            }
+            struct yt_box back = in;
+            yt_letterbox_unmap(&map, &back);
+            assert_float_equal(back.x0, box.x0, 1e-3);
+            assert_float_equal(back.x1, box.x1, 1e-3);
+            assert_float_equal(back.y0, box.y0, 1e-3);
+            assert_float_equal(back.y1, box.y1, 1e-3);
+
+            /* Into a larger input, and from there. */
+            const struct yt_framing other = {.h = 320, .w = 320};
+            struct yt_letterbox_map to;
+            yt_letterbox_map(&other, sizes[i][0], sizes[i][1], &to);
+            const struct yt_candidates one = {&in.x0, &in.y0, &in.x1,
+                                              &in.y1, NULL,   NULL};
+            yt_letterbox_move(&map, &to, &one, 1);
+            assert_true(in.x0 < in.x1 && in.y0 < in.y1);
+            yt_letterbox_unmap(&to, &in);
+            assert_float_equal(in.x0, box.x0, 1e-3);
+            assert_float_equal(in.x1, box.x1, 1e-3);
+            assert_float_equal(in.y0, box.y0, 1e-3);
+            assert_float_equal(in.y1, box.y1, 1e-3);
+        }
+}
+
+/* What passes over the same input rely on: no rounding, no clipping. */
+static void moving_to_the_same_input_is_exact(void **state)
+{
+    (void)state;
+    for (int mirror = 0; mirror < 2; mirror++) {
+        const struct yt_framing framing = {
+            .h = 640, .w = 640, .mirror = mirror};
+        const struct yt_framing plain = {.h = 640, .w = 640};
+        struct yt_letterbox_map from, to;
+        yt_letterbox_map(&framing, 427, 641, &from);
+        yt_letterbox_map(&plain, 427, 641, &to);
+        float x0[] = {-3.3f, 100.1f}, y0[] = {-7.7f, 0.3f};
+        float x1[] = {50.7f, 700.9f}, y1[] = {80.1f, 641.3f};
+        const float was_x0[] = {x0[0], x0[1]}, was_x1[] = {x1[0], x1[1]};
+        const struct yt_candidates boxes = {x0, y0, x1, y1, NULL, NULL};
+        yt_letterbox_move(&from, &to, &boxes, 2);
+        for (int i = 0; i < 2; i++) {
+            assert_true(x0[i] == (mirror ? 640 - was_x1[i] : was_x0[i]));
+            assert_true(x1[i] == (mirror ? 640 - was_x0[i] : was_x1[i]));
+        }
+        assert_true(y0[0] == -7.7f && y1[1] == 641.3f);
+    }
 }
 
 static void bad_images_are_refused(void **state)
@@ -329,11 +588,15 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(equals_opencv),
+        cmocka_unit_test(framings_equal_opencv),
+        cmocka_unit_test(all_framings_equal_the_model),
         cmocka_unit_test(small_image_value_by_value),
         cmocka_unit_test(formats_and_strides_agree),
         cmocka_unit_test(tables_stay_inside_the_image),
         cmocka_unit_test(boxes_come_back),
         cmocka_unit_test(odd_padding_goes_right_and_down),
+        cmocka_unit_test(boxes_come_back_from_every_framing),
+        cmocka_unit_test(moving_to_the_same_input_is_exact),
         cmocka_unit_test(bad_images_are_refused),
     };
     return cmocka_run_group_tests_name("letterbox", tests, NULL, NULL);

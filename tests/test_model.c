@@ -243,6 +243,57 @@ static void defaults_and_limits(void **state)
     assert_memory_equal(all, some, 2 * sizeof *all);
     const struct yt_detect_options agnostic = {.class_agnostic = 1};
     assert_in_range(detect(model, 1, &agnostic, some, BOXES_MAX), 1, count);
+    const struct yt_detect_options few = {.candidates = 3};
+    const size_t of_few = detect(model, 1, &few, some, BOXES_MAX);
+    assert_in_range(of_few, 1, 3);
+    assert_memory_equal(all, some, of_few * sizeof *all);
+    const struct yt_detect_options many = {.candidates = INT32_MAX};
+    assert_int_equal(detect(model, 1, &many, some, BOXES_MAX), count);
+    yt_model_close(model);
+}
+
+/* An image framed beforehand is not resized again, and its boxes differ by the
+ * framing's gains alone. */
+static void framed_images_give_boxes_of_the_image(void **state)
+{
+    (void)state;
+    static struct yt_box want[BOXES_MAX], got[BOXES_MAX];
+    static float framed[H * W * 3];
+    static uint8_t bytes[H * W * 3];
+    struct yt_model *model = open_model(1);
+    for (int way = 0; way < 2; way++) {
+        const struct yt_detect_options options = {
+            .conf = 0.1f, .fit = YT_FIT_STRETCH, .filter = (enum yt_filter)way};
+        const struct yt_framing framing = yt_model_framing(model, &options);
+        void *tables = malloc((size_t)yt_letterbox_table_bytes(H, W));
+        assert_non_null(tables);
+        struct yt_letterbox_args args;
+        yt_letterbox_setup(test_image(), &framing, tables, framed, &args);
+        yt_letterbox_c(&args, 0, H);
+        free(tables);
+        for (size_t i = 0; i < sizeof bytes; i++)
+            bytes[i] = (uint8_t)framed[i];
+        const struct yt_image image = {
+            .pixels = bytes, .width = W, .height = H, .stride_bytes = 3 * W};
+        const struct yt_detect_options plain = {.conf = 0.1f};
+        size_t workspace_bytes = 0, count = 0;
+        void *workspace = open_workspace(model, 0, &workspace_bytes);
+        assert_int_equal(yt_model_detect(model, &image, &plain, workspace,
+                                         workspace_bytes, want, BOXES_MAX,
+                                         &count, NULL),
+                         YT_OK);
+        free(workspace);
+        assert_in_range(count, 20, BOXES_MAX);
+        assert_int_equal(detect(model, 0, &options, got, BOXES_MAX), count);
+        for (size_t i = 0; i < count; i++) {
+            assert_true(got[i].score == want[i].score);
+            assert_int_equal(got[i].class_id, want[i].class_id);
+            assert_float_equal(got[i].x0, want[i].x0 * IMAGE_W / W, 1e-3);
+            assert_float_equal(got[i].x1, want[i].x1 * IMAGE_W / W, 1e-3);
+            assert_float_equal(got[i].y0, want[i].y0 * IMAGE_H / H, 1e-3);
+            assert_float_equal(got[i].y1, want[i].y1 * IMAGE_H / H, 1e-3);
+        }
+    }
     yt_model_close(model);
 }
 
@@ -355,10 +406,19 @@ static void bad_calls_are_refused(void **state)
         struct yt_detect_options options;
         const char *says;
     } bad[] = {
-        {{.conf = -0.1f}, "conf"},    {{.conf = 1}, "conf"},
-        {{.conf = NAN}, "conf"},      {{.iou = -1}, "iou"},
-        {{.iou = 1.5f}, "iou"},       {{.iou = NAN}, "iou"},
+        {{.conf = -0.1f}, "conf"},
+        {{.conf = 1}, "conf"},
+        {{.conf = NAN}, "conf"},
+        {{.iou = -1}, "iou"},
+        {{.iou = 1.5f}, "iou"},
+        {{.iou = NAN}, "iou"},
         {{.max_det = -1}, "max_det"},
+        {{.fit = (enum yt_fit)2}, "fit=2"},
+        {{.fit = (enum yt_fit) - 1}, "fit=-1"},
+        {{.filter = (enum yt_filter)2}, "filter=2"},
+        {{.candidates = -1}, "candidates=-1"},
+        {{.flip = 2}, "flip=2"},
+        {{.flip = -1}, "flip=-1"},
     };
     const struct yt_image *image = test_image();
     for (size_t i = 0; i < COUNT(bad); i++) {
@@ -460,6 +520,7 @@ int main(void)
         FRESH(detects_what_the_formulas_say),
         FRESH(threads_and_old_memory_do_not_matter),
         FRESH(defaults_and_limits),
+        FRESH(framed_images_give_boxes_of_the_image),
         FRESH(pieces_add_up_to_a_frame),
         FRESH(callers_share_a_model),
         FRESH(info_says_what_was_opened),

@@ -199,10 +199,15 @@ static void fill(struct yt_candidate_list *list, int32_t count, int32_t classes,
 
 /* torchvision's nms() on boxes moved apart: every box in turn removes all that
  * follow and overlap it. The list is in order already. */
-static int32_t torchvision(const struct yt_candidate_list *list, double iou,
-                           int32_t max_det, int agnostic, int32_t *kept)
+static int32_t torchvision(const struct yt_candidate_list *list,
+                           const struct yt_ultralytics_nms *options,
+                           int32_t *kept)
 {
-    const int32_t n = list->count < 30000 ? list->count : 30000;
+    const double iou = options->iou;
+    const int32_t max_det = options->max_det;
+    const int32_t agnostic = options->class_agnostic;
+    const int32_t most = options->candidates ? options->candidates : 30000;
+    const int32_t n = list->count < most ? list->count : most;
     char *gone = calloc((size_t)n, 1);
     float(*b)[4] = malloc((size_t)n * sizeof *b);
     assert_true(gone != NULL && b != NULL);
@@ -246,8 +251,7 @@ static void compare(int32_t count, int32_t classes, float extent,
                      YT_OK);
     for (int32_t i = 1; i < count; i++)
         assert_true(list.at.score[i - 1] >= list.at.score[i]);
-    const int32_t want = torchvision(&list, options->iou, options->max_det,
-                                     options->class_agnostic, expected);
+    const int32_t want = torchvision(&list, options, expected);
     assert_int_equal(kept_count, want);
     assert_memory_equal(kept, expected, (size_t)want * sizeof *kept);
     free(kept);
@@ -269,6 +273,9 @@ static void suppresses_as_torchvision(void **state)
         o.class_agnostic = 0;
         o.max_det = 5;
         compare(300, 5, 640, &o);
+        o.max_det = 300;
+        o.candidates = 1 + 13 * round;
+        compare(200, 2, 640, &o);
     }
     /* So large that planes overlap: classes suppress each other, as there. */
     const struct yt_ultralytics_nms o = {.iou = 0.2, .max_det = 300};

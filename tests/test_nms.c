@@ -263,6 +263,34 @@ static void classes_do_not_meet(void **state)
     assert_int_equal(kept[0], CLASSES_MAX - 1);
 }
 
+/* A cap is a threshold between the last score that enters and the next. */
+static void only_the_best_candidates_enter(void **state)
+{
+    (void)state;
+    static int32_t kept[BOXES_MAX], want[BOXES_MAX];
+    static const int32_t caps[] = {1, 7, 48, 500, BOXES_MAX, INT32_MAX};
+    seed = 3;
+    make_boxes(BOXES_MAX, 5, 0);
+    const struct yt_nms_options every = {
+        .iou = 1, .max_det = BOXES_MAX, .class_agnostic = 0};
+    static int32_t order[BOXES_MAX];
+    assert_int_equal(run(&all, BOXES_MAX, 5, 16, &every, order), BOXES_MAX);
+    for (size_t i = 0; i < COUNT(caps); i++) {
+        struct yt_nms_options options = {.iou = 0.45f, .max_det = BOXES_MAX};
+        const int32_t n = run(&all, BOXES_MAX, 5, 16, &options, want);
+        options.candidates = caps[i];
+        const int32_t count = run(&all, BOXES_MAX, 5, 16, &options, kept);
+        assert_memory_equal(kept, want, (size_t)count * sizeof *kept);
+        if (caps[i] >= BOXES_MAX) {
+            assert_int_equal(count, n);
+            continue;
+        }
+        const float next = boxes.score[order[caps[i]]];
+        assert_true(boxes.score[kept[count - 1]] > next);
+        assert_true(boxes.score[want[count]] <= next);
+    }
+}
+
 /* All scores within a digit of each other, and spread over all digits. */
 static void any_scores_sort(void **state)
 {
@@ -295,6 +323,7 @@ int main(void)
         cmocka_unit_test(equal_scores_keep_their_order),
         cmocka_unit_test(boxes_without_area_suppress_nothing),
         cmocka_unit_test(classes_do_not_meet),
+        cmocka_unit_test(only_the_best_candidates_enter),
         cmocka_unit_test(any_scores_sort),
     };
     return cmocka_run_group_tests_name("nms", tests, NULL, NULL);

@@ -87,7 +87,7 @@ static const struct {
 };
 
 static void letterbox_frame(const struct bench *b, yt_kernel_fn kernel,
-                            size_t which, enum yt_pixel_format format)
+                            size_t which, enum yt_pixel_format format, int way)
 {
     const int32_t w = frames[which].w;
     const int32_t h = frames[which].h;
@@ -111,7 +111,11 @@ static void letterbox_frame(const struct bench *b, yt_kernel_fn kernel,
                                    .format = format};
     assert_int_equal(yt_image_check(&image), YT_OK);
     struct yt_letterbox_args args;
-    const struct yt_framing framing = {.h = h, .w = w};
+    const struct yt_framing framing = {.h = h,
+                                       .w = w,
+                                       .fit = (enum yt_fit)(way & 1),
+                                       .filter = (enum yt_filter)(way >> 1 & 1),
+                                       .mirror = way >> 2};
     yt_letterbox_setup(&image, &framing, tables.data, (float *)want.data,
                        &args);
     yt_letterbox_c(&args, 0, h);
@@ -120,8 +124,10 @@ static void letterbox_frame(const struct bench *b, yt_kernel_fn kernel,
     kernel(&args, 0, 0);
     kernel(&args, 0, h / 3);
     if (memcmp(want.data, got.data, out_bytes) != 0)
-        fail_msg("%dx%d, format %d, to %dx%d on %s: differs", image.width,
-                 image.height, (int)format, w, h, b->isa->name);
+        fail_msg("%dx%d, format %d, to %dx%d, fit %d filter %d mirror %d on "
+                 "%s: differs",
+                 image.width, image.height, (int)format, w, h, (int)framing.fit,
+                 (int)framing.filter, framing.mirror, b->isa->name);
     guarded_close(&pixels);
     guarded_close(&want);
     guarded_close(&got);
@@ -137,7 +143,10 @@ static void letterbox_on(const struct bench *b)
             .u.letterbox = {.h = frames[i].h, .w = frames[i].w}};
         const yt_kernel_fn kernel = compile(b, &p);
         for (int f = YT_PIXEL_RGB; f <= YT_PIXEL_BGRA; f++)
-            letterbox_frame(b, kernel, i, (enum yt_pixel_format)f);
+            letterbox_frame(b, kernel, i, (enum yt_pixel_format)f, 0);
+        for (int way = 1; way < 8; way++)
+            letterbox_frame(b, kernel, i,
+                            (enum yt_pixel_format)(((size_t)way + i) % 4), way);
     }
 }
 
