@@ -103,6 +103,7 @@ static enum yt_status make_report(const struct yt_cli_engine *cli,
 {
     struct yt_engine_options options;
     yt_cli_engine_options(cli, &options);
+    options.read_only = 1;
     YT_TRY(yt_engine_open(&options, &report->engine));
     yt_cli_engine_notes(report->engine);
     YT_TRY(yt_analyze(report->engine->network->net, &report->analysis));

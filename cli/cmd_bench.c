@@ -72,6 +72,7 @@ static enum yt_status open_engines(struct job *job)
 {
     struct yt_engine_options options;
     yt_cli_engine_options(&job->engine_options, &options);
+    options.read_only = 1;
     YT_TRY(yt_engine_open(&options, &job->tuned));
     yt_cli_engine_notes(job->tuned);
     if (!is_plain(job))
@@ -234,6 +235,7 @@ static int serve(struct job *job)
 {
     struct yt_engine_options options;
     yt_cli_engine_options(&job->engine_options, &options);
+    options.read_only = 1;
     const enum yt_status status = yt_engine_open(&options, &job->tuned);
     const int result = status == YT_OK ? yt_cli_serve_network(job->tuned)
                                        : yt_cli_fail(status);

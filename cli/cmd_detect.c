@@ -243,6 +243,7 @@ static enum yt_status open_job(struct job *job)
 {
     struct yt_engine_options options;
     yt_cli_engine_options(&job->engine_options, &options);
+    options.read_only = 1;
     YT_TRY(yt_engine_set_open(&options, job->frame.augment, &job->set));
     job->engine = job->set.engines[0];
     yt_model_info(job->engine->model, &job->info);

@@ -87,6 +87,7 @@ int yt_cmd_export(int argc, char **argv)
 
     struct yt_engine_options engine_options;
     yt_cli_engine_options(&cli, &engine_options);
+    engine_options.read_only = 1;
     struct yt_engine *engine = NULL;
     enum yt_status status = yt_engine_open(&engine_options, &engine);
     if (status != YT_OK)

@@ -60,6 +60,9 @@ enum yt_status yt_db_open(const char *path, enum yt_db_mode mode,
 /** NULL is fine. An open transaction is rolled back. */
 void yt_db_close(struct yt_db *db);
 
+/** 1 when puts fail. */
+int yt_db_is_read_only(const struct yt_db *db);
+
 /** The path it was opened with; borrowed until yt_db_close(). */
 const char *yt_db_path(const struct yt_db *db);
 
@@ -113,6 +116,11 @@ void yt_db_host_fingerprint(const struct yt_db_host *host,
 enum yt_status yt_db_host_put(struct yt_db *db, const struct yt_db_host *host,
                               struct yt_db_here *here_out);
 
+/** The same for a database that is only read: what it does not know has id 0.
+ */
+enum yt_status yt_db_host_find(struct yt_db *db, const struct yt_db_host *host,
+                               struct yt_db_here *here_out);
+
 /** What this host can do at best, as measured. */
 struct yt_db_peak {
     const char *isa;       /* "avx512" */
@@ -149,6 +157,10 @@ struct yt_db_model {
 enum yt_status yt_db_model_put(struct yt_db *db,
                                const struct yt_db_model *model,
                                int64_t *id_out);
+
+/** Find only. @return YT_OK; YT_NOT_FOUND. */
+enum yt_status yt_db_model_find(struct yt_db *db, const char *hash,
+                                int64_t *id_out);
 
 /** Find or add. @p name as yt_problem_name() prints it.
  *  @return YT_BAD_ARGUMENT for any other text. */

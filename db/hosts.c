@@ -35,13 +35,20 @@ void yt_db_host_fingerprint(const struct yt_db_host *host,
 /* ------------------------------------------------------------------- hosts */
 
 static enum yt_status
-put_toolchain(struct yt_db *db, const struct yt_db_host *host, int64_t *id_out)
+find_toolchain(struct yt_db *db, const struct yt_db_host *host, int64_t *id_out)
 {
     struct yt_db_call call;
     yt_db_call_begin(&call, db, YT_STATEMENT_TOOLCHAIN_FIND);
     yt_db_bind_text(&call, host->llvm_version);
     yt_db_bind_text(&call, host->generator_version);
-    const enum yt_status status = yt_db_call_id(&call, id_out);
+    return yt_db_call_id(&call, id_out);
+}
+
+static enum yt_status
+put_toolchain(struct yt_db *db, const struct yt_db_host *host, int64_t *id_out)
+{
+    struct yt_db_call call;
+    const enum yt_status status = find_toolchain(db, host, id_out);
     if (status != YT_NOT_FOUND)
         return status;
 
@@ -88,6 +95,26 @@ enum yt_status yt_db_host_put(struct yt_db *db, const struct yt_db_host *host,
     struct yt_db_here here = {0};
     YT_TRY(yt_db_scope_begin(&scope, db));
     YT_TRY(yt_db_scope_end(&scope, put_host(db, host, &here)));
+    *here_out = here;
+    return YT_OK;
+}
+
+enum yt_status yt_db_host_find(struct yt_db *db, const struct yt_db_host *host,
+                               struct yt_db_here *here_out)
+{
+    char fingerprint[YT_DB_FINGERPRINT_MAX];
+    struct yt_db_here here = {0};
+    struct yt_db_call call;
+    if (!host->fingerprint)
+        yt_db_host_fingerprint(host, fingerprint);
+    enum yt_status status = find_toolchain(db, host, &here.toolchain);
+    if (status != YT_OK && status != YT_NOT_FOUND)
+        return status;
+    yt_db_call_begin(&call, db, YT_STATEMENT_HOST_FIND);
+    yt_db_bind_text(&call, host->fingerprint ? host->fingerprint : fingerprint);
+    status = yt_db_call_id(&call, &here.host);
+    if (status != YT_OK && status != YT_NOT_FOUND)
+        return status;
     *here_out = here;
     return YT_OK;
 }

@@ -82,3 +82,15 @@ enum yt_status yt_db_model_put(struct yt_db *db,
     *id_out = id;
     return YT_OK;
 }
+
+enum yt_status yt_db_model_find(struct yt_db *db, const char *hash,
+                                int64_t *id_out)
+{
+    struct yt_db_call call;
+    yt_db_call_begin(&call, db, YT_STATEMENT_MODEL_FIND);
+    yt_db_bind_text(&call, hash);
+    const enum yt_status status = yt_db_call_id(&call, id_out);
+    return status == YT_NOT_FOUND
+               ? yt_fail(status, "%s: nothing is of this model", db->path)
+               : status;
+}

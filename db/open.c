@@ -62,6 +62,11 @@ void yt_db_close(struct yt_db *db)
     free(db);
 }
 
+int yt_db_is_read_only(const struct yt_db *db)
+{
+    return sqlite3_db_readonly(db->sql, "main") == 1;
+}
+
 const char *yt_db_path(const struct yt_db *db)
 {
     return db->path;

@@ -84,6 +84,44 @@ static void a_stored_plan_is_used(void **state)
     free(text);
 }
 
+/* Commands that only read neither make a database nor change one. */
+static void reading_writes_nothing(void **state)
+{
+    struct fixture *f = *state;
+    struct yt_engine_options o = options(f);
+    o.read_only = 1;
+    struct yt_engine *engine = open_engine(&o);
+    assert_null(engine->db);
+    assert_int_equal(engine->tuned, 0);
+    yt_engine_close(engine);
+    assert_int_not_equal(access(f->path, F_OK), 0);
+
+    o.read_only = 0;
+    engine = open_engine(&o);
+    char *text = yt_plan_text_write(engine->network);
+    store_plan(engine, text);
+    const struct yt_db_here here = engine->here;
+    const int64_t model = engine->model_id;
+    yt_engine_close(engine);
+    free(text);
+
+    o.read_only = 1;
+    assert_int_equal(chmod(f->path, 0444), 0);
+    engine = open_engine(&o);
+    assert_int_equal(engine->tuned, 1);
+    assert_true(yt_db_is_read_only(engine->db));
+    assert_int_equal(engine->here.host, here.host);
+    assert_int_equal(engine->here.toolchain, here.toolchain);
+    assert_int_equal(engine->model_id, model);
+    yt_engine_close(engine);
+
+    /* Another size is as unknown as another model. */
+    o.h = o.w = 96;
+    engine = open_engine(&o);
+    assert_int_equal(engine->tuned, 0);
+    yt_engine_close(engine);
+}
+
 /* The plan's text with @p from made @p to, both of one length. */
 static char *changed(const char *text, const char *from, const char *to)
 {
@@ -138,6 +176,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_stored_plan_is_used),
+        TEST(reading_writes_nothing),
         TEST(a_plan_that_cannot_be_read_is_none),
     };
     return cmocka_run_group_tests_name("engine", tests, NULL, NULL);

@@ -35,11 +35,27 @@ static enum yt_status pick_isa(const char *name, uint32_t cpu_bits,
     return YT_OK;
 }
 
+/* Whatever is not there has nothing stored for it. */
+static enum yt_status open_to_read(struct yt_engine *engine, const char *path)
+{
+    struct yt_db_host row;
+    yt_host_row(&engine->host, &row);
+    enum yt_status status = yt_db_open(path, YT_DB_READ_ONLY, &engine->db);
+    if (status == YT_OK)
+        status = yt_db_host_find(engine->db, &row, &engine->here);
+    if (status == YT_OK)
+        status = yt_db_model_find(engine->db, engine->graph->hash,
+                                  &engine->model_id);
+    return status == YT_NOT_FOUND ? YT_OK : status;
+}
+
 static enum yt_status open_database(struct yt_engine *engine,
                                     const struct yt_engine_options *options)
 {
     if (options->no_db)
         return YT_OK;
+    if (options->read_only)
+        return open_to_read(engine, options->db);
     struct yt_db_host row;
     yt_host_row(&engine->host, &row);
     YT_TRY(yt_db_open(options->db, YT_DB_READ_WRITE, &engine->db));

@@ -20,6 +20,7 @@ struct yt_engine_options {
     int32_t threads;     /* 0: the CPUs this process may use */
     const char *db;      /* path; NULL: the default one */
     int32_t no_db;       /* 1: neither read nor write a database */
+    int32_t read_only;   /* 1: write nothing into it; none is no error then */
     int32_t untuned;     /* 1: default schedules even if a plan is stored */
     int32_t pin;         /* 1: pin the model's threads */
     int32_t dense_heads; /* 1: compute detection heads whole, as other engines

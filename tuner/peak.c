@@ -163,7 +163,7 @@ enum yt_status yt_peak_get(struct yt_db *db, const struct yt_db_here *here,
         return YT_OK;
     }
     YT_TRY(yt_peak_measure(isa, threads, peak_out));
-    if (!db)
+    if (!db || yt_db_is_read_only(db))
         return YT_OK;
     /* Noise only ever lowers a peak: the highest ever seen is the truth. */
     if (yt_db_peak_find(db, here->host, &one) == YT_OK)
