@@ -28,19 +28,18 @@ int yt_parallel_parse(const char *text, struct yt_parallel_mode *mode_out)
     } modes[] = {{latency, 0}, {throughput, 1}, {pipeline, 1}, {all, 0}};
     if (!text)
         text = latency;
-    const size_t length = strcspn(text, ":");
+    const char *split = strchr(text, ':');
+    const size_t length = split ? (size_t)(split - text) : strlen(text);
     for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++) {
         struct yt_parallel_mode mode = {.name = modes[i].name};
         if (strlen(mode.name) != length ||
             strncmp(text, mode.name, length) != 0)
             continue;
         int end = 0;
-        if (text[length] != 0 &&
-            (!modes[i].split ||
-             sscanf(text + length, ":%3dx%3d%n", &mode.groups, &mode.threads,
-                    &end) != 2 ||
-             text[length + (size_t)end] != 0 || mode.groups < 1 ||
-             mode.threads < 1))
+        if (split && (!modes[i].split ||
+                      sscanf(split, ":%3dx%3d%n", &mode.groups, &mode.threads,
+                             &end) != 2 ||
+                      split[end] != 0 || mode.groups < 1 || mode.threads < 1))
             return 0;
         *mode_out = mode;
         return 1;
