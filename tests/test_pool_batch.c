@@ -116,8 +116,9 @@ static void every_split_gives_the_same_boxes(void **state)
     for (size_t s = 0; s < COUNT(splits); s++) {
         struct yt_batch *batch = open_batch(&splits[s]);
         /* Counts below the number of groups, above it, and over again. */
-        for (size_t count = 0; count <= 2 * IMAGES; count++)
+        for (size_t count = 0; count <= IMAGES; count++)
             check_run(batch, count, count, BOXES_MAX);
+        check_run(batch, 0, 2 * IMAGES, BOXES_MAX);
         check_run(batch, 3, IMAGES, 4);
         check_run(batch, 1, IMAGES, 0);
         yt_batch_close(batch);
@@ -278,17 +279,17 @@ static void bad_options_are_refused(void **state)
 
 /* ------------------------------------------------------------------ sources */
 
-struct endless {
+struct feed {
     struct yt_box boxes[8][BOXES_MAX]; /* by workspace */
     size_t counts[8];
     atomic_llong given;
     int64_t most;
 };
 
-static int next_of_endless(void *user, int64_t index, int32_t workspace,
-                           struct yt_batch_frame *frame_out)
+static int next_of_feed(void *user, int64_t index, int32_t workspace,
+                        struct yt_batch_frame *frame_out)
 {
-    struct endless *e = user;
+    struct feed *e = user;
     assert_in_range(workspace, 0, 7);
     if (index >= e->most)
         return 0;
@@ -306,12 +307,12 @@ static int next_of_endless(void *user, int64_t index, int32_t workspace,
 static void a_source_feeds_every_split(void **state)
 {
     (void)state;
-    static struct endless e;
+    static struct feed e;
     for (size_t s = 0; s < COUNT(splits); s++) {
         struct yt_batch *batch = open_batch(&splits[s]);
         atomic_store(&e.given, 0);
         e.most = 40;
-        const struct yt_batch_source source = {next_of_endless, &e};
+        const struct yt_batch_source source = {next_of_feed, &e};
         assert_int_equal(yt_batch_run(batch, &detect, &source), YT_OK);
         assert_int_equal(atomic_load(&e.given), 40);
         yt_batch_close(batch);
