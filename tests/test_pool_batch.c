@@ -166,8 +166,8 @@ static void info_says_what_was_opened(void **state)
     assert_int_equal(info.instances, 1);
     assert_int_equal(info.threads, 1);
     assert_int_equal(info.stages, 3);
-    assert_int_equal(info.workspaces, 4);
-    assert_int_equal(info.workspace_bytes, 4 * each);
+    assert_int_equal(info.workspaces, 3);
+    assert_int_equal(info.workspace_bytes, 3 * each);
     yt_batch_close(batch);
 
     batch = open_batch(&(struct yt_batch_options){.threads = 200});
