@@ -198,6 +198,42 @@ static void workers_are_pinned(void **state)
     assert_true(CPU_ISSET(second, &seen[1].set));
 }
 
+static int nth_cpu(const cpu_set_t *set, int n)
+{
+    for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
+        if (CPU_ISSET(cpu, set) && n-- == 0)
+            return cpu;
+    return -1;
+}
+
+static void pools_beside_each_other_are_pinned_apart(void **state)
+{
+    (void)state;
+    enum { THREADS = 3 };
+    static const struct yt_pool_options rows[] = {
+        {.threads = THREADS, .pin = 1, .first = 0, .stride = 2, .others = 3},
+        {.threads = THREADS, .pin = 1, .first = 1, .stride = 1, .others = 500},
+        {.threads = THREADS, .pin = 1, .first = 255, .stride = 256},
+    };
+    cpu_set_t all;
+    assert_int_equal(sched_getaffinity(0, sizeof all, &all), 0);
+    for (size_t r = 0; r < COUNT(rows); r++) {
+        struct affinity seen[THREADS];
+        struct affinity *const args = seen;
+        struct yt_pool *pool = NULL;
+        assert_int_equal(yt_pool_create_beside(&rows[r], &pool), YT_OK);
+        yt_pool_run(pool, record_affinity, &args, NULL, THREADS);
+        yt_pool_destroy(pool);
+        assert_true(CPU_EQUAL(&seen[0].set, &all));
+        for (int i = 1; i < THREADS; i++) {
+            const int n = rows[r].first + i * rows[r].stride;
+            assert_int_equal(CPU_COUNT(&seen[i].set), 1);
+            assert_true(
+                CPU_ISSET(nth_cpu(&all, n % CPU_COUNT(&all)), &seen[i].set));
+        }
+    }
+}
+
 static void *run_own_pool(void *unused)
 {
     (void)unused;
@@ -275,6 +311,7 @@ int main(void)
         cmocka_unit_test(steps_see_the_step_before),
         cmocka_unit_test(sleepers_wake),
         cmocka_unit_test(workers_are_pinned),
+        cmocka_unit_test(pools_beside_each_other_are_pinned_apart),
         cmocka_unit_test(pools_are_independent),
         cmocka_unit_test(one_cpu_is_enough),
         cmocka_unit_test(bad_counts_are_refused),
