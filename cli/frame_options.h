@@ -31,8 +31,7 @@ struct yt_cli_frame_options {
          &(frame)->filter_name,                                                \
          0,                                                                    \
          0,                                                                    \
-         "How it is resized: bilinear (default) or nearest, which is "         \
-         "faster."},                                                           \
+         "How it is resized: bilinear (default) or nearest."},                 \
         {"max-candidates",                                                     \
          0,                                                                    \
          YT_OPTION_INT,                                                        \

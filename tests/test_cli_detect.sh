@@ -11,6 +11,10 @@ run 2 detect --model x.pt --conf none a.jpg && says 'not a number'
 run 2 detect --model x.pt --imgsz 0 a.jpg && says '--imgsz 0: not a size'
 run 2 detect --model x.pt --max-det 0 a.jpg && says 'must be 1'
 run 2 detect --model x.pt --out d a/x.jpg b/x.jpg && says 'the same file'
+run 2 detect --model x.pt --fit squeeze a.jpg && says 'not letterbox or stretch'
+run 2 detect --model x.pt --filter cubic a.jpg && says 'not bilinear or nearest'
+run 2 detect --model x.pt --flip --augment a.jpg && says 'one of the two'
+run 2 detect --model x.pt --max-candidates 0 a.jpg && says 'must be 1'
 run 3 detect --model /nowhere/x.pt a.jpg && says '/nowhere/x.pt'
 printf 'not a model' >"$work/no.pt"
 run 3 detect --model "$work/no.pt" a.jpg && says 'no.pt'
@@ -45,6 +49,29 @@ run 0 detect -m "$model" --json --conf 0.6 --max-det 2 "$bus"
 json 'len(d["images"][0]["detections"]) == 2'
 json 'd["images"][0]["detections"] ==
       json.load(open(sys.argv[1][:-3] + "all"))["images"][0]["detections"][:2]'
+
+# The same objects however the picture is framed and searched: a wide input,
+# stretched, sampled, mirrored, at three sizes. Three people stand in it.
+for way in '--imgsz 384x640' '--fit stretch' '--filter nearest' '--flip' \
+    '--augment' '--imgsz 384x640 --fit stretch --filter nearest --augment'; do
+    # shellcheck disable=SC2086 # several words
+    run 0 detect -m "$model" --json $way "$bus"
+    json 'all(0 <= x["x0"] < x["x1"] <= 810 and 0 <= x["y0"] < x["y1"] <= 1080
+              for x in d["images"][0]["detections"])'
+    json '(lambda now, before: len(now) == 3 and
+           all(abs(a[k] - b[k]) < 40 for k in ("x0", "y0", "x1", "y1")
+               for a, b in zip(now, before)))(*[
+          [x for x in sorted(i["detections"], key=lambda x: x["x0"])
+           if x["name"] == "person" and x["score"] > 0.5]
+          for i in (d["images"][0],
+                    json.load(open(sys.argv[1][:-3] + "all"))["images"][0])])'
+done
+run 0 detect -m "$model" --imgsz 320 --augment "$bus"
+says 'yolov5n is not tuned for this machine yet'
+says 'yolov5n at 288x288 is not tuned'
+says 'yolov5n at 224x224 is not tuned'
+run 0 detect -m "$model" --json --max-candidates 2 "$bus"
+json 'len(d["images"][0]["detections"]) <= 2'
 
 # A bad picture among good ones is reported, and the others go on.
 head -c 5000 "$bus" >"$work/cut.jpg"

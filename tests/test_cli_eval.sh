@@ -13,6 +13,9 @@ run 2 eval -d x.yaml -m a.pt --split all && says 'not train, val or test'
 run 2 eval -d x.yaml -m a.pt --nms fast && says 'not ultralytics or exact'
 run 2 eval -d x.yaml -m a.pt extra && says 'takes no arguments'
 run 2 eval -d x.yaml -m a.pt --conf 2 && says '--conf 2: must be'
+run 2 eval -d x.yaml -m a.pt --fit fill && says 'not letterbox or stretch'
+run 2 eval -d x.yaml -m a.pt --filter box && says 'not bilinear or nearest'
+run 2 eval -d x.yaml -m a.pt --augment --flip && says 'one of the two'
 run 3 eval -d "$work/gone.yaml" -m a.pt && says 'gone.yaml: No such file'
 run 2 eval -d "$work/data.txt" -m a.pt && says 'a data set is a data.yaml or'
 
@@ -124,6 +127,33 @@ json 'd["labels"] == "single" and d["nms"] == "exact"'
 run 0 eval -m "$model" "${coco[@]}" --imgsz 320 --conf 0.5 --json
 json 'd["boxes"] < json.load(open(sys.argv[1][:-3] + "first"))["boxes"]'
 
+# Other framings and more passes: settings are told, figures stay near. The
+# 24 pictures say little about what each is worth.
+json_first='json.load(open(sys.argv[1][:-3] + "first"))'
+run 0 eval -m "$model" "${coco[@]}" --imgsz 320 --json
+cp "$work/out" "$work/first"
+json 'd["fit"] == "letterbox" and d["filter"] == "bilinear"'
+json 'not d["flip"] and not d["augment"] and "max_candidates" not in d'
+run 0 eval -m "$model" "${coco[@]}" --imgsz 256x320 --json
+json 'd["height"] == 256 and d["width"] == 320'
+json "abs(d['map'] - ${json_first}['map']) < 0.1"
+run 0 eval -m "$model" "${coco[@]}" --imgsz 320 --fit stretch \
+    --filter nearest --json
+json 'd["fit"] == "stretch" and d["filter"] == "nearest"'
+json "0 < abs(d['map'] - ${json_first}['map']) < 0.1"
+run 0 eval -m "$model" "${coco[@]}" --imgsz 320 --max-candidates 50 --json
+json 'd["max_candidates"] == 50'
+json "d['boxes'] < ${json_first}['boxes'] / 4"
+run 0 eval -m "$model" "${coco[@]}" --imgsz 320 --flip --json
+json 'd["flip"] and not d["augment"]'
+json "0 < abs(d['map'] - ${json_first}['map']) < 0.1"
+run 0 eval -m "$model" "${coco[@]}" --imgsz 320 --augment --json
+json 'd["augment"] and d["height"] == 320'
+json "0 < abs(d['map'] - ${json_first}['map']) < 0.1"
+run 0 eval -m "$model" "${coco[@]}" --imgsz 320 --augment --nms exact \
+    --single-label --json
+json "0 < abs(d['map'] - ${json_first}['map']) < 0.1"
+
 # A plan's accuracy goes into the database once.
 run 0 tune -m "$model" --imgsz 320 -t 1 --budget 1s --json
 run 0 eval -m "$model" "${coco[@]}" --imgsz 320 -t 1 --json
@@ -131,4 +161,6 @@ json 'd["tuned"] and d["evaluation"] > 0'
 cp "$work/out" "$work/first"
 run 0 eval -m "$model" "${coco[@]}" --imgsz 320 -t 1 --json
 json 'd["evaluation"] == json.load(open(sys.argv[1][:-3] + "first"))["evaluation"]'
+run 0 eval -m "$model" "${coco[@]}" --imgsz 320 -t 1 --flip --json
+json 'd["tuned"] and "evaluation" not in d'
 finish

@@ -15,6 +15,8 @@ _yolotune()
     --sort) words='execution time flops parameters bytes intensity' ;;
     --split) words='train val test' ;;
     --nms) words='ultralytics exact' ;;
+    --fit) words='letterbox stretch' ;;
+    --filter) words='bilinear nearest' ;;
     -s)
         case $command in
         analyze) words='execution time flops parameters bytes intensity' ;;
