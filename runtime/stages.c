@@ -11,8 +11,7 @@
 #define VALUE_FLOPS 16.0  /* a value read or written */
 #define SILU_FLOPS  36.0  /* a value of the output */
 #define PIXEL_FLOPS 34.0  /* a value of the network's input */
-#define CELL_FLOPS  256.0 /* a cell decoded: a line of the cache, rarely more  \
-                           */
+#define CELL_FLOPS  256.0 /* a cell decoded: a cache line, mostly */
 
 /* Bits of the bound; costs differ by less than a thousandth long before. */
 #define HALVINGS 50
