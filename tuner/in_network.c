@@ -126,9 +126,11 @@ static void fill_input(struct contest *c)
     }
 }
 
-static enum yt_status compile_finalists(struct contest *c)
+/* The finalists of one place in the order of each target, fastest alone first.
+ */
+static enum yt_status compile_place(struct contest *c, int32_t place)
 {
-    const size_t most = (size_t)c->search->target_count * YT_FINALISTS_MAX;
+    const size_t most = (size_t)c->search->target_count;
     const struct yt_problem **problems = calloc(most, sizeof *problems);
     struct yt_schedule *schedules = calloc(most, sizeof *schedules);
     int32_t count = 0;
@@ -136,9 +138,9 @@ static enum yt_status compile_finalists(struct contest *c)
     YT_FAIL_IF_GOTO(!problems || !schedules, YT_NO_MEMORY,
                     "no memory for %zu finalists", most);
     for (int32_t t = 0; t < c->search->target_count; t++)
-        for (int32_t j = 0; j < c->finalist_count[t]; j++) {
+        if (place < c->finalist_count[t]) {
             problems[count] = &c->search->targets[t].problem;
-            schedules[count++] = c->finalists[t][j];
+            schedules[count++] = c->finalists[t][place];
         }
     status = yt_network_compile(c->engine->network, problems, schedules, count,
                                 c->engine->host.threads);
@@ -148,7 +150,24 @@ done:
     return status;
 }
 
-static enum yt_status contest_init(struct contest *c)
+/* As many of each target as there is time for, and one in any case. */
+static enum yt_status compile_finalists(struct contest *c, uint64_t budget_ns)
+{
+    const uint64_t begin = yt_now_ns();
+    for (int32_t place = 0; place < YT_FINALISTS_MAX; place++) {
+        const uint64_t elapsed = yt_now_ns() - begin;
+        if (place > 0 && elapsed + elapsed / (uint64_t)place > budget_ns) {
+            for (int32_t t = 0; t < c->search->target_count; t++)
+                if (c->finalist_count[t] > place)
+                    c->finalist_count[t] = place;
+            break;
+        }
+        YT_TRY(compile_place(c, place));
+    }
+    return YT_OK;
+}
+
+static enum yt_status contest_init(struct contest *c, uint64_t compile_ns)
 {
     const struct yt_net *net = c->engine->network->net;
     const size_t layers = (size_t)net->layer_count;
@@ -166,7 +185,7 @@ static enum yt_status contest_init(struct contest *c)
     for (size_t t = 0; t < targets; t++)
         c->finalist_count[t] = yt_target_finalists(
             &c->search->targets[t], c->engine->network->isa, c->finalists[t]);
-    YT_TRY(compile_finalists(c));
+    YT_TRY(compile_finalists(c, compile_ns));
     for (size_t i = 0; i < layers; i++)
         YT_TRY(prepare_layer(c, (int32_t)i));
     return yt_pool_create(c->engine->network->plan.threads, 0, &c->pool);
@@ -355,13 +374,14 @@ static int32_t run_pass(struct contest *c,
 enum yt_status yt_in_network_choose(struct yt_engine *engine,
                                     const struct yt_search *search,
                                     const struct yt_tune_options *options,
-                                    int32_t frames, uint64_t budget_ns,
+                                    int32_t frames, uint64_t compile_ns,
+                                    uint64_t budget_ns,
                                     struct yt_layer_time *times)
 {
     struct contest c = {.engine = engine, .search = search, .frames = frames};
     int32_t done = 0;
     enum yt_status status;
-    YT_TRY_GOTO(contest_init(&c));
+    YT_TRY_GOTO(contest_init(&c, compile_ns));
     run_round(&c, -1, -1); /* warms up */
     done = run_pass(&c, options, 0, budget_ns / 3);
     YT_FAIL_IF_GOTO(done == 0, YT_INTERRUPTED,

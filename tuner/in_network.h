@@ -20,6 +20,9 @@ struct yt_layer_time {
  *  engine's network (not yet built).
  *
  * @param frames samples of each finalist in each of the two passes.
+ * @param compile_ns time to compile finalists in: fewer take part when it is
+ *        short.
+ * @param budget_ns time for both passes.
  * @param[out] times [layer_count], the caller's.
  * @return YT_OK; YT_INTERRUPTED when stopped before one round was complete
  *         (nothing is set); YT_COMPILE; YT_NO_MEMORY.
@@ -27,7 +30,8 @@ struct yt_layer_time {
 enum yt_status yt_in_network_choose(struct yt_engine *engine,
                                     const struct yt_search *search,
                                     const struct yt_tune_options *options,
-                                    int32_t frames, uint64_t budget_ns,
+                                    int32_t frames, uint64_t compile_ns,
+                                    uint64_t budget_ns,
                                     struct yt_layer_time *times);
 
 #endif

@@ -19,11 +19,15 @@
 
 #define DEFAULT_BUDGET_NS 150000000000u
 
-/* Shares of the budget; compiling finalists takes what is left. */
-#define SEARCH_SHARE   0.70
-#define CONTEST_SHARE  0.15
-#define THREADS_SHARE  0.01 /* for each count that is tried */
-#define EVALUATE_SHARE 0.05
+/* Shares of the budget. What follows the search takes a few seconds even when
+ * the budget is short. */
+#define SEARCH_SHARE    0.70
+#define SEARCH_AT_LEAST 0.40
+#define AFTER_SEARCH_NS 4e9
+#define COMPILE_SHARE   0.09 /* of the finalists */
+#define CONTEST_SHARE   0.15
+#define THREADS_SHARE   0.01 /* for each count that is tried */
+#define EVALUATE_SHARE  0.05
 
 #define CONTEST_FRAMES  15
 #define EVALUATE_FRAMES 60
@@ -82,9 +86,12 @@ static enum yt_status search_alone(struct session *s)
     s->search->peak_gflops = s->peak.gflops_n;
     for (int32_t i = 0; i < s->search->target_count; i++)
         s->result->reused += s->search->targets[i].trials.count;
-    const uint64_t deadline =
-        s->begin_ns + (uint64_t)(SEARCH_SHARE * (double)s->budget_ns);
-    YT_TRY(yt_search_run(s->search, s->engine, s->options, deadline));
+    const double budget = (double)s->budget_ns;
+    const double time =
+        fmax(fmin(SEARCH_SHARE * budget, budget - AFTER_SEARCH_NS),
+             SEARCH_AT_LEAST * budget);
+    YT_TRY(yt_search_run(s->search, s->engine, s->options,
+                         s->begin_ns + (uint64_t)time));
     s->result->lost = s->search->lost;
     memcpy(s->result->why_lost, s->search->why_lost,
            sizeof s->result->why_lost);
@@ -151,6 +158,7 @@ static enum yt_status decide_in_network(struct session *s)
     if (!stopped(s)) {
         const enum yt_status status = yt_in_network_choose(
             engine, s->search, s->options, CONTEST_FRAMES,
+            share_ns(s, COMPILE_SHARE, 0, UINT64_MAX),
             share_ns(s, CONTEST_SHARE, 0, UINT64_MAX), s->times);
         if (status != YT_INTERRUPTED)
             return status;
