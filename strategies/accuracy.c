@@ -58,7 +58,8 @@ void yt_accuracy_of(const struct yt_dataset *dataset,
 struct search {
     int64_t plan;
     const char *hash;
-    struct yt_db_evaluation newest; /* its texts are borrowed: not kept */
+    struct yt_db_evaluation newest; /* of the plan alone; without its texts,
+                                       which are borrowed */
     int newest_is_known;            /* 1: accuracy of this hash too */
     int any;
     struct yt_accuracy known;
@@ -72,11 +73,18 @@ static enum yt_status on_row(void *user, const struct yt_db_evaluation *row,
     (void)key;
     if (row->plan != s->plan)
         return YT_OK;
-    s->newest = *row;
-    s->newest_is_known =
+    const int known =
         row->images > 0 && strcmp(row->dataset_hash, s->hash) == 0;
-    s->any = 1;
-    if (!s->newest_is_known)
+    /* A configuration around the plan has the plan's accuracy, but a speed of
+     * its own. */
+    if (row->configuration == NULL || row->configuration[0] == '\0') {
+        s->newest = *row;
+        s->newest.dataset = s->newest.dataset_hash = NULL;
+        s->newest.configuration = NULL;
+        s->newest_is_known = known;
+        s->any = 1;
+    }
+    if (!known)
         return YT_OK;
     s->found = 1;
     s->known = (struct yt_accuracy){
@@ -148,6 +156,7 @@ enum yt_status yt_accuracy_store(struct yt_db *db,
     row.images = accuracy->images;
     row.dataset = accuracy->dataset;
     row.dataset_hash = accuracy->hash;
+    row.compared = 0;
     row.created_ms = 0;
     return yt_db_evaluation_put(db, &row, id_out);
 }

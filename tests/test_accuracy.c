@@ -114,6 +114,39 @@ static void stores_beside_the_speed(void **state)
     fixture_close(&f);
 }
 
+/* A row of the plan in a configuration: its accuracy counts, its speed does
+ * not. */
+static void leaves_configurations_alone(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct yt_db_plan_key key;
+    fixture_open(&f);
+    const int64_t plan = put_plan(&f, &key, 1);
+    const struct yt_db_evaluation configured = {
+        .plan = plan,
+        .fps = 900,
+        .samples = 10,
+        .map = 0.25,
+        .map50 = 0.5,
+        .map75 = NAN,
+        .images = 216,
+        .dataset = "coco-val",
+        .dataset_hash = "aa",
+        .configuration = "yolov5n-640x640-f32-tuned-throughput-2x1"};
+    struct yt_accuracy a = {.map = 0.3, .images = 216, .hash = "bb"};
+    struct yt_accuracy found;
+    int64_t id = 0;
+    assert_ok(yt_db_evaluation_put(f.db, &configured, &id));
+    assert_ok(yt_accuracy_find(f.db, &key, plan, "aa", &found));
+    assert_true(found.map == 0.25);
+    assert_ok(yt_accuracy_store(f.db, &key, plan, &a, &id));
+    const struct rows rows = count_rows(&f);
+    assert_int_equal(rows.count, 3);
+    assert_true(rows.fps == 500 && rows.map == 0.3);
+    fixture_close(&f);
+}
+
 static void needs_a_speed(void **state)
 {
     (void)state;
@@ -172,6 +205,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(stores_beside_the_speed),
+        cmocka_unit_test(leaves_configurations_alone),
         cmocka_unit_test(needs_a_speed),
         cmocka_unit_test(hash_holds_the_settings),
     };
