@@ -417,6 +417,42 @@ enum yt_status yt_network_set(struct yt_network *network, int32_t i,
     return YT_OK;
 }
 
+static const struct yt_object *object_of(const struct yt_network *network,
+                                         const struct yt_step *step)
+{
+    struct yt_schedule schedule;
+    char symbol[YT_SYMBOL_MAX];
+    /* Kernels in C are no objects of the network's. */
+    if (yt_schedule_parse(step->schedule, &schedule) != YT_OK)
+        return NULL;
+    yt_schedule_symbol(&step->problem, &schedule, network->isa, symbol);
+    return yt_network_object(network, symbol);
+}
+
+int64_t yt_network_code_bytes(const struct yt_network *network)
+{
+    const struct yt_plan *plan = &network->plan;
+    int64_t bytes = 0;
+    for (int32_t i = 0; i < plan->step_count; i++) {
+        const struct yt_object *object = object_of(network, &plan->steps[i]);
+        int seen = object == NULL;
+        for (int32_t k = 0; k < i && !seen; k++)
+            seen = object_of(network, &plan->steps[k]) == object;
+        bytes += seen ? 0 : object->code_bytes;
+    }
+    const struct yt_step *const others[] = {&plan->letterbox, &plan->iou};
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        const struct yt_object *object = object_of(network, others[i]);
+        bytes += object ? object->code_bytes : 0;
+    }
+    for (int32_t i = 0; i < plan->level_count; i++) {
+        const struct yt_object *object =
+            object_of(network, &plan->levels[i].decode);
+        bytes += object ? object->code_bytes : 0;
+    }
+    return bytes;
+}
+
 void yt_network_destroy(struct yt_network *network)
 {
     if (!network)

@@ -74,6 +74,9 @@ enum yt_status yt_network_compile(struct yt_network *network,
 const struct yt_object *yt_network_object(const struct yt_network *network,
                                           const char *symbol);
 
+/** Bytes of machine code of the plan's generated kernels, each counted once. */
+int64_t yt_network_code_bytes(const struct yt_network *network);
+
 /** NULL is fine. */
 void yt_network_destroy(struct yt_network *network);
 

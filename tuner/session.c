@@ -15,6 +15,7 @@
 #include "runtime/fail.h"
 #include "tuner/in_network.h"
 #include "tuner/measure.h"
+#include "tuner/plan_store.h"
 #include "tuner/search.h"
 
 #define DEFAULT_BUDGET_NS 150000000000u
@@ -299,47 +300,6 @@ static enum yt_status evaluate(struct session *s)
 
 /* -------------------------------------------------------------- storing */
 
-static enum yt_status store_plan(const struct session *s,
-                                 const struct yt_network *network,
-                                 enum yt_db_role role, int64_t *id_out)
-{
-    const int32_t count = network->net->layer_count;
-    char *text = yt_plan_text_write(network);
-    struct yt_db_layer *layers = calloc((size_t)count, sizeof *layers);
-    char(*names)[2][YT_PROBLEM_NAME_MAX] = calloc((size_t)count, sizeof *names);
-    enum yt_status status = YT_OK;
-    YT_FAIL_IF_GOTO(!text || !layers || !names, YT_NO_MEMORY,
-                    "no memory to store a plan");
-    for (int32_t i = 0; i < count; i++) {
-        const struct yt_layer *layer = &network->net->layers[i];
-        const struct yt_layer_time *time = &s->times[i];
-        const int timed = role == YT_DB_TUNED && time->median_ns > 0;
-        yt_problem_name(&layer->problem, names[i][0]);
-        yt_schedule_name(&network->schedules[i], names[i][1]);
-        layers[i] = (struct yt_db_layer){
-            .name = layer->name,
-            .problem = names[i][0],
-            .schedule = names[i][1],
-            .median_ns = timed ? time->median_ns : NAN,
-            .mad_ns = timed ? time->mad_ns : NAN,
-            .flops = (int64_t)yt_problem_flops(&layer->problem),
-            .ties = timed ? time->ties : "",
-        };
-    }
-    const struct yt_db_plan plan = {
-        .key = yt_engine_plan_key(s->engine, role),
-        .text = text,
-        .layers = layers,
-        .layer_count = count,
-    };
-    status = yt_db_plan_put(s->engine->db, &plan, id_out);
-done:
-    free(text);
-    free(layers);
-    free(names);
-    return status;
-}
-
 static struct yt_db_times times_of(const struct yt_stats *stats)
 {
     return (struct yt_db_times){
@@ -426,10 +386,11 @@ static enum yt_status store(struct session *s)
     YT_TRY(yt_db_begin(s->engine->db));
     enum yt_status status = YT_OK;
     if (!s->engine->tuned)
-        YT_TRY_GOTO(store_plan(s, s->engine->network, YT_DB_TUNED,
-                               &s->engine->plan_id));
+        YT_TRY_GOTO(yt_plan_store(s->engine, s->engine->network, YT_DB_TUNED,
+                                  s->times, &s->engine->plan_id));
     r->plan_id = s->engine->plan_id;
-    YT_TRY_GOTO(store_plan(s, s->base_network, YT_DB_BASELINE, &base_plan));
+    YT_TRY_GOTO(yt_plan_store(s->engine, s->base_network, YT_DB_BASELINE, NULL,
+                              &base_plan));
     YT_TRY_GOTO(store_evaluation(s, r->plan_id, s->engine->network, &r->tuned,
                                  &r->evaluation_id));
     YT_TRY_GOTO(store_evaluation(s, base_plan, s->base_network, &r->baseline,
