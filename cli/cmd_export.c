@@ -100,7 +100,7 @@ int yt_cmd_export(int argc, char **argv)
         yt_export_name(engine->graph->name, made);
         name = made;
     }
-    status = yt_cli_export(engine, name, out);
+    status = yt_cli_export(engine, name, out, NULL);
     if (status != YT_OK)
         exit_code = yt_cli_fail(status);
     else if (json)

@@ -37,12 +37,12 @@ static enum yt_status find_code(const struct yt_network *network,
 }
 
 enum yt_status yt_cli_export(const struct yt_engine *engine, const char *name,
-                             const char *dir)
+                             const char *dir, const char *configuration)
 {
     const struct yt_network *network = engine->network;
     const struct yt_plan *plan = &network->plan;
     enum yt_status status;
-    char *text = yt_plan_text_write(network);
+    char *text = yt_plan_text_write(network, configuration);
     struct yt_export_kernel *steps =
         calloc((size_t)plan->step_count + 1, sizeof *steps);
     YT_FAIL_IF_GOTO(!text || !steps, YT_NO_MEMORY,

@@ -12,8 +12,9 @@ struct yt_engine;
  *
  * @param name  NAME; NULL: made from the model's name.
  * @param dir   see yt_export_write(), whose statuses this returns.
+ * @param configuration the choices around the plan, for plan.txt; NULL: none.
  */
 enum yt_status yt_cli_export(const struct yt_engine *engine, const char *name,
-                             const char *dir);
+                             const char *dir, const char *configuration);
 
 #endif

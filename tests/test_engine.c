@@ -72,7 +72,7 @@ static void a_stored_plan_is_used(void **state)
     struct yt_engine *engine = open_engine(&o);
     assert_int_equal(engine->tuned, 0);
     assert_string_equal(engine->plan_note, "");
-    char *text = yt_plan_text_write(engine->network);
+    char *text = yt_plan_text_write(engine->network, NULL);
     store_plan(engine, text);
     yt_engine_close(engine);
 
@@ -98,7 +98,7 @@ static void reading_writes_nothing(void **state)
 
     o.read_only = 0;
     engine = open_engine(&o);
-    char *text = yt_plan_text_write(engine->network);
+    char *text = yt_plan_text_write(engine->network, NULL);
     store_plan(engine, text);
     const struct yt_db_here here = engine->here;
     const int64_t model = engine->model_id;
@@ -146,7 +146,7 @@ static void a_plan_that_cannot_be_read_is_none(void **state)
     };
     const struct yt_engine_options o = options(*state);
     struct yt_engine *engine = open_engine(&o);
-    char *text = yt_plan_text_write(engine->network);
+    char *text = yt_plan_text_write(engine->network, NULL);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         char *broken = changed(text, cases[i].from, cases[i].to);
         store_plan(engine, broken);

@@ -116,11 +116,11 @@ static void plans_round_trip(void **state)
     struct yt_schedule other = n->schedules[3];
     other.ku = 2;
     assert_int_equal(yt_network_set(n, 3, &other), YT_OK);
-    char *text = yt_plan_text_write(n);
+    char *text = yt_plan_text_write(n, NULL);
     assert_non_null(text);
     struct yt_network *m = network(yt_isa_get(YT_ISA_SCALAR));
     assert_int_equal(yt_plan_text_read(m, text), YT_OK);
-    char *again = yt_plan_text_write(m);
+    char *again = yt_plan_text_write(m, NULL);
     assert_string_equal(text, again);
     free(again);
 
@@ -131,7 +131,7 @@ static void plans_round_trip(void **state)
         assert_int_not_equal(yt_plan_text_read(m, part), YT_OK);
         free(part);
     }
-    again = yt_plan_text_write(m);
+    again = yt_plan_text_write(m, NULL);
     assert_string_equal(text, again);
     free(again);
     free(text);
@@ -143,7 +143,7 @@ static void plans_for_others_are_refused(void **state)
 {
     (void)state;
     struct yt_network *n = network(yt_isa_get(YT_ISA_SCALAR));
-    char *text = yt_plan_text_write(n);
+    char *text = yt_plan_text_write(n, NULL);
     char *at = strstr(text, "isa scalar");
     memcpy(at, "isa sse4.2", 10);
     assert_int_equal(yt_plan_text_read(n, text), YT_STALE);

@@ -9,15 +9,20 @@
 #include "codegen/codegen.h"
 #include "runtime/fail.h"
 
+#define BUILTIN      "builtin:"
 #define BUILTIN_SIZE "n"
 #define BUILTIN_SEED 5
 
 static enum yt_status read_graph(const struct yt_engine_options *options,
                                  struct yt_graph **graph_out)
 {
-    if (options->model)
-        return yt_model_import(options->model, graph_out);
-    return yt_graph_builtin(BUILTIN_SIZE, BUILTIN_SEED, graph_out);
+    const char *model = options->model;
+    const size_t prefix = strlen(BUILTIN);
+    if (!model)
+        return yt_graph_builtin(BUILTIN_SIZE, BUILTIN_SEED, graph_out);
+    if (strncmp(model, BUILTIN, prefix) == 0)
+        return yt_graph_builtin(model + prefix, BUILTIN_SEED, graph_out);
+    return yt_model_import(model, graph_out);
 }
 
 static enum yt_status pick_isa(const char *name, uint32_t cpu_bits,
@@ -156,6 +161,8 @@ static enum yt_status open_into(struct yt_engine *engine,
         if (found != YT_OK && found != YT_NOT_FOUND && found != YT_STALE)
             return found;
     }
+    if (options->unbuilt)
+        return YT_OK;
     YT_TRY(yt_network_build(engine->network, host->threads));
     const struct yt_open_options open = {.pin = options->pin};
     return yt_model_open(&engine->network->bundle, &open, &engine->model);

@@ -13,8 +13,9 @@
 #include "yolotune/runtime.h"
 
 struct yt_engine_options {
-    const char *model;   /* path; NULL: a built-in YOLOv5n with seeded weights:
-                            its speed is real, its boxes are not */
+    const char *model;   /* path; or "builtin:n" (s, m, l, x): a graph with
+                            seeded weights, whose speed is real and whose boxes
+                            are not. NULL: builtin:n */
     const char *isa;     /* name; NULL: the widest this CPU has */
     int32_t h, w;        /* 0: the graph's own size */
     int32_t threads;     /* 0: the CPUs this process may use */
@@ -23,6 +24,8 @@ struct yt_engine_options {
     int32_t read_only;   /* 1: write nothing into it; none is no error then */
     int32_t untuned;     /* 1: default schedules even if a plan is stored */
     int32_t pin;         /* 1: pin the model's threads */
+    int32_t unbuilt;     /* 1: only look things up: nothing is compiled and
+                            there is no model to run */
     int32_t dense_heads; /* 1: compute detection heads whole, as other engines
                             do; the boxes are the same */
 };
@@ -63,12 +66,26 @@ enum yt_status yt_engine_reopen(struct yt_engine *engine);
 void yt_engine_close(struct yt_engine *engine);
 
 /** The plan as text, one line per step; parses back with yt_plan_text_read().
+ *  @param configuration the choices around it, as a line of their own, or NULL.
  *  malloc'ed, the caller's to free; NULL when out of memory. */
-char *yt_plan_text_write(const struct yt_network *network);
+char *yt_plan_text_write(const struct yt_network *network,
+                         const char *configuration);
 
 /** The key under which the engine's plans are stored. */
 struct yt_db_plan_key yt_engine_plan_key(const struct yt_engine *engine,
                                          enum yt_db_role role);
+
+/** What a plan's text is for: its first lines. */
+struct yt_plan_head {
+    char model[64];
+    char configuration[192]; /* "": none is named */
+    char isa[16];
+    int32_t h, w, threads;
+};
+
+/** @return YT_OK; YT_BAD_INPUT naming the line that is not understood. */
+enum yt_status yt_plan_text_head(const char *text,
+                                 struct yt_plan_head *head_out);
 
 /** Set the schedules and threads a plan's text names; layers are matched by
  *  their problems, in order.

@@ -2,7 +2,8 @@
  * can set the same schedules again, and gets the same bytes of code.
  *
  *   yolotune-plan 1
- *   model yolov5n <hash>
+ *   model yolov5n
+ *   configuration yolov5n-640x640-f32-tuned-latency-1x2   (may be absent)
  *   input 640x640
  *   isa avx512
  *   threads 2
@@ -19,7 +20,8 @@
 
 #define HEADER "yolotune-plan 1"
 
-char *yt_plan_text_write(const struct yt_network *network)
+char *yt_plan_text_write(const struct yt_network *network,
+                         const char *configuration)
 {
     char *text = NULL;
     size_t size = 0;
@@ -27,8 +29,11 @@ char *yt_plan_text_write(const struct yt_network *network)
     if (!out)
         return NULL;
     const struct yt_plan *plan = &network->plan;
-    fprintf(out, HEADER "\nmodel %s\ninput %dx%d\nisa %s\nthreads %d\n",
-            plan->model, plan->h, plan->w, plan->isa->name, plan->threads);
+    fprintf(out, HEADER "\nmodel %s\n", plan->model);
+    if (configuration)
+        fprintf(out, "configuration %s\n", configuration);
+    fprintf(out, "input %dx%d\nisa %s\nthreads %d\n", plan->h, plan->w,
+            plan->isa->name, plan->threads);
     for (int32_t i = 0; i < plan->step_count; i++) {
         char problem[YT_PROBLEM_NAME_MAX], schedule[YT_SCHEDULE_NAME_MAX];
         yt_problem_name(&plan->steps[i].problem, problem);
@@ -56,38 +61,67 @@ static int next_line(const char **at, char *line, size_t size)
     return 1;
 }
 
-static enum yt_status check_head(const struct yt_network *network,
-                                 const char **at, int *number,
-                                 int32_t *threads_out)
+/* A line behind its key; 0: another key. */
+static int read_text(const char *line, const char *key, char *out, size_t size)
 {
-    const struct yt_plan *plan = &network->plan;
-    char line[512], isa[64];
-    int h, w, threads;
-    for (; next_line(at, line, sizeof line); (*number)++) {
+    const size_t length = strlen(key);
+    if (strncmp(line, key, length) != 0 || line[length] != ' ')
+        return 0;
+    snprintf(out, size, "%s", line + length + 1);
+    return 1;
+}
+
+/* Up to "threads", its last line; *at is left behind it. */
+static enum yt_status read_head(const char **at, int *number,
+                                struct yt_plan_head *head)
+{
+    char line[512];
+    memset(head, 0, sizeof *head);
+    for (*number = 1; next_line(at, line, sizeof line); (*number)++) {
         if (*number == 1) {
             YT_FAIL_IF(strcmp(line, HEADER) != 0, YT_BAD_INPUT,
                        "plan: line 1 is not '" HEADER "'");
-        } else if (sscanf(line, "input %dx%d", &h, &w) == 2) {
-            YT_FAIL_IF(h != plan->h || w != plan->w, YT_STALE,
-                       "plan: made for an input of %dx%d, not %dx%d", h, w,
-                       plan->h, plan->w);
-        } else if (sscanf(line, "isa %63s", isa) == 1) {
-            YT_FAIL_IF(strcmp(isa, plan->isa->name) != 0, YT_STALE,
-                       "plan: made for %s, not %s", isa, plan->isa->name);
-        } else if (sscanf(line, "threads %d", &threads) == 1) {
-            YT_FAIL_IF(threads < 1 || threads > 256, YT_BAD_INPUT,
+        } else if (sscanf(line, "threads %d", &head->threads) == 1) {
+            YT_FAIL_IF(head->threads < 1 || head->threads > 256, YT_BAD_INPUT,
                        "plan: line %d: %d threads, want 1..256", *number,
-                       threads);
-            *threads_out = threads;
+                       head->threads);
+            YT_FAIL_IF(
+                head->h < 1 || head->w < 1 || !head->isa[0], YT_BAD_INPUT,
+                "plan: input and isa have to stand before line %d", *number);
             (*number)++;
-            return YT_OK; /* the last line of the head */
+            return YT_OK;
         } else {
-            YT_FAIL_IF(strncmp(line, "model ", 6) != 0, YT_BAD_INPUT,
-                       "plan: line %d '%.40s' is not understood", *number,
-                       line);
+            YT_FAIL_IF(sscanf(line, "input %dx%d", &head->h, &head->w) != 2 &&
+                           !read_text(line, "model", head->model,
+                                      sizeof head->model) &&
+                           !read_text(line, "configuration",
+                                      head->configuration,
+                                      sizeof head->configuration) &&
+                           !read_text(line, "isa", head->isa, sizeof head->isa),
+                       YT_BAD_INPUT, "plan: line %d '%.40s' is not understood",
+                       *number, line);
         }
     }
     return yt_fail(YT_BAD_INPUT, "plan: ends after %d lines", *number - 1);
+}
+
+enum yt_status yt_plan_text_head(const char *text,
+                                 struct yt_plan_head *head_out)
+{
+    int number;
+    return read_head(&text, &number, head_out);
+}
+
+static enum yt_status check_head(const struct yt_network *network,
+                                 const struct yt_plan_head *head)
+{
+    const struct yt_plan *plan = &network->plan;
+    YT_FAIL_IF(head->h != plan->h || head->w != plan->w, YT_STALE,
+               "plan: made for an input of %dx%d, not %dx%d", head->h, head->w,
+               plan->h, plan->w);
+    YT_FAIL_IF(strcmp(head->isa, plan->isa->name) != 0, YT_STALE,
+               "plan: made for %s, not %s", head->isa, plan->isa->name);
+    return YT_OK;
 }
 
 static enum yt_status read_step(const struct yt_network *network, int32_t i,
@@ -122,10 +156,12 @@ enum yt_status yt_plan_text_read(struct yt_network *network, const char *text)
     YT_FAIL_IF(!read, YT_NO_MEMORY, "no memory for a plan of %d steps", steps);
     const char *at = text;
     char line[512];
+    struct yt_plan_head head;
     int number = 1;
-    int32_t count = 0, threads = 0;
+    int32_t count = 0;
     enum yt_status status;
-    YT_TRY_GOTO(check_head(network, &at, &number, &threads));
+    YT_TRY_GOTO(read_head(&at, &number, &head));
+    YT_TRY_GOTO(check_head(network, &head));
     for (; next_line(&at, line, sizeof line); number++, count++) {
         struct yt_schedule schedule;
         YT_TRY_GOTO(read_step(network, count, line, number, &schedule));
@@ -134,7 +170,7 @@ enum yt_status yt_plan_text_read(struct yt_network *network, const char *text)
     YT_FAIL_IF_GOTO(count != steps, YT_STALE,
                     "plan: has %d steps, this network %d", count, steps);
     memcpy(network->schedules, read, (size_t)steps * sizeof *read);
-    network->plan.threads = threads;
+    network->plan.threads = head.threads;
 done:
     free(read);
     return status;
