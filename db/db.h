@@ -305,6 +305,14 @@ enum yt_status yt_db_plan_find(struct yt_db *db,
                                const struct yt_db_plan_key *key,
                                struct yt_db_plan **plan_out);
 
+/** The text of the plan that a printed id leads to: p1 itself, or what e1 or r1
+ *  is about.
+ *  @param[out] text_out malloc'ed, the caller's.
+ *  @param[out] configuration_out malloc'ed, the caller's; "": none is stored.
+ *  @return YT_OK; YT_BAD_ARGUMENT for what is no such id; YT_NOT_FOUND. */
+enum yt_status yt_db_plan_text(struct yt_db *db, const char *id,
+                               char **text_out, char **configuration_out);
+
 /** NULL is fine. */
 void yt_db_plan_destroy(struct yt_db_plan *plan);
 
@@ -406,5 +414,22 @@ enum yt_status
 yt_db_recommendation_put(struct yt_db *db,
                          const struct yt_db_recommendation *recommendation,
                          int64_t *id_out);
+
+/** What is read of a recommendation; texts are borrowed for the call. */
+struct yt_db_recommendation_reader {
+    void *user;
+    void (*found)(void *user, int64_t id,
+                  const struct yt_db_recommendation *recommendation);
+    void (*step)(void *user, const struct yt_db_recommendation_step *step);
+    void (*rival)(void *user, const struct yt_db_recommendation_rival *rival);
+};
+
+/** Read the newest recommendation that this host and toolchain made for exactly
+ *  these texts: found() once, then each step and each rival in order.
+ *  @return YT_OK; YT_NOT_FOUND. */
+enum yt_status
+yt_db_recommendation_find(struct yt_db *db, const struct yt_db_here *here,
+                          const char *scenario, const char *constraints_json,
+                          const struct yt_db_recommendation_reader *reader);
 
 #endif

@@ -4,6 +4,7 @@
 #include "db/handle.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -201,6 +202,60 @@ enum yt_status yt_db_plan_find(struct yt_db *db,
     }
     yt_db_plan_destroy(plan);
     return status;
+}
+
+static int parse_id(const char *id, enum yt_db_statement *statement_out,
+                    int64_t *number_out)
+{
+    static const struct {
+        char letter;
+        enum yt_db_statement statement;
+    } kinds[] = {
+        {'p', YT_STATEMENT_PLAN_TEXT_OF_PLAN},
+        {'e', YT_STATEMENT_PLAN_TEXT_OF_EVALUATION},
+        {'r', YT_STATEMENT_PLAN_TEXT_OF_RECOMMENDATION},
+    };
+    char *end = NULL;
+    errno = 0;
+    if (id[0] == 0 || id[1] < '0' || id[1] > '9')
+        return 0;
+    *number_out = strtoll(id + 1, &end, 10);
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+        if (id[0] == kinds[i].letter && *end == 0 && errno == 0) {
+            *statement_out = kinds[i].statement;
+            return 1;
+        }
+    return 0;
+}
+
+enum yt_status yt_db_plan_text(struct yt_db *db, const char *id,
+                               char **text_out, char **configuration_out)
+{
+    enum yt_db_statement statement = YT_STATEMENT_PLAN_TEXT_OF_PLAN;
+    enum yt_status status = YT_OK;
+    int64_t number = 0;
+    char *text = NULL, *configuration = NULL;
+    struct yt_db_call call;
+    YT_FAIL_IF(!parse_id(id, &statement, &number), YT_BAD_ARGUMENT,
+               "'%.40s' is no plan: p, e or r and a number, such as p1", id);
+    yt_db_call_begin(&call, db, statement);
+    yt_db_bind_int(&call, number);
+    if (yt_db_call_row(&call)) {
+        text = (char *)keep(yt_db_column_text(&call, 0), &status);
+        configuration = (char *)keep(yt_db_column_text(&call, 1), &status);
+    }
+    const enum yt_status read = yt_db_call_end(&call);
+    status = status == YT_OK ? read : status;
+    if (status == YT_OK && !text)
+        status = yt_fail(YT_NOT_FOUND, "%s: there is no %s", db->path, id);
+    if (status != YT_OK) {
+        free(text);
+        free(configuration);
+        return status;
+    }
+    *text_out = text;
+    *configuration_out = configuration;
+    return YT_OK;
 }
 
 void yt_db_plan_destroy(struct yt_db_plan *plan)

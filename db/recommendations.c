@@ -86,3 +86,67 @@ yt_db_recommendation_put(struct yt_db *db,
     *id_out = id;
     return YT_OK;
 }
+
+/* -------------------------------------------------------------------- find */
+
+static enum yt_status
+read_head(struct yt_db *db, const struct yt_db_here *here, const char *scenario,
+          const char *constraints,
+          const struct yt_db_recommendation_reader *reader, int64_t *id_out)
+{
+    struct yt_db_call call;
+    yt_db_call_begin(&call, db, YT_STATEMENT_RECOMMENDATION_FIND);
+    yt_db_bind_id(&call, here->host);
+    yt_db_bind_id(&call, here->toolchain);
+    yt_db_bind_text(&call, scenario);
+    yt_db_bind_text(&call, constraints);
+    *id_out = 0;
+    while (yt_db_call_row(&call)) { /* one at most */
+        sqlite3_stmt *row = call.statement;
+        *id_out = sqlite3_column_int64(row, 0);
+        const struct yt_db_recommendation recommendation = {
+            .scenario = scenario,
+            .constraints_json = constraints,
+            .evaluation = sqlite3_column_int64(row, 1),
+            .baseline = sqlite3_column_int64(row, 2),
+            .reasons_json = yt_db_column_text(&call, 3),
+            .created_ms = sqlite3_column_int64(row, 4),
+        };
+        reader->found(reader->user, *id_out, &recommendation);
+    }
+    YT_TRY(yt_db_call_end(&call));
+    YT_FAIL_IF(*id_out == 0, YT_NOT_FOUND,
+               "%s: nothing was recommended for this yet", db->path);
+    return YT_OK;
+}
+
+enum yt_status
+yt_db_recommendation_find(struct yt_db *db, const struct yt_db_here *here,
+                          const char *scenario, const char *constraints_json,
+                          const struct yt_db_recommendation_reader *reader)
+{
+    struct yt_db_call call;
+    int64_t id;
+    YT_TRY(read_head(db, here, scenario, constraints_json, reader, &id));
+    yt_db_call_begin(&call, db, YT_STATEMENT_STEPS);
+    yt_db_bind_id(&call, id);
+    while (yt_db_call_row(&call)) {
+        const struct yt_db_recommendation_step step = {
+            .strategy = yt_db_column_text(&call, 0),
+            .detail = yt_db_column_text(&call, 1),
+            .evaluation = sqlite3_column_int64(call.statement, 2),
+        };
+        reader->step(reader->user, &step);
+    }
+    YT_TRY(yt_db_call_end(&call));
+    yt_db_call_begin(&call, db, YT_STATEMENT_RIVALS);
+    yt_db_bind_id(&call, id);
+    while (yt_db_call_row(&call)) {
+        const struct yt_db_recommendation_rival rival = {
+            .evaluation = sqlite3_column_int64(call.statement, 0),
+            .note = yt_db_column_text(&call, 1),
+        };
+        reader->rival(reader->user, &rival);
+    }
+    return yt_db_call_end(&call);
+}
