@@ -34,7 +34,9 @@ static enum yt_status on_evaluation(void *user,
 {
     const struct newest *newest = user;
     (void)key;
-    if (evaluation->plan != newest->plan)
+    /* Of a configuration only whole frames were timed, several at once maybe.
+     */
+    if (evaluation->plan != newest->plan || evaluation->configuration[0])
         return YT_OK;
     newest->measured->pre_ns = evaluation->pre.median_ns;
     newest->measured->network_ns = evaluation->network.median_ns;
