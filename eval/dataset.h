@@ -92,6 +92,13 @@ enum yt_status yt_dataset_set_size(struct yt_dataset *dataset, int32_t i,
 enum yt_status yt_dataset_leave_out(struct yt_dataset *dataset, int32_t i,
                                     const char *reason);
 
+/** A data set of @p count of the images, evenly spread, with its own hash.
+ *  Those left out so far stay so.
+ *  @param[out] subset_out the caller's until yt_dataset_close().
+ *  @return YT_OK; YT_NO_MEMORY. */
+enum yt_status yt_dataset_subset(const struct yt_dataset *dataset,
+                                 int32_t count, struct yt_dataset **subset_out);
+
 /** Images that count. */
 int32_t yt_dataset_used(const struct yt_dataset *dataset);
 
