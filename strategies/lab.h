@@ -1,0 +1,131 @@
+#ifndef YT_LAB_H
+#define YT_LAB_H
+
+/* Where configurations are measured: models, pictures, the database and a
+ * clock. A configuration asked for twice is measured once, now or in an earlier
+ * run: what this host, toolchain, data set and name have a row for is taken
+ * from there.
+ *
+ * There are three depths. A probe looks at few pictures and few frames and is
+ * good for a rough order; the last depth is what recommendations are made of.
+ *
+ *      depth            pictures     frames timed for
+ *      YT_DEPTH_PROBE   24           0.25 s
+ *      YT_DEPTH_SAMPLE  72           0.5 s
+ *      YT_DEPTH_FULL    all          1 s
+ *
+ * Accuracy is that of a product: the best class of a cell, its own suppression,
+ * scores from 0.001. `yolotune eval` counts as YOLOv5's val.py does. */
+
+#include "eval/dataset.h"
+#include "eval/map.h"
+#include "strategies/config.h"
+#include "strategies/scenario.h"
+#include "tuner/engine.h"
+
+enum yt_depth { YT_DEPTH_PROBE, YT_DEPTH_SAMPLE, YT_DEPTH_FULL, YT_DEPTHS };
+
+/** One configuration, measured. Plain data but for the borrowed map. */
+struct yt_assessment {
+    struct yt_config config;
+    char name[YT_CONFIG_NAME_MAX];
+    enum yt_depth depth;
+    struct yt_figures figures;
+    double min_ns, median_ns, p95_ns; /* of a picture; p99 is in figures */
+    int32_t frames;
+    double map50, map75; /* NAN: unknown */
+    int32_t images;      /* accuracy was measured on; 0: was not */
+    double low, high;    /* of mAP minus the baseline's, 95 of 100 drawings;
+                            NAN: unknown */
+    int64_t evaluation, plan; /* rows; 0: none */
+    int32_t fresh;            /* 1: measured in this run */
+    double seconds;           /* measuring took; 0: in an earlier run */
+};
+
+struct yt_lab_options {
+    struct yt_engine_options engine; /* .model is not used */
+    const char *const *models;       /* paths; a NULL is the built-in graph */
+    int32_t model_count;
+    const struct yt_dataset_options *data; /* NULL: accuracy stays unknown */
+    const struct yt_image *image; /* to time frames with where there is no data
+                                     set; borrowed */
+    int32_t keep_exportable;
+    int32_t background_load; /* busy threads beside everything that is timed */
+    const volatile int *stop;
+};
+
+struct yt_lab;
+
+/** Open models and data set; nothing is compiled.
+ *  @return YT_OK; what reading a model, the data set or the database
+ *          returned. */
+enum yt_status yt_lab_open(const struct yt_lab_options *options,
+                           struct yt_lab **lab_out);
+
+/** NULL is fine. */
+void yt_lab_close(struct yt_lab *lab);
+
+const struct yt_choices *yt_lab_choices(const struct yt_lab *lab);
+const struct yt_host *yt_lab_host(const struct yt_lab *lab);
+const struct yt_dataset *yt_lab_dataset(const struct yt_lab *lab); /* or NULL */
+struct yt_db *yt_lab_db(const struct yt_lab *lab);                 /* or NULL */
+const struct yt_db_here *yt_lab_here(const struct yt_lab *lab);
+const char *yt_lab_isa(const struct yt_lab *lab);
+
+/** The models, unbuilt: graph and facts. */
+const struct yt_engine *yt_lab_model(const struct yt_lab *lab, int32_t model);
+
+/** Pictures that a depth looks at; 0 without a data set. */
+int32_t yt_lab_images(const struct yt_lab *lab, enum yt_depth depth);
+
+/** Whether a depth looks at no fewer pictures than the last one. */
+int yt_lab_is_full(const struct yt_lab *lab, enum yt_depth depth);
+
+/** Look a configuration up.
+ *  @return YT_OK; YT_NOT_FOUND. */
+enum yt_status yt_lab_find(struct yt_lab *lab, const struct yt_config *config,
+                           enum yt_depth depth,
+                           struct yt_assessment *trial_out);
+
+/** Look a configuration up, else measure and store it.
+ *
+ * @param base NULL, or the baseline's trial at the same depth, for the interval
+ *             of the difference.
+ * @return YT_OK; YT_INTERRUPTED; YT_NO_MEMORY; what compiling, running or the
+ *         database returned.
+ */
+enum yt_status yt_lab_measure(struct yt_lab *lab,
+                              const struct yt_config *config,
+                              enum yt_depth depth,
+                              const struct yt_assessment *base,
+                              struct yt_assessment *trial_out);
+
+/** Time configurations in turn, round after round, so that drift hits all
+ *  alike, and store what came out as new rows.
+ *  @param trials [count] measured before; speeds are replaced.
+ *  @return YT_OK, also when stopped early: then speeds stay as they were. */
+enum yt_status yt_lab_time_in_turn(struct yt_lab *lab,
+                                   struct yt_assessment *trials, int32_t count,
+                                   uint64_t budget_ns);
+
+/** The engine of a configuration's network, for tuning; borrowed. Afterwards
+ *  call yt_lab_forget() so that its plan is read again. */
+enum yt_status yt_lab_engine(struct yt_lab *lab, const struct yt_config *config,
+                             struct yt_engine **engine_out);
+void yt_lab_forget(struct yt_lab *lab, const struct yt_config *config);
+
+/** Whether a tuned plan is stored for a configuration's network. */
+int yt_lab_is_tuned(struct yt_lab *lab, const struct yt_config *config);
+
+int32_t yt_lab_background(const struct yt_lab *lab);
+
+/** The picture that tuning times frames with. */
+const struct yt_image *yt_lab_image(const struct yt_lab *lab);
+
+/** A trial from its row, for what an earlier run recommended.
+ *  @return YT_OK; YT_NOT_FOUND when the row is not of this host, toolchain and
+ *          these models. */
+enum yt_status yt_lab_assessment_of(struct yt_lab *lab, int64_t evaluation,
+                                    struct yt_assessment *trial_out);
+
+#endif
