@@ -1,0 +1,123 @@
+/* Kernels for the best configuration. Tuning changes the order: what it gains
+ * is known only then, and whoever could be better with as much is next. */
+
+#include <math.h>
+
+#include "runtime/augment.h"
+#include "runtime/fail.h"
+#include "strategies/advisor_parts.h"
+#include "tuner/measure.h"
+
+#define DEADLINE    0.86 /* of the budget */
+#define FIRST_SHARE 0.75 /* of what is left then, while others may follow */
+#define LEAST_NS    UINT64_C(3000000000)
+
+struct relay {
+    struct yt_advisor *a;
+    const char *name;
+};
+
+static void on_progress(void *user, const struct yt_progress_event *event)
+{
+    const struct relay *relay = user;
+    const struct yt_advisor *a = relay->a;
+    const struct yt_advisor_event outer = {
+        .phase = "kernels",
+        .what = relay->name,
+        .best = yt_advisor_rank(a, YT_DEPTH_FULL, 0),
+        .kernels = event,
+        .elapsed_s = 1e-9 * (double)(yt_now_ns() - a->begin_ns),
+        .left_s = 1e-9 * (double)yt_advisor_left(a, 1),
+    };
+    a->options->progress(a->options->user, &outer);
+}
+
+static enum yt_status tune_network(struct yt_advisor *a, const char *name,
+                                   const struct yt_config *config,
+                                   uint64_t budget_ns)
+{
+    struct yt_engine *engine = NULL;
+    struct relay relay = {a, name};
+    YT_TRY(yt_lab_engine(a->lab, config, &engine));
+    const struct yt_tune_options options = {
+        .budget_ns = budget_ns,
+        .stop = a->options->stop,
+        .progress = a->options->progress ? on_progress : NULL,
+        .user = &relay,
+        .image = yt_lab_image(a->lab),
+        .exhaustive = a->options->exhaustive,
+    };
+    struct yt_tune_result result;
+    YT_TRY(yt_tune(engine, &options, &result));
+    /* Of several networks the first is the one that is told of. */
+    if (!a->advice->has_kernels)
+        a->advice->kernels = result;
+    a->advice->has_kernels = 1;
+    return YT_OK;
+}
+
+/* The engine starts from what is stored, so that a search goes on. */
+static enum yt_status tune(struct yt_advisor *a, const struct yt_config *config,
+                           uint64_t budget_ns)
+{
+    const int32_t stride = a->choices->models[config->model].stride;
+    const int scales = config->augment == YT_TTA_SCALES;
+    const int32_t count = scales ? YT_AUGMENT_SCALES : 1;
+    char name[YT_CONFIG_NAME_MAX];
+    yt_config_name(config, a->choices, name);
+    for (int32_t i = 0; i < count; i++) {
+        struct yt_config network = *config;
+        const double scale = scales ? yt_augment_scales[i].scale : 1;
+        network.h = yt_augment_side(config->h, scale, stride);
+        network.w = yt_augment_side(config->w, scale, stride);
+        network.tuned = yt_lab_is_tuned(a->lab, &network);
+        const enum yt_status status =
+            tune_network(a, name, &network, budget_ns / (uint64_t)count);
+        yt_lab_forget(a->lab, &network);
+        YT_TRY(status);
+    }
+    return YT_OK;
+}
+
+static int is_tuned(const struct yt_advisor *a, const struct yt_config *config)
+{
+    const int32_t stride = a->choices->models[config->model].stride;
+    const int scales = config->augment == YT_TTA_SCALES;
+    for (int32_t i = 0; i < (scales ? YT_AUGMENT_SCALES : 1); i++) {
+        struct yt_config network = *config;
+        const double scale = scales ? yt_augment_scales[i].scale : 1;
+        network.h = yt_augment_side(config->h, scale, stride);
+        network.w = yt_augment_side(config->w, scale, stride);
+        if (!yt_lab_is_tuned(a->lab, &network))
+            return 0;
+    }
+    return 1;
+}
+
+enum yt_status yt_advisor_tune(struct yt_advisor *a)
+{
+    for (int32_t turn = 0; !yt_advisor_stopped(a); turn++) {
+        struct yt_assessment best = *yt_advisor_rank(a, YT_DEPTH_FULL, 0),
+                             after;
+        /* Without pictures the other commands go on from the baseline. */
+        if (turn == 0 && a->choices->keep_boxes)
+            best = a->bases[YT_DEPTH_FULL];
+        if (best.config.tuned)
+            return YT_OK;
+        struct yt_config config = best.config;
+        config.tuned = 1;
+        uint64_t left = yt_advisor_left(a, DEADLINE);
+        if (turn == 0)
+            left = (uint64_t)(FIRST_SHARE * (double)left);
+        /* A budget that was asked for is spent on what is stored, too. */
+        if (!is_tuned(a, &config) || (a->options->budget_ns && turn == 0)) {
+            if (left < LEAST_NS && turn > 0)
+                return YT_OK;
+            YT_TRY(tune(a, &config, left > LEAST_NS ? left : LEAST_NS));
+        }
+        YT_TRY(yt_advisor_try(a, &config, YT_DEPTH_FULL, "kernels", turn, 0,
+                              &after));
+        a->tuned_gain = after.figures.fps / best.figures.fps;
+    }
+    return YT_OK;
+}

@@ -1,0 +1,295 @@
+/* The lab and the advisor on a built-in network of 64x64 pixels: what is
+ * measured becomes rows, what is known is not measured again, a signal ends it
+ * with what there is, and limits are judged. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "eval/image.h"
+#include "runtime/fail.h"
+#include "strategies/advisor.h"
+
+#define PICTURES 6
+
+struct fixture {
+    char folder[64], db[96], yaml[96];
+    const char *models[1];
+    struct yt_dataset_options data;
+    struct yt_picture frame;
+    struct yt_image image;
+};
+
+#define assert_ok(call)                                                        \
+    do {                                                                       \
+        const enum yt_status assert_ok_status_ = (call);                       \
+        if (assert_ok_status_ != YT_OK)                                        \
+            fail_msg("%s: %s", yt_status_name(assert_ok_status_), yt_error()); \
+    } while (0)
+
+static void paint(struct yt_picture *picture, uint32_t seed)
+{
+    const size_t bytes =
+        (size_t)3 * (size_t)picture->width * (size_t)picture->height;
+    for (size_t i = 0; i < bytes; i++) {
+        seed = seed * 1664525u + 1013904223u;
+        picture->rgb[i] = (uint8_t)(seed >> 24);
+    }
+}
+
+/* Pictures of noise with a labelled box each. The network's boxes mean nothing;
+ * what is tested is how they are counted and kept. */
+static void make_pictures(struct fixture *f)
+{
+    char path[160];
+    snprintf(path, sizeof path, "mkdir -p '%s/images/val' '%s/labels/val'",
+             f->folder, f->folder);
+    assert_int_equal(system(path), 0);
+    for (int i = 0; i < PICTURES; i++) {
+        struct yt_picture picture;
+        assert_ok(yt_picture_init(80, 60, &picture));
+        paint(&picture, (uint32_t)i + 1);
+        snprintf(path, sizeof path, "%s/images/val/p%d.png", f->folder, i);
+        assert_ok(yt_picture_save(&picture, path));
+        yt_picture_deinit(&picture);
+        snprintf(path, sizeof path, "%s/labels/val/p%d.txt", f->folder, i);
+        FILE *labels = fopen(path, "we");
+        assert_non_null(labels);
+        fprintf(labels, "%d 0.5 0.5 0.9 0.9\n", i % 3);
+        fclose(labels);
+    }
+    FILE *yaml = fopen(f->yaml, "we");
+    assert_non_null(yaml);
+    fprintf(yaml, "path: %s\nval: images/val\nnc: 80\nnames: [", f->folder);
+    for (int i = 0; i < 80; i++)
+        fprintf(yaml, "%sclass%d", i ? ", " : "", i);
+    fprintf(yaml, "]\n");
+    fclose(yaml);
+}
+
+static int setup(void **state)
+{
+    static struct fixture f;
+    memset(&f, 0, sizeof f);
+    strcpy(f.folder, "/tmp/yt-advisor-XXXXXX");
+    assert_non_null(mkdtemp(f.folder));
+    snprintf(f.db, sizeof f.db, "%s/results.db", f.folder);
+    snprintf(f.yaml, sizeof f.yaml, "%s/data.yaml", f.folder);
+    make_pictures(&f);
+    f.models[0] = "builtin:n";
+    f.data.path = f.yaml;
+    assert_ok(yt_picture_init(80, 60, &f.frame));
+    paint(&f.frame, 9);
+    f.image = (struct yt_image){
+        .pixels = f.frame.rgb, .width = 80, .height = 60, .stride_bytes = 240};
+    *state = &f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+    char command[96];
+    yt_picture_deinit(&f->frame);
+    snprintf(command, sizeof command, "rm -rf '%s'", f->folder);
+    return system(command);
+}
+
+static struct yt_lab *open_lab(struct fixture *f, int with_data,
+                               const volatile int *stop)
+{
+    const struct yt_lab_options options = {
+        .engine = {.h = 64, .w = 64, .threads = 2, .db = f->db},
+        .models = f->models,
+        .model_count = 1,
+        .data = with_data ? &f->data : NULL,
+        .image = &f->image,
+        .stop = stop,
+    };
+    struct yt_lab *lab = NULL;
+    assert_ok(yt_lab_open(&options, &lab));
+    return lab;
+}
+
+static void what_is_known_is_not_measured_again(void **state)
+{
+    struct fixture *f = *state;
+    struct yt_lab *lab = open_lab(f, 1, NULL);
+    const struct yt_config base = yt_config_baseline(yt_lab_choices(lab));
+    struct yt_assessment first, again, full;
+    assert_int_equal(yt_lab_find(lab, &base, YT_DEPTH_FULL, &first),
+                     YT_NOT_FOUND);
+    assert_ok(yt_lab_measure(lab, &base, YT_DEPTH_FULL, NULL, &first));
+    assert_true(first.fresh && first.evaluation > 0 && first.plan > 0);
+    assert_string_equal(first.name, "yolov5n-64x64-f32-default-latency-1x2");
+    assert_true(first.figures.fps > 0 && first.frames > 0);
+    assert_true(first.min_ns <= first.median_ns);
+    assert_true(first.median_ns <= first.figures.latency_ns);
+    assert_true(first.figures.memory_bytes > first.figures.size_bytes);
+    assert_int_equal(first.images, PICTURES);
+    assert_true(first.figures.map >= 0 && first.figures.map <= 1);
+    assert_ok(yt_lab_measure(lab, &base, YT_DEPTH_FULL, NULL, &again));
+    assert_false(again.fresh);
+    assert_int_equal(again.evaluation, first.evaluation);
+    /* Six pictures are all pictures at every depth. */
+    assert_true(yt_lab_is_full(lab, YT_DEPTH_PROBE));
+    assert_ok(yt_lab_find(lab, &base, YT_DEPTH_PROBE, &full));
+    yt_lab_close(lab);
+
+    lab = open_lab(f, 1, NULL);
+    assert_ok(yt_lab_find(lab, &base, YT_DEPTH_FULL, &again));
+    assert_int_equal(again.evaluation, first.evaluation);
+    assert_float_equal(again.figures.fps, first.figures.fps, 1e-9);
+    assert_float_equal(again.figures.map, first.figures.map, 1e-12);
+    assert_ok(yt_lab_assessment_of(lab, first.evaluation, &again));
+    assert_true(yt_config_same(&again.config, &base));
+    assert_int_equal(yt_lab_assessment_of(lab, 999, &again), YT_NOT_FOUND);
+    yt_lab_close(lab);
+}
+
+static void each_setting_can_be_measured(void **state)
+{
+    struct fixture *f = *state;
+    struct yt_lab *lab = open_lab(f, 1, NULL);
+    const struct yt_choices *choices = yt_lab_choices(lab);
+    const struct yt_config base = yt_config_baseline(choices);
+    struct yt_assessment first;
+    int32_t measured = 0;
+    assert_ok(yt_lab_measure(lab, &base, YT_DEPTH_PROBE, NULL, &first));
+    for (const struct yt_strategy *const *s = yt_strategies; *s; s++) {
+        struct yt_config settings[YT_SETTINGS_MAX];
+        const int32_t count =
+            (*s)->settings(choices, &base, 0, settings, YT_SETTINGS_MAX);
+        for (int32_t i = 0; i < count; i++) {
+            struct yt_assessment a;
+            if (settings[i].tuned || !yt_config_valid(&settings[i], choices))
+                continue;
+            assert_ok(
+                yt_lab_measure(lab, &settings[i], YT_DEPTH_PROBE, &first, &a));
+            assert_true(a.figures.fps > 0 && a.images == PICTURES);
+            assert_int_equal(a.figures.changes, 1);
+            if (!(*s)->changes_boxes)
+                assert_float_equal(a.figures.map, first.figures.map, 1e-12);
+            else
+                assert_true(a.low <= a.high);
+            measured++;
+        }
+    }
+    assert_true(measured >= 8);
+    yt_lab_close(lab);
+}
+
+static void without_pictures_accuracy_stays_unknown(void **state)
+{
+    struct fixture *f = *state;
+    struct yt_lab *lab = open_lab(f, 0, NULL);
+    const struct yt_config base = yt_config_baseline(yt_lab_choices(lab));
+    struct yt_assessment a;
+    assert_true(yt_lab_choices(lab)->keep_boxes);
+    assert_ok(yt_lab_measure(lab, &base, YT_DEPTH_FULL, NULL, &a));
+    assert_true(isnan(a.figures.map) && a.images == 0);
+    yt_lab_close(lab);
+}
+
+struct ending {
+    volatile int stop;
+    int events, after;
+};
+
+static void on_event(void *user, const struct yt_advisor_event *event)
+{
+    struct ending *e = user;
+    assert_non_null(event->phase);
+    assert_true(event->elapsed_s >= 0 && event->left_s >= 0);
+    if (++e->events == e->after)
+        e->stop = 1;
+}
+
+static enum yt_status advise(struct fixture *f, struct ending *e,
+                             const struct yt_wishes *wishes, uint64_t budget_ns,
+                             struct yt_advice *advice)
+{
+    struct yt_lab *lab = open_lab(f, 1, &e->stop);
+    const struct yt_advisor_options options = {
+        .scenario = yt_scenario_find("realtime"),
+        .wishes = *wishes,
+        .budget_ns = budget_ns,
+        .stop = &e->stop,
+        .progress = on_event,
+        .user = e,
+    };
+    const enum yt_status status = yt_advise(lab, &options, advice);
+    yt_lab_close(lab);
+    return status;
+}
+
+static void a_signal_ends_it_with_what_there_is(void **state)
+{
+    struct ending e = {.after = 4};
+    struct yt_advice advice;
+    assert_ok(advise(*state, &e, &yt_no_wishes, 0, &advice));
+    assert_true(advice.interrupted && advice.recommendation > 0);
+    assert_true(advice.choice.evaluation > 0);
+    assert_true(advice.baseline.evaluation > 0);
+}
+
+static void advice_leads_from_the_baseline_to_the_choice(void **state)
+{
+    struct ending e = {0};
+    struct yt_advice advice, again;
+    assert_ok(advise(*state, &e, &yt_no_wishes, UINT64_C(6000000000), &advice));
+    assert_false(advice.interrupted || advice.from_database);
+    assert_string_equal(advice.missed, "");
+    assert_true(advice.choice.figures.map >= advice.limits.min_map);
+    struct yt_config at = advice.baseline.config;
+    for (int32_t i = 0; i < advice.step_count; i++) {
+        advice.steps[i].strategy->take(&at, &advice.choice.config);
+        assert_true(yt_config_same(&at, &advice.steps[i].after.config));
+        assert_true(advice.steps[i].after.evaluation > 0);
+    }
+    assert_true(yt_config_same(&at, &advice.choice.config));
+    assert_true(advice.gain_count > 0);
+    for (int32_t i = 0; i < advice.rival_count; i++) {
+        assert_false(
+            yt_config_same(&advice.rivals[i].is.config, &advice.choice.config));
+        assert_true(strlen(advice.rivals[i].note) > 0);
+    }
+
+    /* The same question: the same answer, from rows. */
+    assert_ok(advise(*state, &e, &yt_no_wishes, 0, &again));
+    assert_true(again.from_database);
+    assert_int_equal(again.recommendation, advice.recommendation);
+    assert_int_equal(again.step_count, advice.step_count);
+    assert_int_equal(again.rival_count, advice.rival_count);
+    assert_int_equal(again.choice.evaluation, advice.choice.evaluation);
+    assert_string_equal(again.choice.name, advice.choice.name);
+    assert_float_equal(again.limits.min_map, advice.limits.min_map, 1e-12);
+}
+
+static void what_cannot_be_is_said(void **state)
+{
+    struct ending e = {0};
+    struct yt_wishes wishes = yt_no_wishes;
+    struct yt_advice advice;
+    wishes.min_fps = 1e6;
+    assert_ok(advise(*state, &e, &wishes, UINT64_C(1000000000), &advice));
+    assert_non_null(strstr(advice.missed, "FPS where 1000000.0 are wanted"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_known_is_not_measured_again),
+        cmocka_unit_test(each_setting_can_be_measured),
+        cmocka_unit_test(without_pictures_accuracy_stays_unknown),
+        cmocka_unit_test(a_signal_ends_it_with_what_there_is),
+        cmocka_unit_test(advice_leads_from_the_baseline_to_the_choice),
+        cmocka_unit_test(what_cannot_be_is_said),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
