@@ -58,7 +58,18 @@ enum yt_option_kind {
     YT_OPTION_INT,    /* int32_t, min..max */
     YT_OPTION_NUMBER, /* float, min..max */
     YT_OPTION_TIME,   /* uint64_t ns: "500ms", "30s", "5m", "2h", "30" is s */
-    YT_OPTION_SIZE    /* struct yt_size: "640" or "384x640", height first */
+    YT_OPTION_SIZE,   /* struct yt_size: "640" or "384x640", height first */
+    YT_OPTION_REAL,   /* double, min..max */
+    YT_OPTION_BYTES,  /* int64_t: "64MiB", "64MB", "1.5G" is GiB */
+    YT_OPTION_LIST    /* struct yt_texts: may be given several times */
+};
+
+#define YT_TEXTS_MAX 16
+
+/** Texts in the order given; borrowed from argv. */
+struct yt_texts {
+    const char *items[YT_TEXTS_MAX];
+    int32_t count;
 };
 
 /** Network input, pixels; 0x0 when not given. */
@@ -73,7 +84,7 @@ struct yt_option {
     enum yt_option_kind kind;
     const char *arg;  /* placeholder in --help; NULL for FLAG */
     void *target;     /* as kind says; untouched when the option is absent */
-    double min, max;  /* INT, NUMBER; both 0: any */
+    double min, max;  /* INT, NUMBER, REAL; both 0: any */
     const char *help; /* a sentence or two, wrapped when printed */
 };
 

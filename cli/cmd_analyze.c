@@ -31,7 +31,7 @@ static const struct yt_manual manual = {
         "Arithmetic counts a multiply-add as two. Parameters are those after "
         "batch normalisation was folded in. Channels are rounded up to whole "
         "vectors where a layer runs, so bytes depend on --isa.\n\n"
-        "Without --model a built-in YOLOv5n with seeded weights is analysed.",
+        "Without --model the model that comes with yolotune is analysed.",
     .examples = " yolotune analyze -m yolov5s.pt\n"
                 " yolotune analyze -m yolov5s.pt --imgsz 1280 --sort bytes\n"
                 " yolotune analyze -m yolov5s.onnx --json | jq .parameters",

@@ -34,7 +34,8 @@ static const struct yt_manual manual = {
         "that images go through one behind the other (pipeline). A frame's "
         "time is then from its first layer to its boxes, and each arrangement "
         "runs for two seconds unless --frames or --budget say otherwise.\n\n"
-        "Without --model a built-in YOLOv5n with seeded weights is measured: "
+        "Without --model the model that comes with yolotune is measured; "
+        "builtin:n (s, m, l, x) is a graph with seeded weights: "
         "its speed is real, its boxes are not.",
     .examples = " yolotune bench -m yolov5s.pt\n"
                 " yolotune bench -m yolov5s.pt --parallel all\n"
@@ -124,6 +125,12 @@ static enum yt_status measure(struct job *job)
 
 /* --------------------------------------------------------------- output */
 
+static int is_builtin(const struct job *job)
+{
+    const struct yt_engine *engine = job->tuned ? job->tuned : job->baseline;
+    return strcmp(engine->graph->format, "built-in") == 0;
+}
+
 static double fps(const struct yt_frame_stats *stats)
 {
     return 1e9 / stats->total.median_ns;
@@ -163,7 +170,7 @@ static void print_text(const struct job *job)
     if (is_plain(job))
         printf("%d thread%s, ", plan->threads, plan->threads == 1 ? "" : "s");
     printf("f32%s\n",
-           job->engine_options.model
+           !is_builtin(job)
                ? ""
                : " (built-in graph with seeded weights: the speed is real, "
                  "the boxes are not)");
@@ -213,7 +220,7 @@ static int print_json(const struct job *job)
     struct yt_json doc;
     yt_json_init(&doc);
     yt_json_text(&doc, NULL, "model", plan->model);
-    yt_json_bool(&doc, NULL, "builtin", job->engine_options.model == NULL);
+    yt_json_bool(&doc, NULL, "builtin", is_builtin(job));
     yt_json_int(&doc, NULL, "imgsz", plan->h > plan->w ? plan->h : plan->w);
     yt_json_int(&doc, NULL, "height", plan->h);
     yt_json_int(&doc, NULL, "width", plan->w);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/default_model.h"
 #include "eval/image.h"
 #include "runtime/fail.h"
 #include "tuner/engine.h"
@@ -16,7 +17,7 @@ void yt_cli_engine_options(const struct yt_cli_engine *cli,
                            struct yt_engine_options *options_out)
 {
     memset(options_out, 0, sizeof *options_out);
-    options_out->model = cli->model;
+    options_out->model = cli->model ? cli->model : yt_default_model();
     options_out->isa = cli->isa;
     options_out->h = cli->imgsz.h;
     options_out->w = cli->imgsz.w;

@@ -134,6 +134,31 @@ static int parse_time(const char *text, uint64_t *ns_out)
     return 0;
 }
 
+static int parse_bytes(const char *text, int64_t *bytes_out)
+{
+    static const struct {
+        const char *suffix;
+        double bytes;
+    } units[] = {
+        {"", 1},          {"K", 1 << 10},   {"M", 1 << 20},   {"G", 1 << 30},
+        {"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}, {"kB", 1e3},
+        {"KB", 1e3},      {"MB", 1e6},      {"GB", 1e9},
+    };
+    double value = 0;
+    char *end = NULL;
+    if (!parse_number(text, &value, &end) || value < 0)
+        return 0;
+    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
+        if (strcmp(end, units[i].suffix) != 0)
+            continue;
+        if (value * units[i].bytes < 1 || value * units[i].bytes > 1e15)
+            return 0;
+        *bytes_out = (int64_t)(value * units[i].bytes);
+        return 1;
+    }
+    return 0;
+}
+
 static int parse_size(const char *text, struct yt_size *size_out)
 {
     long h = 0;
@@ -150,6 +175,19 @@ static int parse_size(const char *text, struct yt_size *size_out)
     size_out->h = (int32_t)h;
     size_out->w = (int32_t)w;
     return 1;
+}
+
+static int store_item(const char *command, const struct yt_option *o,
+                      const char *text)
+{
+    struct yt_texts *texts = o->target;
+    if (!*text)
+        return yt_cli_usage(command, "--%s is empty", o->name);
+    if (texts->count == YT_TEXTS_MAX)
+        return yt_cli_usage(command, "--%s: at most %d of them", o->name,
+                            YT_TEXTS_MAX);
+    texts->items[texts->count++] = text;
+    return -1;
 }
 
 /* Store an option's value; an exit code when it is off, -1 otherwise. */
@@ -200,6 +238,23 @@ static int store(const char *command, const struct yt_option *o,
                                 "--%s %s: not a size; write 640 or 384x640",
                                 o->name, text);
         return -1;
+    case YT_OPTION_REAL:
+        if (!parse_number(text, &number, &end) || *end)
+            return yt_cli_usage(command, "--%s %s: not a number", o->name,
+                                text);
+        if (bounded && (number < o->min || number > o->max))
+            return yt_cli_usage(command, "--%s %s: must be %g to %g", o->name,
+                                text, o->min, o->max);
+        *(double *)o->target = number;
+        return -1;
+    case YT_OPTION_BYTES:
+        if (!parse_bytes(text, o->target))
+            return yt_cli_usage(
+                command, "--%s %s: not a size; write 64MiB, 64MB or 1.5GiB",
+                o->name, text);
+        return -1;
+    case YT_OPTION_LIST:
+        return store_item(command, o, text);
     }
     return -1;
 }

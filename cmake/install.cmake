@@ -11,6 +11,16 @@ install(FILES scripts/completion/yolotune.bash
         DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions
         RENAME yolotune)
 
+# The default model and its pictures: a build folder has them where an
+# installation does, as seen from the executable.
+set(YT_DEFAULT_DIR share/yolotune/default)
+file(MAKE_DIRECTORY ${PROJECT_BINARY_DIR}/share/yolotune)
+file(CREATE_LINK ${PROJECT_SOURCE_DIR}/models/default
+     ${PROJECT_BINARY_DIR}/${YT_DEFAULT_DIR} SYMBOLIC)
+install(DIRECTORY models/default/ DESTINATION ${YT_DEFAULT_DIR}
+        FILES_MATCHING PATTERN "*.onnx" PATTERN "*.yaml" PATTERN "*.jpg"
+                       PATTERN "labels/*/*.txt" PATTERN "README.md")
+
 set(YT_RUNTIME_DIR lib/yolotune)
 configure_file(cmake/yolotune-runtime.pc.in yolotune-runtime.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/yolotune-runtime.pc

@@ -5,18 +5,18 @@ set -u
 # shellcheck source=tests/cli_helpers.sh
 . "$YT_SOURCE_DIR/tests/cli_helpers.sh"
 
-run 2 analyze extra && says 'extra'
-run 2 analyze --imgsz 64 --sort beauty && says 'not one of execution'
-run 2 analyze --imgsz 64 --sort time && says 'nothing was measured'
-run 2 analyze --imgsz 100 && says '100'
+run 2 analyze -m builtin:n extra && says 'extra'
+run 2 analyze -m builtin:n --imgsz 64 --sort beauty && says 'not one of execution'
+run 2 analyze -m builtin:n --imgsz 64 --sort time && says 'nothing was measured'
+run 2 analyze -m builtin:n --imgsz 100 && says '100'
 run 3 analyze --model /nowhere/x.pt && says '/nowhere/x.pt'
 
 # The built-in YOLOv5n has the official model's size.
-run 0 analyze --imgsz 640
+run 0 analyze -m builtin:n --imgsz 640
 says '^parameters +1,867,405$' out
 says '^model.0 +conv 6x6 s2 +16x320x320 +1,744 ' out
 says 'Not tuned' out
-run 0 analyze --imgsz 640 --json
+run 0 analyze -m builtin:n --imgsz 640 --json
 json 'd["parameters"] == 1867405 == sum(l["parameters"] for l in d["layers"])'
 json '4.4e9 < d["flops"] < 4.55e9'
 json 'd["flops"] == sum(l["flops"] for l in d["layers"])'
@@ -27,7 +27,7 @@ json 'all(p["ms"] > 0 and 0 < p["kept"] <= 300 for p in d["nms"])'
 json 'all({"name", "kind", "input", "output"} <= l.keys() for l in d["layers"])'
 json 'all("ms" not in l for l in d["layers"])'
 for key in flops parameters intensity; do
-    run 0 analyze --imgsz 64 --sort $key --json
+    run 0 analyze -m builtin:n --imgsz 64 --sort $key --json
     json "[l['$key'] for l in d['layers']] ==
           sorted([l['$key'] for l in d['layers']],
                  reverse='$key' != 'intensity')"
@@ -49,15 +49,15 @@ for case in weights/yolov5n.pt:1867405:4.5 weights/yolov5s.pt:7225885:16.5 \
 done
 
 # Tuned, if only for a moment: every layer has a time and a bound.
-run 0 tune --imgsz 64 --budget 2s --quiet
-run 0 analyze --imgsz 64 --json
+run 0 tune -m builtin:n --imgsz 64 --budget 2s --quiet
+run 0 analyze -m builtin:n --imgsz 64 --json
 json 'd["tuned"] and d["measured"]["peak_gflops"] > 0'
 json 'all(l["ms"] > 0 and l["bound"] in ("memory", "compute") and
           l["gflops"] >= 0 for l in d["layers"])'
 json '0 < sum(l["frame_share"] for l in d["layers"]) <= 1.000001'
-run 0 analyze --imgsz 64 --sort time --json
+run 0 analyze -m builtin:n --imgsz 64 --sort time --json
 json '[l["ms"] for l in d["layers"]] ==
       sorted([l["ms"] for l in d["layers"]], reverse=True)'
-run 0 analyze --imgsz 64 && says ' (memory|compute)$' out
+run 0 analyze -m builtin:n --imgsz 64 && says ' (memory|compute)$' out
 says '^layers measured on ' out
 finish

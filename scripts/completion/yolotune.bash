@@ -48,9 +48,9 @@ _yolotune()
         [[ ${COMP_WORDS[1]} == help && $COMP_CWORD == 2 ]]; then
         COMPREPLY=($(compgen -W "$("$program" help 2>/dev/null |
             sed -n 's/^  \([a-z]\{1,\}\) .*/\1/p')" -- "$cur"))
-    elif [[ $command == db && $prev == db ]]; then
-        COMPREPLY=($(compgen -W "$("$program" help db 2>/dev/null |
-            sed -n 's/^    yolotune db \([a-z]*\).*/\1/p' |
+    elif [[ $command == @(db|plan) && $prev == "$command" ]]; then
+        COMPREPLY=($(compgen -W "$("$program" help "$command" 2>/dev/null |
+            sed -n "s/^    yolotune $command \([a-z]*\).*/\1/p" |
             sort -u)" -- "$cur"))
     else
         compopt -o filenames 2>/dev/null
