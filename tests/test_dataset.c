@@ -316,6 +316,33 @@ static void classes_are_matched(void **state)
     yt_dataset_close(d);
 }
 
+static void a_part_is_a_data_set(void **state)
+{
+    (void)state;
+    write_three();
+    struct yt_dataset *whole = open_good("data.yaml");
+    struct yt_dataset *part = NULL, *all = NULL;
+    assert_ok(yt_dataset_subset(whole, 2, &part));
+    assert_int_equal(part->image_count, 2);
+    /* Images 9, 10, a in order: the first of each half. */
+    assert_string_equal(part->images[0].name, whole->images[0].name);
+    assert_string_equal(part->images[1].name, whole->images[1].name);
+    assert_int_equal(part->truth_count, 2);
+    for (int32_t i = 0; i < part->truth_count; i++) {
+        assert_int_equal(part->truths[i].image, 1);
+        assert_int_equal(part->truths[i].class_id, whole->truths[i].class_id);
+    }
+    assert_int_equal(part->class_count, whole->class_count);
+    assert_string_equal(part->name, whole->name);
+    assert_string_not_equal(part->hash, whole->hash);
+    assert_ok(yt_dataset_subset(whole, 99, &all));
+    assert_int_equal(all->image_count, 3);
+    assert_string_not_equal(part->hash, all->hash);
+    yt_dataset_close(all);
+    yt_dataset_close(part);
+    yt_dataset_close(whole);
+}
+
 static void hash_follows_what_counts(void **state)
 {
     (void)state;
@@ -605,6 +632,7 @@ int main(void)
         TEST(missing_pictures_are_left_out),
         TEST(bad_yaml_fails),
         TEST(classes_are_matched),
+        TEST(a_part_is_a_data_set),
         TEST(hash_follows_what_counts),
         TEST(reads_coco),
         TEST(bad_annotations_leave_their_picture_out),
