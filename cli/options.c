@@ -218,13 +218,17 @@ static int store(const char *command, const struct yt_option *o,
         *(int32_t *)o->target = (int32_t)whole;
         return -1;
     case YT_OPTION_NUMBER:
+    case YT_OPTION_REAL:
         if (!parse_number(text, &number, &end) || *end)
             return yt_cli_usage(command, "--%s %s: not a number", o->name,
                                 text);
         if (bounded && (number < o->min || number > o->max))
             return yt_cli_usage(command, "--%s %s: must be %g to %g", o->name,
                                 text, o->min, o->max);
-        *(float *)o->target = (float)number;
+        if (o->kind == YT_OPTION_REAL)
+            *(double *)o->target = number;
+        else
+            *(float *)o->target = (float)number;
         return -1;
     case YT_OPTION_TIME:
         if (!parse_time(text, o->target))
@@ -237,15 +241,6 @@ static int store(const char *command, const struct yt_option *o,
             return yt_cli_usage(command,
                                 "--%s %s: not a size; write 640 or 384x640",
                                 o->name, text);
-        return -1;
-    case YT_OPTION_REAL:
-        if (!parse_number(text, &number, &end) || *end)
-            return yt_cli_usage(command, "--%s %s: not a number", o->name,
-                                text);
-        if (bounded && (number < o->min || number > o->max))
-            return yt_cli_usage(command, "--%s %s: must be %g to %g", o->name,
-                                text, o->min, o->max);
-        *(double *)o->target = number;
         return -1;
     case YT_OPTION_BYTES:
         if (!parse_bytes(text, o->target))
