@@ -11,6 +11,7 @@
 #include "cli/export_engine.h"
 #include "cli/report.h"
 #include "eval/image.h"
+#include "export/export.h"
 #include "runtime/fail.h"
 
 static const struct yt_manual manual = {
@@ -138,6 +139,8 @@ static enum yt_status export_choice(struct job *job)
 
 static enum yt_status run(struct job *job)
 {
+    if (job->out) /* before minutes of search, not after them */
+        YT_TRY(yt_export_check(job->name, job->out));
     YT_TRY(yt_cli_frame(job->image, &job->picture));
     YT_TRY(open_lab(job));
     const struct yt_advisor_options options = {

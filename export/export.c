@@ -348,3 +348,16 @@ done:
     free(e.runtime);
     return status;
 }
+
+enum yt_status yt_export_check(const char *name, const char *dir)
+{
+    char *runtime = NULL;
+    struct yt_staging staging = {0};
+    enum yt_status status = name ? yt_export_name_check(name) : YT_OK;
+    YT_TRY(status);
+    YT_TRY(yt_export_find_runtime(&runtime));
+    free(runtime);
+    status = yt_staging_begin(&staging, dir);
+    yt_staging_end(&staging);
+    return status;
+}

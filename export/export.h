@@ -67,6 +67,13 @@ struct yt_export_input {
 enum yt_status yt_export_write(const struct yt_export_input *in,
                                const char *dir);
 
+/** What yt_export_write() would refuse before it looks at a plan: for callers
+ *  with hours of work before that. Nothing is left in @p dir.
+ *  @param name NULL: to be made from the model's.
+ *  @return YT_OK; YT_BAD_ARGUMENT, YT_NOT_FOUND for the runtime, YT_IO and
+ *          YT_NO_MEMORY as yt_export_write(). */
+enum yt_status yt_export_check(const char *name, const char *dir);
+
 /** Make NAME from a model's name: a C identifier that collides with no
  *  standard header, common library or symbol of the runtime.
  *  "yolov5n-v6.2" becomes "yolov5n_v6_2". */

@@ -64,6 +64,13 @@ sys.exit(a["configuration"] != b["configuration"] or
          [s["evaluation"] for s in b["steps"]])
 EOF
 
+# A library that could not be written is told before the search.
+echo >"$work/file"
+run 2 -m builtin:n --imgsz 64 --budget 2h --out "$work/file"
+says 'file: not a folder'
+run 2 -m builtin:n --imgsz 64 --budget 2h --out "$work/product" --name math
+[ ! -e "$work/product" ] || complain "a refused export left a folder"
+
 # Text, and a library beside it.
 run 0 -m builtin:n --imgsz 64 --budget 2s --out "$work/product"
 says '^Recommendation for .realtime.: ' out
