@@ -43,9 +43,9 @@ static const struct yt_manual manual = {
         "mean nothing.",
     .examples =
         " yolotune --scenario realtime --model yolov5s.pt --data coco.yaml\n"
-        " yolotune -s accuracy -m yolov5n.pt -m yolov5s.pt --data coco.yaml "
+        " yolotune -s accuracy -m yolov5n.pt -m yolov5s.pt -d coco.yaml "
         "--min-fps 30\n"
-        " yolotune -s constrained -m yolov5n.pt --data coco.yaml --max-memory "
+        " yolotune -s constrained -m yolov5n.pt -d coco.yaml --max-memory "
         "32MiB\n"
         " yolotune --scenario realtime -m yolov5n.pt --budget 30s --out "
         "build/yolo\n",
