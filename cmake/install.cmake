@@ -19,7 +19,8 @@ file(CREATE_LINK ${PROJECT_SOURCE_DIR}/models/default
      ${PROJECT_BINARY_DIR}/${YT_DEFAULT_DIR} SYMBOLIC)
 install(DIRECTORY models/default/ DESTINATION ${YT_DEFAULT_DIR}
         FILES_MATCHING PATTERN "*.onnx" PATTERN "*.yaml" PATTERN "*.jpg"
-                       PATTERN "labels/*/*.txt" PATTERN "README.md")
+                       PATTERN "*.txt" PATTERN "README.md"
+                       PATTERN "requirements.txt" EXCLUDE)
 
 set(YT_RUNTIME_DIR lib/yolotune)
 configure_file(cmake/yolotune-runtime.pc.in yolotune-runtime.pc @ONLY)

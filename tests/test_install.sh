@@ -20,6 +20,15 @@ cmake --install "$build" --prefix "$work/prefix" >"$work/log" ||
 "$work/prefix/bin/yolotune" version | grep -q '^yolotune [0-9]'
 test -f "$work/prefix/share/bash-completion/completions/yolotune"
 
+# The default model and its pictures, found from the installed program.
+default=$work/prefix/share/yolotune/default
+"$work/prefix/bin/yolotune" analyze --imgsz 64 --json --db "$work/x.db" \
+    >"$work/analysis"
+grep -q '"yolotune-default"' "$work/analysis"
+pictures=$(find "$default/images/val" -name '*.jpg' | wc -l)
+labels=$(find "$default/labels/val" -name '*.txt' | wc -l)
+[ "$pictures" -ge 200 ] && [ "$labels" -eq "$pictures" ]
+
 cat >"$work/product.c" <<'C'
 #include <stdio.h>
 #include "yolotune/runtime.h"
