@@ -9,7 +9,7 @@
 #include "strategies/advisor_parts.h"
 
 /* Of the budget, until when. */
-static const double deadlines[YT_DEPTHS] = {0.20, 0.32, 0.45};
+static const double deadlines[YT_DEPTHS] = {0.18, 0.28, 0.48};
 static const char *const phases[YT_DEPTHS] = {"probe", "sample", "full"};
 
 #define LIST_MAX      160

@@ -109,12 +109,15 @@ enum yt_status yt_advisor_tune(struct yt_advisor *a)
         uint64_t left = yt_advisor_left(a, DEADLINE);
         if (turn == 0)
             left = (uint64_t)(FIRST_SHARE * (double)left);
-        /* A budget that was asked for is spent on what is stored, too. */
-        if (!is_tuned(a, &config) || (a->options->budget_ns && turn == 0)) {
+        /* A stored plan may be of a search that was cut short: the first one
+         * goes on, and ends at once when nothing is left to try. */
+        if (turn == 0 || !is_tuned(a, &config)) {
             if (left < LEAST_NS && turn > 0)
                 return YT_OK;
             YT_TRY(tune(a, &config, left > LEAST_NS ? left : LEAST_NS));
         }
+        if (yt_advisor_stopped(a))
+            return YT_OK; /* half a search tunes nothing */
         YT_TRY(yt_advisor_try(a, &config, YT_DEPTH_FULL, "kernels", turn, 0,
                               &after));
         a->tuned_gain = after.figures.fps / best.figures.fps;
