@@ -68,6 +68,19 @@ int yt_advisor_has(const struct yt_advisor *a, const struct yt_config *config,
     return 0;
 }
 
+/* Each (configuration, depth) once: what comes later replaces it. */
+static void keep(struct yt_advisor *a, const struct yt_assessment *trial)
+{
+    for (int32_t i = 0; i < a->trial_count; i++)
+        if (a->trials[i].depth == trial->depth &&
+            yt_config_same(&a->trials[i].config, &trial->config)) {
+            a->trials[i] = *trial;
+            return;
+        }
+    if (a->trial_count < YT_ADVISOR_TRIALS)
+        a->trials[a->trial_count++] = *trial;
+}
+
 /* A configuration with default kernels stands back once it has tuned ones. */
 static int is_superseded(const struct yt_advisor *a,
                          const struct yt_assessment *trial)
@@ -132,8 +145,7 @@ static enum yt_status base_at(struct yt_advisor *a, enum yt_depth depth)
         return YT_OK;
     YT_TRY(yt_lab_measure(a->lab, &base, depth, NULL, &a->bases[depth]));
     a->has_base[depth] = 1;
-    if (a->trial_count < YT_ADVISOR_TRIALS)
-        a->trials[a->trial_count++] = a->bases[depth];
+    keep(a, &a->bases[depth]);
     return YT_OK;
 }
 
@@ -155,8 +167,7 @@ enum yt_status yt_advisor_try(struct yt_advisor *a,
         return yt_fail_prefix(status, "%s", name);
     a->advice->measured += trial.fresh;
     a->advice->reused += !trial.fresh;
-    if (a->trial_count < YT_ADVISOR_TRIALS)
-        a->trials[a->trial_count++] = trial;
+    keep(a, &trial);
     if (trial_out)
         *trial_out = trial;
     return YT_OK;
@@ -224,11 +235,8 @@ static enum yt_status time_in_turn(struct yt_advisor *a)
     for (int32_t i = 0; i < advice->step_count; i++)
         advice->steps[i].after = all[i + 1];
     /* They replace what was timed alone. */
-    for (int32_t i = 0; i < a->trial_count; i++)
-        for (int32_t k = 0; k < count; k++)
-            if (a->trials[i].depth == YT_DEPTH_FULL &&
-                yt_config_same(&a->trials[i].config, &all[k].config))
-                a->trials[i] = all[k];
+    for (int32_t k = 0; k < count; k++)
+        keep(a, &all[k]);
     return YT_OK;
 }
 
