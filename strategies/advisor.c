@@ -48,8 +48,10 @@ struct yt_figures yt_advisor_figures(const struct yt_advisor *a,
                                      const struct yt_assessment *trial)
 {
     struct yt_figures figures = trial->figures;
-    if (trial->depth != YT_DEPTH_FULL && !isnan(trial->high))
-        figures.map = a->bases[trial->depth].figures.map + trial->high;
+    if (trial->depth != YT_DEPTH_FULL && !isnan(trial->high)) {
+        const double highest = a->bases[trial->depth].figures.map + trial->high;
+        figures.map += 0.5 * fmax(highest - figures.map, 0);
+    }
     if (!trial->config.tuned) {
         figures.fps *= a->tuned_gain;
         figures.latency_ns /= a->tuned_gain;

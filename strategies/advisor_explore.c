@@ -9,7 +9,7 @@
 #include "strategies/advisor_parts.h"
 
 /* Of the budget, until when. */
-static const double deadlines[YT_DEPTHS] = {0.18, 0.28, 0.48};
+static const double deadlines[YT_DEPTHS] = {0.20, 0.34, 0.60};
 static const char *const phases[YT_DEPTHS] = {"probe", "sample", "full"};
 
 #define LIST_MAX      160
@@ -63,21 +63,6 @@ static void add(struct yt_advisor *a, struct list *list,
     list->items[list->count++] = *config;
 }
 
-static void add_settings(struct yt_advisor *a, struct list *list,
-                         const struct yt_strategy *strategy,
-                         const struct yt_config *from, int fine,
-                         enum yt_depth depth)
-{
-    struct yt_config settings[YT_SETTINGS_MAX];
-    if (!yt_strategy_applies(strategy, a->choices) ||
-        strategy == &yt_strategy_kernels) /* tuned when the rest is settled */
-        return;
-    const int32_t count =
-        strategy->settings(a->choices, from, fine, settings, YT_SETTINGS_MAX);
-    for (int32_t i = 0; i < count; i++)
-        add(a, list, &settings[i], depth);
-}
-
 static enum yt_status measure_list(struct yt_advisor *a,
                                    const struct list *list, enum yt_depth depth)
 {
@@ -120,13 +105,16 @@ static enum yt_status probe(struct yt_advisor *a)
     list_singles(a, &list);
     /* Another model is another ladder of sizes. */
     const struct yt_config base = a->bases[YT_DEPTH_FULL].config;
+    struct yt_config settings[YT_SETTINGS_MAX];
     for (int32_t m = 1; m < a->choices->model_count; m++) {
         struct yt_config other = base;
         other.model = m;
         if (!a->choices->h)
             other.h = other.w = a->choices->models[m].imgsz;
-        add_settings(a, &list, &yt_strategy_input_size, &other, 0,
-                     YT_DEPTH_PROBE);
+        const int32_t count = yt_strategy_input_size.settings(
+            a->choices, &other, 0, settings, YT_SETTINGS_MAX);
+        for (int32_t i = 0; i < count; i++)
+            add(a, &list, &settings[i], YT_DEPTH_PROBE);
     }
     const enum yt_status status = measure_list(a, &list, YT_DEPTH_PROBE);
     free(list.items);
@@ -170,11 +158,35 @@ static void add_mixes(struct yt_advisor *a, struct list *list,
     add(a, list, &all, depth);
 }
 
-static void add_neighbours(struct yt_advisor *a, struct list *list,
-                           const struct yt_config *from, enum yt_depth depth)
+/* Which way it goes from here: from a configuration that keeps the limits to
+ * more of what is wanted, from one that does not back to accuracy. */
+static int leads_on(const struct yt_advisor *a,
+                    const struct yt_assessment *from,
+                    const struct yt_config *to)
 {
-    for (const struct yt_strategy *const *s = yt_strategies; *s; s++)
-        add_settings(a, list, *s, from, 1, depth);
+    const struct yt_limits limits = yt_advisor_limits(a, from->depth);
+    const struct yt_figures figures = yt_advisor_figures(a, from);
+    const int kept = yt_limits_missed(&limits, &figures, NULL, 0) == 0;
+    const int smaller = area(to) < area(&from->config);
+    if (area(to) == area(&from->config))
+        return 1;
+    return limits.objective == YT_MOST_FPS ? kept == smaller : kept != smaller;
+}
+
+static void add_neighbours(struct yt_advisor *a, struct list *list,
+                           const struct yt_assessment *from,
+                           enum yt_depth depth)
+{
+    struct yt_config settings[YT_SETTINGS_MAX];
+    for (const struct yt_strategy *const *s = yt_strategies; *s; s++) {
+        if (!yt_strategy_applies(*s, a->choices) || *s == &yt_strategy_kernels)
+            continue;
+        const int32_t count = (*s)->settings(a->choices, &from->config, 1,
+                                             settings, YT_SETTINGS_MAX);
+        for (int32_t i = 0; i < count; i++)
+            if (leads_on(a, from, &settings[i]))
+                add(a, list, &settings[i], depth);
+    }
 }
 
 static enum yt_status sample(struct yt_advisor *a)
@@ -186,12 +198,11 @@ static enum yt_status sample(struct yt_advisor *a)
         const struct yt_assessment *trial = yt_advisor_rank(a, from, r);
         if (!trial)
             break;
-        const struct yt_config config = trial->config;
+        add(a, &list, &trial->config, YT_DEPTH_SAMPLE);
         if (r < SAMPLE_MIX)
-            add_mixes(a, &list, &config, YT_DEPTH_SAMPLE);
-        add(a, &list, &config, YT_DEPTH_SAMPLE);
+            add_mixes(a, &list, &trial->config, YT_DEPTH_SAMPLE);
         if (r < NEIGHBOURS_OF)
-            add_neighbours(a, &list, &config, YT_DEPTH_SAMPLE);
+            add_neighbours(a, &list, trial, YT_DEPTH_SAMPLE);
     }
     const enum yt_status status = measure_list(a, &list, YT_DEPTH_SAMPLE);
     free(list.items);
@@ -223,9 +234,10 @@ static enum yt_status climb(struct yt_advisor *a)
         const int32_t before = a->trial_count;
         struct list list;
         YT_TRY(list_init(&list));
-        const struct yt_config best =
-            yt_advisor_rank(a, YT_DEPTH_FULL, 0)->config;
-        add_neighbours(a, &list, &best, YT_DEPTH_FULL);
+        const struct yt_assessment *first =
+            yt_advisor_rank(a, YT_DEPTH_FULL, 0);
+        const struct yt_config best = first->config;
+        add_neighbours(a, &list, first, YT_DEPTH_FULL);
         add_mixes(a, &list, &best, YT_DEPTH_FULL);
         const enum yt_status status = measure_list(a, &list, YT_DEPTH_FULL);
         free(list.items);

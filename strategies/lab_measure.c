@@ -19,7 +19,7 @@
 
 static const uint64_t depth_ns[YT_DEPTHS] = {250000000u, 500000000u,
                                              1000000000u};
-static const int32_t depth_draws[YT_DEPTHS] = {100, 200, 400};
+static const int32_t depth_draws[YT_DEPTHS] = {100, 200, 300};
 
 #define CONF_OF_MAP 0.001f
 #define SLICE_NS    UINT64_C(250000000) /* of one configuration's turn */
