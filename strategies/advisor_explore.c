@@ -12,6 +12,7 @@
 static const double deadlines[YT_DEPTHS] = {0.20, 0.34, 0.60};
 static const char *const phases[YT_DEPTHS] = {"probe", "sample", "full"};
 
+#define OVERTIME      0.05 /* of the budget, for what was begun in time */
 #define LIST_MAX      160
 #define SAMPLE_KEEP   6 /* probes that go on */
 #define SAMPLE_MIX    3 /* of these, mixed with the best settings */
@@ -63,12 +64,29 @@ static void add(struct yt_advisor *a, struct list *list,
     list->items[list->count++] = *config;
 }
 
+/* Seconds that measuring will take at least: a picture for each that a depth
+ * looks at, at the speed seen before, or that of the baseline by area. */
+static double expected_ns(const struct yt_advisor *a,
+                          const struct yt_config *config, enum yt_depth depth)
+{
+    const struct yt_assessment *base = &a->bases[YT_DEPTH_FULL];
+    double fps =
+        base->figures.fps * (double)area(&base->config) / (double)area(config);
+    for (int32_t i = 0; i < a->trial_count; i++)
+        if (yt_config_same_boxes(&a->trials[i].config, config))
+            fps = a->trials[i].figures.fps;
+    return 1e9 * yt_lab_images(a->lab, depth) / fps;
+}
+
 static enum yt_status measure_list(struct yt_advisor *a,
                                    const struct list *list, enum yt_depth depth)
 {
     for (int32_t i = 0; i < list->count; i++) {
         if (yt_advisor_stopped(a) || !yt_advisor_left(a, deadlines[depth]))
             return YT_OK;
+        if (expected_ns(a, &list->items[i], depth) >
+            (double)yt_advisor_left(a, deadlines[depth] + OVERTIME))
+            continue; /* others may still fit */
         YT_TRY(yt_advisor_try(a, &list->items[i], depth, phases[depth], i,
                               list->count, NULL));
     }

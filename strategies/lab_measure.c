@@ -220,7 +220,8 @@ static struct yt_predict_options predict_options(const struct yt_lab *lab,
                                                  const struct yt_config *c)
 {
     return (struct yt_predict_options){
-        .workers = lab->choices.threads,
+        /* Boxes do not depend on it: all there are. */
+        .workers = yt_lab_host(lab)->threads,
         .conf = CONF_OF_MAP,
         .iou = (double)c->iou,
         .max_det = c->max_det,
