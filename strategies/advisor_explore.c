@@ -16,7 +16,7 @@ static const char *const phases[YT_DEPTHS] = {"probe", "sample", "full"};
 #define LIST_MAX      160
 #define SAMPLE_KEEP   6 /* probes that go on */
 #define SAMPLE_MIX    3 /* of these, mixed with the best settings */
-#define FULL_KEEP     4
+#define FULL_KEEP     6 /* of each depth that go on, at most */
 #define NEIGHBOURS_OF 2
 
 struct list {
@@ -52,11 +52,37 @@ static int may_help(const struct yt_advisor *a, const struct yt_config *config)
            yt_limits_missed(limits, &base->figures, NULL, 0) > 0;
 }
 
+/* All pictures have shown that it cannot keep the limits: a larger input of the
+ * same model was not accurate enough, or a smaller one not fast or small. */
+static int is_hopeless(const struct yt_advisor *a,
+                       const struct yt_config *config)
+{
+    const struct yt_limits *limits = &a->advice->limits;
+    struct yt_limits others = *limits;
+    others.min_map = NAN;
+    for (int32_t i = 0; i < a->trial_count; i++) {
+        const struct yt_assessment *trial = &a->trials[i];
+        const struct yt_figures figures = yt_advisor_figures(a, trial);
+        if (trial->depth != YT_DEPTH_FULL ||
+            trial->config.model != config->model ||
+            trial->config.augment != config->augment)
+            continue;
+        if (figures.map < limits->min_map &&
+            area(config) <= area(&trial->config))
+            return 1;
+        if (yt_limits_missed(&others, &figures, NULL, 0) > 0 &&
+            area(config) >= area(&trial->config))
+            return 1;
+    }
+    return 0;
+}
+
 static void add(struct yt_advisor *a, struct list *list,
                 const struct yt_config *config, enum yt_depth depth)
 {
     if (list->count >= LIST_MAX || !yt_config_valid(config, a->choices) ||
-        !may_help(a, config) || yt_advisor_has(a, config, depth))
+        !may_help(a, config) || is_hopeless(a, config) ||
+        yt_advisor_has(a, config, depth))
         return;
     for (int32_t i = 0; i < list->count; i++)
         if (yt_config_same(&list->items[i], config))
@@ -229,20 +255,46 @@ static enum yt_status sample(struct yt_advisor *a)
 
 /* ------------------------------------------------------------------- full */
 
+/* Whether it could win against what all pictures have shown so far. */
+static int could_win(const struct yt_advisor *a,
+                     const struct yt_assessment *trial)
+{
+    const struct yt_assessment *first = yt_advisor_rank(a, YT_DEPTH_FULL, 0);
+    const struct yt_figures best = yt_advisor_figures(a, first);
+    const struct yt_figures figures = yt_advisor_figures(a, trial);
+    if (is_hopeless(a, &trial->config))
+        return 0;
+    if (yt_limits_missed(&a->advice->limits, &best, NULL, 0) > 0)
+        return 1;
+    return a->advice->limits.objective == YT_MOST_FPS
+               ? figures.fps > best.fps
+               : figures.map - a->bases[trial->depth].figures.map >
+                     best.map - a->bases[YT_DEPTH_FULL].figures.map;
+}
+
+/* In the order of what few pictures said, until nobody is left who could win.
+ */
 static enum yt_status promote(struct yt_advisor *a)
 {
-    const enum yt_depth from = yt_advisor_depth(a, YT_DEPTH_SAMPLE);
-    struct list list;
-    YT_TRY(list_init(&list));
-    for (int32_t r = 0; r < FULL_KEEP; r++) {
-        const struct yt_assessment *trial = yt_advisor_rank(a, from, r);
-        if (!trial)
-            break;
-        add(a, &list, &trial->config, YT_DEPTH_FULL);
+    for (int d = YT_DEPTH_SAMPLE; d >= YT_DEPTH_PROBE; d--) {
+        const enum yt_depth from = yt_advisor_depth(a, (enum yt_depth)d);
+        int32_t taken = 0;
+        for (int32_t r = 0; taken < FULL_KEEP && from != YT_DEPTH_FULL; r++) {
+            const struct yt_assessment *trial = yt_advisor_rank(a, from, r);
+            if (!trial)
+                break;
+            if (yt_advisor_has(a, &trial->config, YT_DEPTH_FULL) ||
+                !could_win(a, trial))
+                continue;
+            struct yt_config one = trial->config;
+            const struct list list = {&one, 1};
+            YT_TRY(measure_list(a, &list, YT_DEPTH_FULL));
+            if (!yt_advisor_has(a, &one, YT_DEPTH_FULL))
+                return YT_OK; /* out of time */
+            taken++;
+        }
     }
-    const enum yt_status status = measure_list(a, &list, YT_DEPTH_FULL);
-    free(list.items);
-    return status;
+    return YT_OK;
 }
 
 /* Walk from the best to its best neighbour until none is better. */
