@@ -1,9 +1,6 @@
 /* Kernels for the best configuration. Tuning changes the order: what it gains
  * is known only then, and whoever could be better with as much is next. */
 
-#include <math.h>
-
-#include "runtime/augment.h"
 #include "runtime/fail.h"
 #include "strategies/advisor_parts.h"
 #include "tuner/measure.h"
@@ -60,20 +57,15 @@ static enum yt_status tune_network(struct yt_advisor *a, const char *name,
 static enum yt_status tune(struct yt_advisor *a, const struct yt_config *config,
                            uint64_t budget_ns)
 {
-    const int32_t stride = a->choices->models[config->model].stride;
-    const int scales = config->augment == YT_TTA_SCALES;
-    const int32_t count = scales ? YT_AUGMENT_SCALES : 1;
+    struct yt_config networks[YT_LAB_NETWORKS];
+    const int32_t count = yt_lab_networks(a->lab, config, networks);
     char name[YT_CONFIG_NAME_MAX];
     yt_config_name(config, a->choices, name);
     for (int32_t i = 0; i < count; i++) {
-        struct yt_config network = *config;
-        const double scale = scales ? yt_augment_scales[i].scale : 1;
-        network.h = yt_augment_side(config->h, scale, stride);
-        network.w = yt_augment_side(config->w, scale, stride);
-        network.tuned = yt_lab_is_tuned(a->lab, &network);
+        networks[i].tuned = yt_lab_is_tuned(a->lab, &networks[i]);
         const enum yt_status status =
-            tune_network(a, name, &network, budget_ns / (uint64_t)count);
-        yt_lab_forget(a->lab, &network);
+            tune_network(a, name, &networks[i], budget_ns / (uint64_t)count);
+        yt_lab_forget(a->lab, &networks[i]);
         YT_TRY(status);
     }
     return YT_OK;
@@ -81,16 +73,11 @@ static enum yt_status tune(struct yt_advisor *a, const struct yt_config *config,
 
 static int is_tuned(const struct yt_advisor *a, const struct yt_config *config)
 {
-    const int32_t stride = a->choices->models[config->model].stride;
-    const int scales = config->augment == YT_TTA_SCALES;
-    for (int32_t i = 0; i < (scales ? YT_AUGMENT_SCALES : 1); i++) {
-        struct yt_config network = *config;
-        const double scale = scales ? yt_augment_scales[i].scale : 1;
-        network.h = yt_augment_side(config->h, scale, stride);
-        network.w = yt_augment_side(config->w, scale, stride);
-        if (!yt_lab_is_tuned(a->lab, &network))
+    struct yt_config networks[YT_LAB_NETWORKS];
+    const int32_t count = yt_lab_networks(a->lab, config, networks);
+    for (int32_t i = 0; i < count; i++)
+        if (!yt_lab_is_tuned(a->lab, &networks[i]))
             return 0;
-    }
     return 1;
 }
 

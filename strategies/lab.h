@@ -114,6 +114,15 @@ enum yt_status yt_lab_engine(struct yt_lab *lab, const struct yt_config *config,
                              struct yt_engine **engine_out);
 void yt_lab_forget(struct yt_lab *lab, const struct yt_config *config);
 
+#define YT_LAB_NETWORKS 3 /* most that a configuration runs */
+
+/** The networks that a configuration runs one after the other, each as itself
+ *  at that network's size; the first is its own.
+ *  @return how many, 1..YT_LAB_NETWORKS. */
+int32_t yt_lab_networks(const struct yt_lab *lab,
+                        const struct yt_config *config,
+                        struct yt_config networks_out[YT_LAB_NETWORKS]);
+
 /** Whether a tuned plan is stored for a configuration's network. */
 int yt_lab_is_tuned(struct yt_lab *lab, const struct yt_config *config);
 

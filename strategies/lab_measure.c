@@ -1,6 +1,7 @@
 /* Measuring a configuration: frames per second in its arrangement of threads,
  * memory, and mAP over a depth's pictures. */
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,19 +38,34 @@ struct passes {
     int32_t count;
 };
 
+static_assert(YT_LAB_NETWORKS == YT_AUGMENT_SCALES, "a network for each scale");
+
+int32_t yt_lab_networks(const struct yt_lab *lab,
+                        const struct yt_config *config,
+                        struct yt_config networks_out[YT_LAB_NETWORKS])
+{
+    const int scales = config->augment == YT_TTA_SCALES;
+    const int32_t stride = lab->choices.models[config->model].stride;
+    const int32_t count = scales ? YT_AUGMENT_SCALES : 1;
+    for (int32_t i = 0; i < count; i++) {
+        const double scale = scales ? yt_augment_scales[i].scale : 1;
+        networks_out[i] = *config;
+        networks_out[i].h = yt_augment_side(config->h, scale, stride);
+        networks_out[i].w = yt_augment_side(config->w, scale, stride);
+    }
+    return count;
+}
+
 static enum yt_status open_passes(struct yt_lab *lab,
                                   const struct yt_config *config,
                                   struct passes *passes)
 {
-    const int scales = config->augment == YT_TTA_SCALES;
-    const int32_t stride = lab->choices.models[config->model].stride;
-    passes->count = scales ? YT_AUGMENT_SCALES : 1;
+    struct yt_config networks[YT_LAB_NETWORKS];
+    passes->count = yt_lab_networks(lab, config, networks);
     for (int32_t i = 0; i < passes->count; i++) {
-        const double scale = scales ? yt_augment_scales[i].scale : 1;
-        passes->flips[i] = scales ? yt_augment_scales[i].flip : 0;
-        YT_TRY(yt_engines_get(
-            &lab->engines, config, yt_augment_side(config->h, scale, stride),
-            yt_augment_side(config->w, scale, stride), &passes->engines[i]));
+        passes->flips[i] = passes->count > 1 ? yt_augment_scales[i].flip : 0;
+        YT_TRY(yt_engines_get(&lab->engines, config, networks[i].h,
+                              networks[i].w, &passes->engines[i]));
     }
     return YT_OK;
 }
