@@ -113,7 +113,7 @@ static void multiply(struct conv *c, const struct place *at, LLVMValueRef in,
             LLVMValueRef w[NR_MAX];
             for (int32_t n = 0; n < c->s->nr; n++) {
                 const int64_t offset =
-                    u * c->t.weight_ic + (kw * c->s->nr + n) * vec_bytes;
+                    u * c->t.weight_step + (kw * c->s->nr + n) * vec_bytes;
                 w[n] = yt_emit_load(e, e->vec, yt_emit_at(e, weights, offset),
                                     (unsigned)vec_bytes);
             }
@@ -146,7 +146,7 @@ static void channel_steps(struct conv *c, const struct place *at,
     yt_emit_for(e, &ic, "ic", yt_emit_i64(e, 0), yt_emit_i64(e, c->t.ic_block),
                 c->s->ku, 1);
     multiply(c, at, yt_emit_index(e, in, yt_emit_muli(e, ic.i, 4)),
-             yt_emit_index(e, weights, yt_emit_muli(e, ic.i, c->t.weight_ic)));
+             yt_emit_index(e, weights, yt_emit_muli(e, ic.i, c->t.weight_step)));
     yt_emit_endfor(e, &ic);
 }
 
@@ -357,7 +357,7 @@ void yt_generate_conv2d(struct yt_emit *e, const struct yt_problem *problem,
     c.e = e;
     c.p = &problem->u.conv2d;
     c.s = s;
-    yt_conv_tiles(c.p, s, e->isa, &c.t);
+    yt_conv_tiles(problem, s, e->isa, &c.t);
     assert(s->mr <= MR_MAX && s->nr <= NR_MAX);
 
     LLVMValueRef args = yt_emit_param(e, 0);

@@ -238,7 +238,7 @@ void yt_generate_conv_lazy(struct yt_emit *e, const struct yt_problem *problem,
     c.e = e;
     c.p = &problem->u.conv2d;
     c.s = s;
-    yt_conv_tiles(c.p, s, e->isa, &c.t);
+    yt_conv_tiles(problem, s, e->isa, &c.t);
     assert(s->mr <= MR_MAX && c.p->lazy > 0 && c.p->lazy <= e->isa->lanes);
     c.rest_count = e->isa->regs - 4;
     if (c.rest_count > c.t.k_blocks)

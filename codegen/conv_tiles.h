@@ -16,20 +16,27 @@ struct yt_conv_tiles {
     int32_t large;    /* how many of the tiles are large; they come first */
     int32_t ic_block; /* input channels of a block: lanes, or 3 */
     int32_t ic_blocks;
+    int32_t per_step; /* input channels that make 4 bytes: one dot product */
+    int32_t steps;    /* of a block; of a window's row */
+    int32_t window;   /* 1: the padded image of integers or bf16, whose taps of
+                         a row are read as one run of [r][3] elements */
+    int32_t taps; /* filter columns apart in the weights: r; 1 of a window */
     int32_t k_blocks;     /* vectors of output channels */
     int32_t k_tiles;      /* k_blocks / nr */
     int64_t pixel_groups; /* tasks along pixels */
 
-    /* Strides in bytes (f32). */
+    /* Strides in bytes. */
+    int64_t vec_bytes; /* of accumulators, weights and rows of constants */
     int64_t in_pixel, in_row, in_block;
     int64_t out_pixel, out_row, out_block;
-    int64_t weight_ic;    /* one input channel: all kw of one kh */
+    int64_t add_pixel, add_row, add_block; /* up2: of the half-size addend */
+    int64_t weight_step;                   /* one step: all taps of one kh */
     int64_t weight_block; /* from channel block to channel block */
     int64_t weight_kh;    /* from filter row to filter row */
     int64_t weight_tile;  /* from channel tile to channel tile */
 };
 
-void yt_conv_tiles(const struct yt_conv2d *p, const struct yt_schedule *s,
+void yt_conv_tiles(const struct yt_problem *p, const struct yt_schedule *s,
                    const struct yt_isa *isa, struct yt_conv_tiles *t_out);
 
 /** First output pixel of tile @p i. */

@@ -81,10 +81,13 @@ static int32_t ceil_div(int32_t a, int32_t b)
     return (a + b - 1) / b;
 }
 
-void yt_conv_tiles(const struct yt_conv2d *p, const struct yt_schedule *s,
-                   const struct yt_isa *isa, struct yt_conv_tiles *t)
+void yt_conv_tiles(const struct yt_problem *problem,
+                   const struct yt_schedule *s, const struct yt_isa *isa,
+                   struct yt_conv_tiles *t)
 {
-    const int64_t f32 = 4;
+    const struct yt_conv2d *p = &problem->u.conv2d;
+    const int64_t in_bytes = yt_dtype_bytes(problem->dtype);
+    const int64_t out_bytes = yt_dtype_bytes(problem->out);
     memset(t, 0, sizeof *t);
     t->oh = yt_conv2d_out_h(p);
     t->ow = yt_conv2d_out_w(p);
@@ -95,22 +98,31 @@ void yt_conv_tiles(const struct yt_conv2d *p, const struct yt_schedule *s,
     t->tiles = ceil_div(t->row, s->mr);
     t->base = t->row / t->tiles;
     t->large = t->row % t->tiles;
+    t->window = p->c == 3 && problem->dtype != YT_DTYPE_F32;
+    t->per_step = (int32_t)(4 / in_bytes);
     t->ic_block = p->c == 3 ? 3 : isa->lanes;
     t->ic_blocks = p->c / t->ic_block;
+    t->steps = ceil_div(t->window ? 3 * p->r : t->ic_block, t->per_step);
+    t->taps = t->window ? 1 : p->r;
     t->k_blocks = ceil_div(p->k, isa->lanes);
     t->k_tiles = t->k_blocks / s->nr;
     const int32_t units = t->flat ? t->tiles : t->rows;
     t->pixel_groups = s->tiles ? ceil_div(units, s->tiles) : 1;
 
-    t->in_pixel = f32 * t->ic_block;
-    t->in_row = t->in_pixel * p->w;
+    t->vec_bytes = 4 * (int64_t)isa->lanes;
+    t->in_pixel = in_bytes * t->ic_block;
+    t->in_row = t->in_pixel * (t->window ? p->w + 2 * p->pad : p->w);
     t->in_block = t->in_row * p->h;
-    t->out_pixel = f32 * isa->lanes;
+    t->out_pixel = out_bytes * isa->lanes;
     t->out_row = t->out_pixel * t->ow;
     t->out_block = t->out_row * t->oh;
+    const int half = p->add == YT_ADD_UP2;
+    t->add_pixel = half ? t->vec_bytes : t->out_pixel;
+    t->add_row = t->add_pixel * (half ? t->ow / 2 : t->ow);
+    t->add_block = t->add_row * (half ? t->oh / 2 : t->oh);
 
-    t->weight_ic = f32 * p->r * s->nr * isa->lanes;
-    const int64_t block = t->weight_ic * t->ic_block;
+    t->weight_step = t->vec_bytes * t->taps * s->nr;
+    const int64_t block = t->weight_step * t->steps;
     t->weight_block = s->ic_outer ? block * p->r : block;
     t->weight_kh = s->ic_outer ? block : block * t->ic_blocks;
     t->weight_tile = block * t->ic_blocks * p->r;
@@ -126,17 +138,17 @@ int32_t yt_conv_tile_pixels(const struct yt_conv_tiles *t, int32_t i)
     return t->base + (i < t->large);
 }
 
-static int direct_applies(const struct yt_conv2d *p,
+static int direct_applies(const struct yt_problem *problem,
                           const struct yt_schedule *s, const struct yt_isa *isa)
 {
+    const struct yt_conv2d *p = &problem->u.conv2d;
     if (s->mr < 1 || s->mr > 32 || s->nr < 1 || s->nr > 8 || s->tiles < 0 ||
         s->ku < 1)
         return 0;
-    const int32_t block = p->c == 3 ? 3 : isa->lanes;
-    if (p->c % block || block % s->ku)
-        return 0;
     struct yt_conv_tiles t;
-    yt_conv_tiles(p, s, isa, &t);
+    yt_conv_tiles(problem, s, isa, &t);
+    if (p->c % t.ic_block || t.steps % s->ku)
+        return 0;
     /* One canonical form each: a tile no wider than the row, a group no longer
      * than the work, channel tiles without a remainder. */
     if (s->mr > t.row || t.k_blocks % s->nr)
@@ -151,7 +163,8 @@ static int direct_applies(const struct yt_conv2d *p,
 int yt_schedule_applies(const struct yt_problem *p, const struct yt_schedule *s,
                         const struct yt_isa *isa)
 {
-    if (p->dtype != YT_DTYPE_F32)
+    if ((p->dtype == YT_DTYPE_BF16 || p->out == YT_DTYPE_BF16) &&
+        !(isa->needs & YT_CPU_AVX512_BF16))
         return 0;
     if (p->op != YT_OP_CONV2D)
         return s->algo == YT_ALGO_ROWS;
@@ -159,7 +172,7 @@ int yt_schedule_applies(const struct yt_problem *p, const struct yt_schedule *s,
         (!p->u.conv2d.lazy || p->u.conv2d.lazy > isa->lanes || s->nr != 1 ||
          s->order || s->launder || s->ic_outer))
         return 0;
-    return s->algo != YT_ALGO_ROWS && direct_applies(&p->u.conv2d, s, isa);
+    return s->algo != YT_ALGO_ROWS && direct_applies(p, s, isa);
 }
 
 void yt_schedule_default(const struct yt_problem *p, const struct yt_isa *isa,
@@ -190,7 +203,7 @@ int64_t yt_schedule_tasks(const struct yt_problem *p,
     switch (p->op) {
     case YT_OP_CONV2D: {
         struct yt_conv_tiles t;
-        yt_conv_tiles(&p->u.conv2d, s, isa, &t);
+        yt_conv_tiles(p, s, isa, &t);
         return t.pixel_groups * (s->algo == YT_ALGO_LAZY ? 1 : t.k_tiles);
     }
     case YT_OP_SPPF:
@@ -198,6 +211,8 @@ int64_t yt_schedule_tasks(const struct yt_problem *p,
         return ceil_div(p->u.pool.c, isa->lanes);
     case YT_OP_UPSAMPLE:
         return (int64_t)ceil_div(p->u.upsample.c, isa->lanes) * p->u.upsample.h;
+    case YT_OP_CONVERT:
+        return (int64_t)ceil_div(p->u.convert.c, isa->lanes) * p->u.convert.h;
     case YT_OP_LETTERBOX:
         return p->u.letterbox.h;
     case YT_OP_DECODE:
@@ -216,79 +231,9 @@ int yt_schedule_splits_pixels(const struct yt_problem *p,
     if (p->op != YT_OP_CONV2D)
         return 0;
     struct yt_conv_tiles t;
-    yt_conv_tiles(&p->u.conv2d, s, isa, &t);
+    yt_conv_tiles(p, s, isa, &t);
     return s->order == YT_ORDER_CHANNELS || t.k_tiles == 1 ||
            s->algo == YT_ALGO_LAZY;
-}
-
-size_t yt_schedule_weight_bytes(const struct yt_problem *p,
-                                const struct yt_schedule *s,
-                                const struct yt_isa *isa)
-{
-    if (p->op != YT_OP_CONV2D)
-        return 0;
-    struct yt_conv_tiles t;
-    yt_conv_tiles(&p->u.conv2d, s, isa, &t);
-    if (s->algo == YT_ALGO_LAZY)
-        return (size_t)p->u.conv2d.c * (size_t)isa->lanes * sizeof(float) *
-               (size_t)(1 + t.k_blocks);
-    return (size_t)t.weight_tile * (size_t)t.k_tiles;
-}
-
-/* [c][lanes] of the objectness channels, then [c][blocks * lanes] of all. */
-static void pack_lazy(const struct yt_conv2d *v, int32_t lanes,
-                      const float *weights, float *out)
-{
-    const int32_t per_anchor = v->k / v->lazy;
-    for (int32_t c = 0; c < v->c; c++)
-        for (int32_t j = 0; j < lanes; j++)
-            *out++ = j < v->lazy
-                         ? weights[(size_t)(j * per_anchor + 4) * (size_t)v->c +
-                                   (size_t)c]
-                         : 0.0f;
-    const int32_t padded = ceil_div(v->k, lanes) * lanes;
-    for (int32_t c = 0; c < v->c; c++)
-        for (int32_t k = 0; k < padded; k++)
-            *out++ =
-                k < v->k ? weights[(size_t)k * (size_t)v->c + (size_t)c] : 0.0f;
-}
-
-/* [k tile][kh][ic][kw][nr * lanes], or with ic_outer
- * [k tile][ic block][kh][ic][kw][nr * lanes]; zeros past k. */
-void yt_schedule_pack(const struct yt_problem *p, const struct yt_schedule *s,
-                      const struct yt_isa *isa, const float *weights,
-                      void *packed)
-{
-    const struct yt_conv2d *v = &p->u.conv2d;
-    if (s->algo == YT_ALGO_LAZY) {
-        pack_lazy(v, isa->lanes, weights, packed);
-        return;
-    }
-    struct yt_conv_tiles t;
-    yt_conv_tiles(v, s, isa, &t);
-    const int32_t width = s->nr * isa->lanes;
-    for (int32_t o = 0; o < t.k_tiles; o++) {
-        for (int32_t c = 0; c < v->c; c++) {
-            for (int32_t kh = 0; kh < v->r; kh++) {
-                char *at = (char *)packed + o * t.weight_tile +
-                           c / t.ic_block * t.weight_block + kh * t.weight_kh +
-                           c % t.ic_block * t.weight_ic;
-                float *out = (float *)(void *)at;
-                for (int32_t kw = 0; kw < v->r; kw++) {
-                    for (int32_t j = 0; j < width; j++) {
-                        const int32_t k = o * width + j;
-                        const size_t from =
-                            (((size_t)k * (size_t)v->c + (size_t)c) *
-                                 (size_t)v->r +
-                             (size_t)kh) *
-                                (size_t)v->r +
-                            (size_t)kw;
-                        *out++ = k < v->k ? weights[from] : 0.0f;
-                    }
-                }
-            }
-        }
-    }
 }
 
 void yt_schedule_symbol(const struct yt_problem *p, const struct yt_schedule *s,

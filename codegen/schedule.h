@@ -46,7 +46,8 @@ struct yt_schedule {
     enum yt_algo algo;
     int32_t mr;    /* output pixels of a tile, 1..32 */
     int32_t nr;    /* vectors of output channels of a tile, 1..8 */
-    int32_t ku;    /* input channels unrolled in the loop body */
+    int32_t ku;    /* steps of input channels unrolled in the loop body; a step
+                      is 4 bytes of them: one f32, two bf16 or s16, four u8 */
     int32_t tiles; /* pixel tiles (flattened) or rows per task; 0: all */
     enum yt_task_order order;
     enum yt_tune_cpu tune;
@@ -80,20 +81,6 @@ int64_t yt_schedule_tasks(const struct yt_problem *p,
 int yt_schedule_splits_pixels(const struct yt_problem *p,
                               const struct yt_schedule *s,
                               const struct yt_isa *isa);
-
-/** Bytes of the packed filter; 0 for operators without weights. */
-size_t yt_schedule_weight_bytes(const struct yt_problem *p,
-                                const struct yt_schedule *s,
-                                const struct yt_isa *isa);
-
-/** Lay a filter out as the schedule's kernel reads it.
- *
- * @param weights [k][c][r][r] f32, borrowed.
- * @param packed  yt_schedule_weight_bytes() bytes, aligned to YT_ALIGN.
- */
-void yt_schedule_pack(const struct yt_problem *p, const struct yt_schedule *s,
-                      const struct yt_isa *isa, const float *weights,
-                      void *packed);
 
 #define YT_SYMBOL_MAX (YT_PROBLEM_NAME_MAX + YT_SCHEDULE_NAME_MAX + 24)
 

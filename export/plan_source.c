@@ -21,14 +21,15 @@ static_assert(sizeof(struct yt_conv2d) == 10 * 4, "print the new field");
 static_assert(sizeof(((struct yt_problem *)0)->u.pool) == 4 * 4,
               "print the new field");
 static_assert(sizeof(struct yt_upsample) == 3 * 4, "print the new field");
-static_assert(sizeof(struct yt_letterbox) == 2 * 4, "print the new field");
+static_assert(sizeof(struct yt_letterbox) == 3 * 4, "print the new field");
+static_assert(sizeof(struct yt_convert) == 3 * 4, "print the new field");
 static_assert(sizeof(struct yt_decode) == 5 * 4, "print the new field");
 static_assert(sizeof(struct yt_iou) == 1 * 4, "print the new field");
 
 static_assert(sizeof(struct yt_isa) == 48, "print the new field");
-static_assert(sizeof(struct yt_step) == 232, "print the new field");
-static_assert(sizeof(struct yt_level) == 320, "print the new field");
-static_assert(sizeof(struct yt_plan) == 1896, "print the new field");
+static_assert(sizeof(struct yt_step) == 240, "print the new field");
+static_assert(sizeof(struct yt_level) == 328, "print the new field");
+static_assert(sizeof(struct yt_plan) == 1944, "print the new field");
 
 static const char *const op_ids[] = {
 #define YT_OP(id, name) "YT_OP_" #id,
@@ -77,7 +78,8 @@ static enum yt_status print_float(FILE *file, float value)
 
 static void print_problem(FILE *f, const struct yt_problem *p)
 {
-    fprintf(f, "{.op = %s, .dtype = %s, ", op_ids[p->op], dtype_ids[p->dtype]);
+    fprintf(f, "{.op = %s, .dtype = %s, .out = %s, ", op_ids[p->op],
+            dtype_ids[p->dtype], dtype_ids[p->out]);
     switch (p->op) {
     case YT_OP_CONV2D:
         fprintf(f,
@@ -99,9 +101,14 @@ static void print_problem(FILE *f, const struct yt_problem *p)
         fprintf(f, ".u.upsample = {.c = " I32 ", .h = " I32 ", .w = " I32 "}",
                 p->u.upsample.c, p->u.upsample.h, p->u.upsample.w);
         break;
+    case YT_OP_CONVERT:
+        fprintf(f, ".u.convert = {.c = " I32 ", .h = " I32 ", .w = " I32 "}",
+                p->u.convert.c, p->u.convert.h, p->u.convert.w);
+        break;
     case YT_OP_LETTERBOX:
-        fprintf(f, ".u.letterbox = {.h = " I32 ", .w = " I32 "}",
-                p->u.letterbox.h, p->u.letterbox.w);
+        fprintf(f,
+                ".u.letterbox = {.h = " I32 ", .w = " I32 ", .pad = " I32 "}",
+                p->u.letterbox.h, p->u.letterbox.w, p->u.letterbox.pad);
         break;
     case YT_OP_DECODE:
         fprintf(f,

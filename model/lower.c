@@ -118,6 +118,13 @@ void yt_net_destroy(struct yt_net *net)
     for (int32_t i = 0; i < net->layer_count; i++) {
         free(net->layers[i].weights);
         free(net->layers[i].bias);
+        free(net->layers[i].in_nodes);
+        free(net->layers[i].out_nodes);
+        free(net->layers[i].add_nodes);
+        free(net->layers[i].conv_nodes);
+        if (net->layers[i].integers)
+            yt_integers_deinit(net->layers[i].integers);
+        free(net->layers[i].integers);
     }
     free(net->layers);
     free(net);

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "model/graph.h"
+#include "runtime/integers.h"
 #include "runtime/problem.h"
 
 /** One step. Tensors with memory of their own start at multiples of YT_ALIGN;
@@ -20,16 +21,29 @@ struct yt_layer {
     struct yt_problem problem;    /* physical channels: multiples of lanes */
     float *weights; /* [k][c][r][r] of the problem, owned; NULL: no filter */
     float *bias;    /* [k], owned; NULL: no filter */
-    int64_t in, out, add; /* bytes into the arena; -1: none */
-    int32_t head;         /* detection level this conv feeds, -1: none */
-    uint64_t parameters;  /* of the graph's convs inside, folded: w + b */
-    uint64_t flops;       /* nominal: of the graph's convs inside */
+    /* Where the input or the output is of integers: the graph's node whose
+     * range each physical channel has (a pool's or an upsample's is that of
+     * its input), -1 for channels that only fill up a block. Owned; else
+     * NULL. */
+    int32_t *in_nodes;    /* [c] */
+    int32_t *out_nodes;   /* [k] */
+    int32_t *add_nodes;   /* [k], of a residual addend */
+    int32_t *conv_nodes;  /* [k], the CONV node whose filter makes it, or -1 */
+    int32_t filter_first; /* input channel of those filters that meets the
+                             layer's first */
+    struct yt_integers *integers; /* filled by quant/quantise.h; owned */
+    int64_t in, out, add;         /* bytes into the arena; -1: none */
+    int32_t head;        /* detection level this conv feeds, -1: none */
+    uint64_t parameters; /* of the graph's convs inside, folded: w + b */
+    uint64_t flops;      /* nominal: of the graph's convs inside */
 };
 
 struct yt_net {
     int32_t lanes;
     int32_t h, w;
-    int64_t input; /* bytes into the arena: [h][w][3] f32, values 0..255 */
+    int64_t input; /* bytes into the arena: the image, values 0..255 */
+    enum yt_dtype input_dtype;
+    int32_t input_pad;       /* zeros around it, see struct yt_letterbox */
     struct yt_layer *layers; /* in order of execution */
     int32_t layer_count;
     struct {
@@ -48,8 +62,10 @@ struct yt_net_options {
     int32_t lanes;            /* 4, 8 or 16 */
     int32_t h, w;             /* multiples of yt_graph_max_stride() */
     int32_t no_fuse_upsample; /* 1: an UPSAMPLE step instead of the split 1x1 */
-    int32_t dense_heads;  /* 1: heads are computed whole, see yt_conv2d.lazy */
-    int32_t no_fuse_twin; /* 1: C3's cv1 and cv2 stay two convs */
+    int32_t dense_heads;   /* 1: heads are computed whole, see yt_conv2d.lazy */
+    int32_t no_fuse_twin;  /* 1: C3's cv1 and cv2 stay two convs */
+    const uint8_t *dtypes; /* [node_count] enum yt_dtype of each CONV node's
+                              arithmetic; NULL: all F32 */
 };
 
 /** Lower a checked graph.
@@ -58,6 +74,9 @@ struct yt_net_options {
 enum yt_status yt_net_lower(const struct yt_graph *graph,
                             const struct yt_net_options *options,
                             struct yt_net **net_out);
+
+/** Frees the arrays. */
+void yt_integers_deinit(struct yt_integers *integers);
 
 /** NULL is fine. */
 void yt_net_destroy(struct yt_net *net);

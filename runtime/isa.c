@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "runtime/fail.h"
+#include "runtime/integers.h"
 
 #if defined(__x86_64__)
 #include <cpuid.h>
@@ -28,6 +29,7 @@ static const struct {
     {YT_CPU_AVX512, "AVX-512 F, CD, BW, DQ and VL"},
     {YT_CPU_AVX_VNNI, "AVX-VNNI"},
     {YT_CPU_AVX512_VNNI, "AVX-512 VNNI"},
+    {YT_CPU_AVX512_VBMI, "AVX-512 VBMI"},
     {YT_CPU_AVX512_BF16, "AVX-512 BF16"},
     {YT_CPU_AMX, "AMX"},
 };
@@ -52,6 +54,12 @@ const struct yt_isa *yt_isa_best(uint32_t cpu_bits)
         if ((isa_table[i].needs & ~cpu_bits) == 0)
             best = &isa_table[i];
     return best;
+}
+
+int32_t yt_isa_weight_max(const struct yt_isa *isa)
+{
+    const uint32_t dots = YT_CPU_AVX_VNNI | YT_CPU_AVX512_VNNI;
+    return isa->needs & dots ? YT_S8_WEIGHT_MAX : YT_S8_WEIGHT_MAX_PAIRS;
 }
 
 enum yt_status yt_isa_check(const struct yt_isa *isa, uint32_t cpu_bits)
@@ -109,6 +117,7 @@ uint32_t yt_cpu_features(void)
     bits |= has_all(b7, 1u << 16 | 1u << 17 | 1u << 28 | 1u << 30 | 1u << 31,
                     YT_CPU_AVX512);
     bits |= has_all(c7, 1u << 11, YT_CPU_AVX512_VNNI);
+    bits |= has_all(c7, 1u << 1, YT_CPU_AVX512_VBMI);
     bits |= has_all(a71, 1u << 5, YT_CPU_AVX512_BF16);
     if ((xcr0 & tile) == tile)
         bits |= has_all(d7, 1u << 22 | 1u << 24 | 1u << 25, YT_CPU_AMX);

@@ -2,8 +2,8 @@
 #define YT_ISA_H
 
 /* Instruction sets as rows of one table: what a kernel may use, how wide its
- * vectors are, and what the CPU must have. The rows are ordered; each includes
- * the ones above it. */
+ * vectors are, and what the CPU must have. The rows are ordered by what is
+ * preferred; each includes the ones above it, bar the AVX-VNNI of avx2vnni. */
 
 #include <stdint.h>
 
@@ -25,7 +25,8 @@ enum yt_cpu_bits {
     YT_CPU_AVX_VNNI = 1 << 3,
     YT_CPU_AVX512_VNNI = 1 << 4,
     YT_CPU_AVX512_BF16 = 1 << 5,
-    YT_CPU_AMX = 1 << 6 /* TILE, INT8, BF16 */
+    YT_CPU_AMX = 1 << 6, /* TILE, INT8, BF16 */
+    YT_CPU_AVX512_VBMI = 1 << 7
 };
 
 struct yt_isa {
@@ -53,6 +54,10 @@ uint32_t yt_cpu_features(void);
 
 /** The widest row whose needs @p cpu_bits meets. Never NULL. */
 const struct yt_isa *yt_isa_best(uint32_t cpu_bits);
+
+/** Largest magnitude of a u8s8 weight: where products of bytes are added in
+ *  pairs of 16 bits, it is half of what a dot product takes. */
+int32_t yt_isa_weight_max(const struct yt_isa *isa);
 
 /** YT_OK; YT_UNSUPPORTED naming the feature this CPU lacks. */
 enum yt_status yt_isa_check(const struct yt_isa *isa, uint32_t cpu_bits);

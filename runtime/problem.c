@@ -109,6 +109,11 @@ enum yt_status yt_problem_check(const struct yt_problem *p)
     YT_FAIL_IF((unsigned)p->op >= YT_OP_COUNT ||
                    (unsigned)p->dtype >= YT_DTYPE_COUNT,
                YT_BAD_ARGUMENT, "problem: unknown op or dtype");
+    YT_FAIL_IF((unsigned)p->out >= YT_DTYPE_COUNT ||
+                   (p->op != YT_OP_CONV2D &&
+                    (p->op == YT_OP_CONVERT) != (p->out != p->dtype)),
+               YT_BAD_ARGUMENT, "%s from %s to %s", yt_op_name(p->op),
+               yt_dtype_name(p->dtype), yt_dtype_name(p->out));
     int32_t c = 1, h = 1, w = 1;
     switch (p->op) {
     case YT_OP_CONV2D:
@@ -127,7 +132,15 @@ enum yt_status yt_problem_check(const struct yt_problem *p)
         h = p->u.upsample.h;
         w = p->u.upsample.w;
         break;
+    case YT_OP_CONVERT:
+        c = p->u.convert.c;
+        h = p->u.convert.h;
+        w = p->u.convert.w;
+        break;
     case YT_OP_LETTERBOX:
+        YT_FAIL_IF(p->u.letterbox.pad < 0 || p->u.letterbox.pad > 30,
+                   YT_BAD_ARGUMENT, "letterbox p%d: want 0..30",
+                   p->u.letterbox.pad);
         h = p->u.letterbox.h;
         w = p->u.letterbox.w;
         break;
@@ -159,7 +172,9 @@ enum yt_status yt_problem_check(const struct yt_problem *p)
 void yt_problem_name(const struct yt_problem *p, char name[YT_PROBLEM_NAME_MAX])
 {
     const char *op = yt_op_name(p->op);
-    const char *dt = yt_dtype_name(p->dtype);
+    char dt[16];
+    snprintf(dt, sizeof dt, p->out == p->dtype ? "%s" : "%s_%s",
+             yt_dtype_name(p->dtype), yt_dtype_name(p->out));
     const size_t max = YT_PROBLEM_NAME_MAX;
     switch (p->op) {
     case YT_OP_CONV2D: {
@@ -182,9 +197,14 @@ void yt_problem_name(const struct yt_problem *p, char name[YT_PROBLEM_NAME_MAX])
         snprintf(name, max, "%s-%s-%dx%dx%d", op, dt, p->u.upsample.c,
                  p->u.upsample.h, p->u.upsample.w);
         return;
+    case YT_OP_CONVERT:
+        snprintf(name, max, "%s-%s-%dx%dx%d", op, dt, p->u.convert.c,
+                 p->u.convert.h, p->u.convert.w);
+        return;
     case YT_OP_LETTERBOX:
-        snprintf(name, max, "%s-%s-%dx%d", op, dt, p->u.letterbox.h,
-                 p->u.letterbox.w);
+        snprintf(name, max,
+                 p->u.letterbox.pad ? "%s-%s-%dx%d-p%d" : "%s-%s-%dx%d", op, dt,
+                 p->u.letterbox.h, p->u.letterbox.w, p->u.letterbox.pad);
         return;
     case YT_OP_DECODE:
         snprintf(name, max, "%s-%s-a%dc%d-%dx%d-s%d", op, dt, p->u.decode.na,
@@ -200,14 +220,14 @@ void yt_problem_name(const struct yt_problem *p, char name[YT_PROBLEM_NAME_MAX])
     snprintf(name, max, "?");
 }
 
-/* Which row of a name table opens *text; steps over it and a '-'. */
+/* Which row of a name table opens *text; steps over it and a '-' or '_'. */
 static int take_name(const char **text, const char *(*name_of)(int), int count)
 {
-    const size_t length = strcspn(*text, "-");
+    const size_t length = strcspn(*text, "-_");
     for (int i = 0; i < count; i++) {
         const char *name = name_of(i);
         if (strlen(name) == length && strncmp(*text, name, length) == 0) {
-            *text += length + ((*text)[length] == '-');
+            *text += length + ((*text)[length] != 0);
             return i;
         }
     }
@@ -254,8 +274,13 @@ static void parse_body(const char *text, struct yt_problem *p)
         (void)sscanf(text, "%dx%dx%d", &p->u.upsample.c, &p->u.upsample.h,
                      &p->u.upsample.w);
         return;
+    case YT_OP_CONVERT:
+        (void)sscanf(text, "%dx%dx%d", &p->u.convert.c, &p->u.convert.h,
+                     &p->u.convert.w);
+        return;
     case YT_OP_LETTERBOX:
-        (void)sscanf(text, "%dx%d", &p->u.letterbox.h, &p->u.letterbox.w);
+        (void)sscanf(text, "%dx%d-p%d", &p->u.letterbox.h, &p->u.letterbox.w,
+                     &p->u.letterbox.pad);
         return;
     case YT_OP_DECODE:
         (void)sscanf(text, "a%dc%d-%dx%d-s%d", &p->u.decode.na, &p->u.decode.nc,
@@ -281,6 +306,13 @@ enum yt_status yt_problem_parse(const char *name, struct yt_problem *p_out)
                name);
     p.op = (enum yt_op)op;
     p.dtype = (enum yt_dtype)dtype;
+    p.out = p.dtype;
+    if (text > name && text[-1] == '_') {
+        const int out = take_name(&text, dtype_name_of, YT_DTYPE_COUNT);
+        YT_FAIL_IF(out < 0, YT_BAD_ARGUMENT, "'%s' is not a problem's name",
+                   name);
+        p.out = (enum yt_dtype)out;
+    }
     parse_body(text, &p);
 
     /* The name is the identity: whatever was read must print the same. */
@@ -310,6 +342,7 @@ uint64_t yt_problem_flops(const struct yt_problem *p)
         return 2ull * (uint64_t)(p->u.pool.r - 1) * (uint64_t)p->u.pool.c *
                (uint64_t)p->u.pool.h * (uint64_t)p->u.pool.w;
     case YT_OP_UPSAMPLE:
+    case YT_OP_CONVERT:
     case YT_OP_LETTERBOX:
     case YT_OP_DECODE:
     case YT_OP_IOU:

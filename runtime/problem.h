@@ -45,7 +45,9 @@ enum yt_addend {
 
 /** 2D convolution, bias, activation and addend in one pass.
  *
- *      input   [c][h][w]            blocked; c == 3: interleaved [h][w][3]
+ *      input   [c][h][w]            blocked; c == 3: interleaved [h][w][3],
+ *                                   in other types than f32 with its padding
+ *                                   in memory: [h + 2 pad][w + 2 pad][3]
  *      filter  [k][c][kh][kw]       packed as the schedule asks
  *      bias    [k]
  *      output  [k][oh][ow]          blocked
@@ -75,10 +77,17 @@ struct yt_upsample {
     int32_t c, h, w; /* input; the output is [c][2h][2w] */
 };
 
-/** Image of any size to the network's input: interleaved [h][w][3], f32,
- *  values 0..255 (the 1/255 is folded into the first layer's weights). */
+/** A tensor from one type to another: [c][h][w], blocked. */
+struct yt_convert {
+    int32_t c, h, w;
+};
+
+/** Image of any size to the network's input: interleaved, values 0..255 (the
+ *  1/255 is folded into the first layer's weights), zeros around it:
+ *  [h + 2 pad][w + 2 pad][3]. */
 struct yt_letterbox {
     int32_t h, w; /* the network's input */
+    int32_t pad;  /* rows and columns of zeros on each side, >= 0 */
 };
 
 /** One detection level's raw tensor [na*(5+nc)][h][w] to candidates. */
@@ -91,12 +100,15 @@ struct yt_iou {
 };
 
 struct yt_problem {
-    enum yt_op op; /* selects the member of u */
-    enum yt_dtype dtype;
+    enum yt_op op;       /* selects the member of u */
+    enum yt_dtype dtype; /* of the input, and so of the arithmetic */
+    enum yt_dtype out;   /* of the output and of a residual addend; an up2
+                            addend is f32. Only CONV2D and CONVERT change it */
     union {
         struct yt_conv2d conv2d;
         struct yt_pool2d pool; /* SPPF and MAXPOOL */
         struct yt_upsample upsample;
+        struct yt_convert convert;
         struct yt_letterbox letterbox;
         struct yt_decode decode;
         struct yt_iou iou;
@@ -115,7 +127,8 @@ struct yt_problem {
  */
 enum yt_status yt_problem_check(const struct yt_problem *p);
 
-/** Write the canonical name, e.g. "conv2d-f32-64x80x80-k128r3s2p1-silu".
+/** Write the canonical name, e.g. "conv2d-f32-64x80x80-k128r3s2p1-silu", with
+ * both types where they differ: "conv2d-u8s8_f32-64x80x80-k255r1s1p0".
  *
  * The name is the problem's identity in logs and in the database, so changing
  * the format is a schema change.

@@ -231,6 +231,7 @@ enum yt_status yt_reference_run(const struct yt_problem *p, int32_t lanes,
     case YT_OP_UPSAMPLE:
         upsample(&p->u.upsample, lanes, args->in, args->out);
         return YT_OK;
+    case YT_OP_CONVERT:
     case YT_OP_LETTERBOX:
     case YT_OP_DECODE:
     case YT_OP_IOU:

@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "codegen/codegen.h"
+#include "codegen/pack.h"
 #include "codegen/conv_tiles.h"
 #include "model/graph.h"
 #include "model/net.h"
@@ -226,10 +227,12 @@ static void run_schedule(const struct data *d, struct yt_jit *jit,
     yt_object_deinit(&object);
     struct guarded weights, out, shares;
     const size_t out_bytes = d->out_elems * 4;
-    guarded_open(&weights, yt_schedule_weight_bytes(d->problem, s, d->isa), 64);
+    guarded_open(&weights, yt_pack_weight_bytes(d->problem, s, d->isa), 64);
     guarded_open(&out, out_bytes, tensor_align(d));
     guarded_open(&shares, out_bytes, tensor_align(d));
-    yt_schedule_pack(d->problem, s, d->isa, d->filter, weights.data);
+    yt_pack_weights(d->problem, s, d->isa,
+                    &(const struct yt_weights){.weights = d->filter},
+                    weights.data);
     if (in_place) {
         memcpy(out.data, d->add.data, out_bytes);
         memcpy(shares.data, d->add.data, out_bytes);

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "codegen/codegen.h"
+#include "codegen/pack.h"
 #include "tests/guarded.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -97,9 +98,10 @@ static void layer_run(struct layer *l, const struct yt_schedule *s,
                      YT_OK);
     assert_int_equal(yt_jit_add(l->jit, &object, &kernel), YT_OK);
     yt_object_deinit(&object);
-    guarded_open(&weights, yt_schedule_weight_bytes(&l->problem, s, l->isa),
-                 64);
-    yt_schedule_pack(&l->problem, s, l->isa, l->filter, weights.data);
+    guarded_open(&weights, yt_pack_weight_bytes(&l->problem, s, l->isa), 64);
+    yt_pack_weights(&l->problem, s, l->isa,
+                    &(const struct yt_weights){.weights = l->filter},
+                    weights.data);
     const struct yt_args args = {
         .in = l->in.data,
         .out = out,

@@ -19,10 +19,11 @@ declare -A may=(
     [codegen]='runtime'
     [db]='runtime'
     [eval]='runtime model'
-    [tuner]='runtime model codegen db'
-    [strategies]='runtime model eval tuner db'
+    [quant]='runtime model'
+    [tuner]='runtime model quant codegen db'
+    [strategies]='runtime model quant eval tuner db'
     [export]='runtime model codegen'
-    [cli]='runtime model codegen db eval tuner strategies export'
+    [cli]='runtime model quant codegen db eval tuner strategies export'
 )
 
 # Header pattern: the only folders that may include it.
@@ -33,13 +34,13 @@ foreign=(
     'zip\.h:model'
     'protobuf-c/:model'
     'onnx\.pb-c\.h:model'
-    'xxhash\.h:model'
+    'xxhash\.h:model quant'
     'jpeglib\.h:eval'
     'jerror\.h:eval'
     'png\.h:eval'
     'jansson\.h:db eval export cli'
     'yaml\.h:eval'
-    'math\.h:model codegen db eval tuner strategies cli'
+    'math\.h:model quant codegen db eval tuner strategies cli'
 )
 
 is_in()

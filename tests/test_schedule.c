@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "codegen/conv_tiles.h"
+#include "codegen/pack.h"
 #include "codegen/schedule.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -269,7 +270,7 @@ static void tiles_cover_the_row_evenly(void **state)
             struct yt_conv_tiles t;
             p.u.conv2d.w = w;
             s.mr = mr;
-            yt_conv_tiles(&p.u.conv2d, &s, yt_isa_find("avx512"), &t);
+            yt_conv_tiles(&p, &s, yt_isa_find("avx512"), &t);
             int32_t next = 0;
             for (int32_t i = 0; i < t.tiles; i++) {
                 const int32_t pixels = yt_conv_tile_pixels(&t, i);
@@ -326,7 +327,7 @@ static void weights_lie_where_the_header_says(void **state)
         const struct yt_schedule s = schedule(packings[i].schedule);
         const struct yt_isa *isa = yt_isa_find(packings[i].isa);
         assert_true(yt_schedule_applies(&problem_, &s, isa));
-        const size_t bytes = yt_schedule_weight_bytes(&problem_, &s, isa);
+        const size_t bytes = yt_pack_weight_bytes(&problem_, &s, isa);
         const int32_t padded =
             (p->k + isa->lanes - 1) / isa->lanes * isa->lanes;
         assert_int_equal(bytes, 4 * (size_t)padded * (size_t)p->c *
@@ -340,7 +341,8 @@ static void weights_lie_where_the_header_says(void **state)
         for (size_t j = 0; j < elems; j++)
             weights[j] = (float)(j + 1);
         memset(packed, 0xff, bytes);
-        yt_schedule_pack(&problem_, &s, isa, weights, packed);
+        yt_pack_weights(&problem_, &s, isa,
+                        &(const struct yt_weights){.weights = weights}, packed);
         size_t j = 0;
         for (int32_t k = 0; k < p->k; k++)
             for (int32_t c = 0; c < p->c; c++)
@@ -368,11 +370,12 @@ static void lazy_panels(void **state)
     float weights[21 * 16];
     for (size_t i = 0; i < COUNT(weights); i++)
         weights[i] = (float)(i + 1);
-    const size_t bytes = yt_schedule_weight_bytes(&p, &s, isa);
+    const size_t bytes = yt_pack_weight_bytes(&p, &s, isa);
     assert_int_equal(bytes, 4 * 16 * (8 + 24));
     float *packed = aligned_alloc(64, bytes);
     assert_non_null(packed);
-    yt_schedule_pack(&p, &s, isa, weights, packed);
+    yt_pack_weights(&p, &s, isa, &(const struct yt_weights){.weights = weights},
+                    packed);
     for (int c = 0; c < 16; c++) {
         for (int j = 0; j < 8; j++)
             assert_true(packed[c * 8 + j] ==
@@ -389,7 +392,7 @@ static void only_convolutions_have_weights(void **state)
     (void)state;
     const struct yt_problem p = problem("sppf-f32-64x20x20-r5");
     const struct yt_schedule s = schedule("rows-h");
-    assert_int_equal(yt_schedule_weight_bytes(&p, &s, yt_isa_find("avx2")), 0);
+    assert_int_equal(yt_pack_weight_bytes(&p, &s, yt_isa_find("avx2")), 0);
 }
 
 int main(void)

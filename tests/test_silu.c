@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "codegen/codegen.h"
+#include "codegen/pack.h"
 
 /* Where exp(-x) is not clamped. */
 #define LOWEST -87.0f
@@ -69,7 +70,9 @@ static void silu_open(struct silu *v, const struct yt_isa *isa)
     float *identity = floats((size_t)lanes * (size_t)lanes);
     for (int32_t i = 0; i < lanes; i++)
         identity[i * lanes + i] = 1;
-    yt_schedule_pack(&p, &s, isa, identity, v->weights);
+    yt_pack_weights(&p, &s, isa,
+                    &(const struct yt_weights){.weights = identity},
+                    v->weights);
     free(identity);
 }
 

@@ -59,6 +59,7 @@ static enum yt_status conv_buffers(struct yt_case *c)
     c->weights = floats(c->weight_elems);
     c->bias = floats(c->bias_elems);
     YT_FAIL_IF(!c->weights || !c->bias, YT_NO_MEMORY, "no memory for a filter");
+    c->filter = (struct yt_weights){.weights = c->weights, .bias = c->bias};
     /* Sums of about unit size, as in a trained network. */
     fill(c->weights, c->weight_elems, 3.0f / sqrtf((float)taps), 1);
     fill(c->bias, (size_t)p->k, 0.5f, 2);
@@ -84,6 +85,7 @@ static enum yt_status sizes(struct yt_case *c)
         c->out_elems = 4 * c->in_elems;
         return YT_OK;
     }
+    case YT_OP_CONVERT:
     case YT_OP_LETTERBOX:
     case YT_OP_DECODE:
     case YT_OP_IOU:

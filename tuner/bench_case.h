@@ -5,12 +5,14 @@
  * output for candidates. */
 
 #include "codegen/codegen.h"
+#include "codegen/pack.h"
 #include "runtime/kernel.h"
 
 struct yt_case {
     struct yt_problem problem;
     const struct yt_isa *isa;
     float *in, *add, *weights, *bias; /* weights [k][c][r][r] */
+    struct yt_weights filter;         /* of them */
     float *want;                      /* the reference's output */
     char *guarded;                    /* output between two guard zones */
     size_t in_elems, out_elems, add_elems, weight_elems, bias_elems;

@@ -82,14 +82,15 @@ static enum yt_status prepare_option(struct contest *c, int32_t i,
     option->samples = calloc((size_t)c->frames, sizeof(double));
     YT_FAIL_IF(!option->samples, YT_NO_MEMORY, "no memory for %d samples",
                c->frames);
-    if (!layer->weights)
-        return YT_OK;
     option->weight_bytes =
-        yt_schedule_weight_bytes(&layer->problem, schedule, network->isa);
+        yt_pack_weight_bytes(&layer->problem, schedule, network->isa);
+    if (!option->weight_bytes)
+        return YT_OK;
     option->weights = yt_memory_alloc(option->weight_bytes);
     YT_FAIL_IF(!option->weights, YT_NO_MEMORY, "no memory for a filter");
-    yt_schedule_pack(&layer->problem, schedule, network->isa, layer->weights,
-                     option->weights);
+    const struct yt_weights filter = yt_network_weights(layer);
+    yt_pack_weights(&layer->problem, schedule, network->isa, &filter,
+                    option->weights);
     return YT_OK;
 }
 

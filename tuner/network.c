@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "quant/quantise.h"
 #include "runtime/decode.h"
 #include "runtime/fail.h"
 #include "runtime/letterbox.h"
@@ -227,12 +228,11 @@ static int64_t align_up(int64_t bytes)
     return (bytes + YT_ALIGN - 1) / YT_ALIGN * YT_ALIGN;
 }
 
-static int64_t bias_bytes(const struct yt_network *network,
-                          const struct yt_layer *layer)
+struct yt_weights yt_network_weights(const struct yt_layer *layer)
 {
-    const int32_t lanes = network->isa->lanes;
-    const int32_t k = layer->problem.u.conv2d.k;
-    return align_up(4 * (int64_t)((k + lanes - 1) / lanes * lanes));
+    return (struct yt_weights){.weights = layer->weights,
+                               .bias = layer->bias,
+                               .integers = layer->integers};
 }
 
 static void place_constants(struct yt_network *network)
@@ -241,14 +241,14 @@ static void place_constants(struct yt_network *network)
     for (int32_t i = 0; i < network->net->layer_count; i++) {
         const struct yt_layer *layer = &network->net->layers[i];
         struct yt_step *step = &network->plan.steps[i];
-        step->weights = step->bias = -1;
-        if (!layer->weights)
-            continue;
-        step->weights = at;
-        at += align_up((int64_t)yt_schedule_weight_bytes(
-            &layer->problem, &network->schedules[i], network->isa));
-        step->bias = at;
-        at += bias_bytes(network, layer);
+        const size_t weights = yt_pack_weight_bytes(
+            &layer->problem, &network->schedules[i], network->isa);
+        const size_t constants =
+            yt_pack_constant_bytes(&layer->problem, network->isa);
+        step->weights = weights ? at : -1;
+        at += align_up((int64_t)weights);
+        step->bias = constants ? at : -1;
+        at += align_up((int64_t)constants);
     }
     network->plan.blob_bytes = at;
 }
@@ -262,12 +262,14 @@ static enum yt_status pack_constants(struct yt_network *network)
     for (int32_t i = 0; i < network->net->layer_count; i++) {
         const struct yt_layer *layer = &network->net->layers[i];
         const struct yt_step *step = &network->plan.steps[i];
-        if (!layer->weights)
-            continue;
-        yt_schedule_pack(&layer->problem, &network->schedules[i], network->isa,
-                         layer->weights, (char *)blob + step->weights);
-        memcpy((char *)blob + step->bias, layer->bias,
-               4 * (size_t)layer->problem.u.conv2d.k);
+        const struct yt_weights filter = yt_network_weights(layer);
+        if (step->weights >= 0)
+            yt_pack_weights(&layer->problem, &network->schedules[i],
+                            network->isa, &filter,
+                            (char *)blob + step->weights);
+        if (step->bias >= 0)
+            yt_pack_constants(&layer->problem, network->isa, &filter,
+                              (char *)blob + step->bias);
     }
     yt_memory_free(network->blob, network->blob_mapped);
     network->blob = blob;
@@ -359,8 +361,10 @@ static void fill_plan(struct yt_network *network, const struct yt_graph *graph,
     name_step(&plan->letterbox, "letterbox");
     plan->letterbox.out = net->input;
     plan->letterbox.problem.op = YT_OP_LETTERBOX;
+    plan->letterbox.problem.dtype = net->input_dtype;
+    plan->letterbox.problem.out = net->input_dtype;
     plan->letterbox.problem.u.letterbox =
-        (struct yt_letterbox){.h = net->h, .w = net->w};
+        (struct yt_letterbox){.h = net->h, .w = net->w, .pad = net->input_pad};
     yt_schedule_default(&plan->letterbox.problem, options->isa, &network->pre);
     name_step(&plan->iou, "nms");
     plan->iou.problem.op = YT_OP_IOU;
@@ -383,9 +387,13 @@ enum yt_status yt_network_create(const struct yt_graph *graph,
         .dense_heads = options->dense_heads,
         .no_fuse_upsample = options->no_fuse_upsample,
         .no_fuse_twin = options->no_fuse_twin,
+        .dtypes = options->quantisation ? options->quantisation->dtypes : NULL,
     };
     enum yt_status status;
     YT_TRY_GOTO(yt_net_lower(graph, &lower, &network->net));
+    if (options->quantisation)
+        YT_TRY_GOTO(yt_quantise(network->net, graph, options->quantisation,
+                                yt_isa_weight_max(options->isa)));
     YT_TRY_GOTO(yt_jit_create(&network->jit));
     const size_t layers = (size_t)network->net->layer_count;
     network->schedules = calloc(layers, sizeof *network->schedules);

@@ -6,7 +6,9 @@
  * yt_model_open() opens; its objects are what an export links. */
 
 #include "codegen/codegen.h"
+#include "codegen/pack.h"
 #include "model/net.h"
+#include "quant/quantisation.h"
 #include "runtime/bundle.h"
 
 struct yt_network_options {
@@ -14,6 +16,9 @@ struct yt_network_options {
     int32_t h, w;    /* network input, pixels */
     int32_t threads; /* goes into the plan; tasks are cut for it */
     int32_t dense_heads, no_fuse_upsample, no_fuse_twin; /* model/net.h */
+    /* Which arithmetic each convolution uses; borrowed for the call; NULL: f32
+     * everywhere. */
+    const struct yt_quantisation *quantisation;
 };
 
 /** Every compiled kernel once, by symbol. */
@@ -69,6 +74,9 @@ enum yt_status yt_network_compile(struct yt_network *network,
                                   const struct yt_problem *const *problems,
                                   const struct yt_schedule *schedules,
                                   int32_t count, int32_t compile_threads);
+
+/** What a layer computes with, borrowed from it. */
+struct yt_weights yt_network_weights(const struct yt_layer *layer);
 
 /** The object behind a symbol, NULL when there is none. */
 const struct yt_object *yt_network_object(const struct yt_network *network,

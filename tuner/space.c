@@ -61,7 +61,7 @@ static int32_t group_sizes(const struct yt_space *space,
                            int32_t sizes[SIZES_MAX])
 {
     struct yt_conv_tiles t;
-    yt_conv_tiles(&space->problem->u.conv2d, s, space->isa, &t);
+    yt_conv_tiles(space->problem, s, space->isa, &t);
     const int32_t units = t.flat ? t.tiles : t.rows;
     int32_t count = 0;
     sizes[count++] = 0;
@@ -85,7 +85,7 @@ static void default_tasks(const struct yt_space *space, struct yt_schedule *s)
     struct yt_schedule best = *s;
     int found = 0;
     struct yt_conv_tiles t;
-    yt_conv_tiles(&space->problem->u.conv2d, s, space->isa, &t);
+    yt_conv_tiles(space->problem, s, space->isa, &t);
     const enum yt_task_order outer =
         s->algo == YT_ALGO_LAZY || t.k_tiles == 1 /* the order of one */
             ? YT_ORDER_PIXELS
@@ -114,7 +114,7 @@ static int32_t canonical_mr(const struct yt_space *space,
                             const struct yt_schedule *s)
 {
     struct yt_conv_tiles t;
-    yt_conv_tiles(&space->problem->u.conv2d, s, space->isa, &t);
+    yt_conv_tiles(space->problem, s, space->isa, &t);
     return t.base + (t.large > 0);
 }
 
@@ -145,7 +145,7 @@ static void list_tiles(const struct yt_space *space, struct list *list,
             if (!yt_schedule_applies(space->problem, &s, space->isa)) {
                 /* A row narrower than the tile: its whole width is one. */
                 struct yt_conv_tiles t;
-                yt_conv_tiles(p, &s, space->isa, &t);
+                yt_conv_tiles(space->problem, &s, space->isa, &t);
                 if (mr <= t.row || t.k_blocks % nr)
                     continue;
                 s.mr = t.row;
@@ -195,7 +195,7 @@ static void list_tasks(const struct yt_space *space, struct list *list,
 {
     int32_t sizes[SIZES_MAX];
     struct yt_conv_tiles t;
-    yt_conv_tiles(&space->problem->u.conv2d, base, space->isa, &t);
+    yt_conv_tiles(space->problem, base, space->isa, &t);
     const int32_t count = group_sizes(space, base, sizes);
     for (int order = 0; order < YT_ORDER_COUNT; order++) {
         if (order && t.k_tiles == 1)

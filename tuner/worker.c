@@ -45,7 +45,7 @@ static void measure_kernel(struct yt_case *c, int32_t threads,
                            struct yt_worker_result *r)
 {
     const struct yt_schedule *s = &request->schedule;
-    const size_t bytes = yt_schedule_weight_bytes(&c->problem, s, c->isa);
+    const size_t bytes = yt_pack_weight_bytes(&c->problem, s, c->isa);
     void *packed = NULL;
     if (posix_memalign(&packed, YT_ALIGN, bytes ? bytes : YT_ALIGN) != 0) {
         r->lost = 1;
@@ -53,7 +53,7 @@ static void measure_kernel(struct yt_case *c, int32_t threads,
         return;
     }
     if (bytes)
-        yt_schedule_pack(&c->problem, s, c->isa, c->weights, packed);
+        yt_pack_weights(&c->problem, s, c->isa, &c->filter, packed);
     const int64_t tasks = yt_schedule_tasks(&c->problem, s, c->isa);
     if (yt_case_check(c, kernel, tasks, packed, YT_CHECK_TOLERANCE,
                       &r->max_error) != YT_OK) {

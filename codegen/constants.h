@@ -1,0 +1,44 @@
+#ifndef YT_CONSTANTS_H
+#define YT_CONSTANTS_H
+
+/* Where a kernel finds what in the block at yt_args.bias: rows of one 4-byte
+ * value per physical output channel, whole vectors, one after the other.
+ *
+ *   CONV2D   start: f32 bias, or s32 per border case (integer sums)
+ *            scale                       f32, of integer sums
+ *            out_gain, out_zero          f32, of integer outputs
+ *            add_gain                    f32, residual addend of integers
+ *   CONVERT  in_step, in_zero            f32, of integer inputs
+ *            out_gain, out_zero          f32, of integer outputs
+ *
+ * Border cases: a u8s8 convolution leaves out taps outside its input, but what
+ * is outside is 0, which is in_zero and not q = 0. So the start of the sums
+ * takes in -in_zero * weight of just the taps that are inside; case number
+ *
+ *      ((top * (pad + 1) + bottom) * (pad + 1) + left) * (pad + 1) + right
+ *
+ * counts rows and columns of taps outside on each side. The first layer's
+ * image has its padding in memory and zero point 0: it has one case.
+ */
+
+#include "codegen/schedule.h"
+
+struct yt_constants {
+    int32_t row_bytes; /* of one row */
+    int32_t cases;     /* rows of start */
+    /* Bytes from the block's start; -1: not there. */
+    int32_t start, scale, out_gain, out_zero, add_gain;
+    int32_t in_step, in_zero; /* CONVERT */
+    int32_t bytes;            /* of the block */
+};
+
+void yt_constants_layout(const struct yt_problem *p, const struct yt_isa *isa,
+                         struct yt_constants *layout_out);
+
+/** Whether values of this type are integers with a step. */
+static inline int yt_dtype_is_integer(enum yt_dtype dtype)
+{
+    return dtype == YT_DTYPE_S16 || dtype == YT_DTYPE_U8S8;
+}
+
+#endif

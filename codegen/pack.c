@@ -1,0 +1,296 @@
+/* Filters and constants in the layouts that kernels read. */
+
+#include "codegen/pack.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "codegen/constants.h"
+#include "codegen/conv_tiles.h"
+
+static int32_t ceil_div(int32_t a, int32_t b)
+{
+    return (a + b - 1) / b;
+}
+
+/* ------------------------------------------------------------ constants */
+
+void yt_constants_layout(const struct yt_problem *p, const struct yt_isa *isa,
+                         struct yt_constants *layout_out)
+{
+    struct yt_constants l = {.cases = 0,
+                             .start = -1,
+                             .scale = -1,
+                             .out_gain = -1,
+                             .out_zero = -1,
+                             .add_gain = -1,
+                             .in_step = -1,
+                             .in_zero = -1};
+    const int to_integers = yt_dtype_is_integer(p->out);
+    const int from_integers = yt_dtype_is_integer(p->dtype);
+    int32_t channels = 0;
+    int32_t rows = 0;
+    if (p->op == YT_OP_CONV2D) {
+        const struct yt_conv2d *v = &p->u.conv2d;
+        channels = v->k;
+        l.cases = 1;
+        if (p->dtype == YT_DTYPE_U8S8 && v->c != 3)
+            for (int side = 0; side < 4; side++)
+                l.cases *= v->pad + 1;
+        l.start = 0;
+        rows = l.cases;
+        if (from_integers)
+            l.scale = rows++;
+    } else if (p->op == YT_OP_CONVERT) {
+        channels = p->u.convert.c;
+        if (from_integers) {
+            l.in_step = rows++;
+            l.in_zero = rows++;
+        }
+    } else {
+        *layout_out = l;
+        return;
+    }
+    if (to_integers) {
+        l.out_gain = rows++;
+        l.out_zero = rows++;
+    }
+    if (p->op == YT_OP_CONV2D && to_integers &&
+        p->u.conv2d.add == YT_ADD_RESIDUAL)
+        l.add_gain = rows++;
+    l.row_bytes = 4 * ceil_div(channels, isa->lanes) * isa->lanes;
+    l.bytes = rows * l.row_bytes;
+    int32_t *const offsets[] = {&l.scale,    &l.out_gain, &l.out_zero,
+                                &l.add_gain, &l.in_step,  &l.in_zero};
+    for (size_t i = 0; i < sizeof offsets / sizeof offsets[0]; i++)
+        if (*offsets[i] > 0 || (l.start < 0 && *offsets[i] == 0))
+            *offsets[i] *= l.row_bytes;
+    *layout_out = l;
+}
+
+size_t yt_pack_constant_bytes(const struct yt_problem *p,
+                              const struct yt_isa *isa)
+{
+    struct yt_constants l;
+    yt_constants_layout(p, isa, &l);
+    return (size_t)l.bytes;
+}
+
+/* Sums of -in_zero * weight over the taps [top, r - bottom) x
+ * [left, r - right) of output channel k. */
+static int64_t border_start(const struct yt_conv2d *v,
+                            const struct yt_integers *n, int32_t k,
+                            const int32_t outside[4])
+{
+    int64_t sum = n->start[k];
+    for (int32_t c = 0; c < v->c; c++)
+        for (int32_t y = outside[0]; y < v->r - outside[1]; y++)
+            for (int32_t x = outside[2]; x < v->r - outside[3]; x++)
+                sum -=
+                    (int64_t)n->in_zero[c] *
+                    n->weights[(((int64_t)k * v->c + c) * v->r + y) * v->r + x];
+    return sum;
+}
+
+static void pack_starts(const struct yt_problem *p,
+                        const struct yt_constants *l,
+                        const struct yt_weights *f, char *packed)
+{
+    const struct yt_conv2d *v = &p->u.conv2d;
+    if (!yt_dtype_is_integer(p->dtype)) {
+        memcpy(packed + l->start, f->bias, 4 * (size_t)v->k);
+        return;
+    }
+    const int zeros = p->dtype == YT_DTYPE_U8S8;
+    const int32_t sides = l->cases > 1 ? v->pad + 1 : 1;
+    for (int32_t i = 0; i < l->cases; i++) {
+        const int32_t outside[4] = {i / sides / sides / sides,
+                                    i / sides / sides % sides,
+                                    i / sides % sides, i % sides};
+        int32_t *start =
+            (int32_t *)(void *)(packed + l->start + i * l->row_bytes);
+        for (int32_t k = 0; k < v->k; k++) {
+            const int64_t sum = zeros ? border_start(v, f->integers, k, outside)
+                                      : f->integers->start[k];
+            assert(sum >= INT32_MIN && sum <= INT32_MAX);
+            start[k] = (int32_t)sum;
+        }
+    }
+}
+
+static void put_row(char *packed, int32_t offset, const float *values,
+                    int32_t count)
+{
+    if (offset >= 0)
+        memcpy(packed + offset, values, 4 * (size_t)count);
+}
+
+void yt_pack_constants(const struct yt_problem *p, const struct yt_isa *isa,
+                       const struct yt_weights *f, void *packed)
+{
+    struct yt_constants l;
+    yt_constants_layout(p, isa, &l);
+    memset(packed, 0, (size_t)l.bytes);
+    const struct yt_integers *n = f->integers;
+    int32_t channels = p->u.convert.c;
+    if (p->op == YT_OP_CONV2D) {
+        channels = p->u.conv2d.k;
+        pack_starts(p, &l, f, packed);
+    }
+    if (!n)
+        return;
+    put_row(packed, l.scale, n->scale, channels);
+    put_row(packed, l.out_gain, n->out_gain, channels);
+    put_row(packed, l.out_zero, n->out_zero, channels);
+    put_row(packed, l.add_gain, n->add_gain, channels);
+    put_row(packed, l.in_step, n->in_step, channels);
+    if (l.in_zero >= 0 && n->in_zero)
+        for (int32_t c = 0; c < channels; c++)
+            ((float *)packed)[l.in_zero / 4 + c] = (float)n->in_zero[c];
+}
+
+/* -------------------------------------------------------------- weights */
+
+size_t yt_pack_weight_bytes(const struct yt_problem *p,
+                            const struct yt_schedule *s,
+                            const struct yt_isa *isa)
+{
+    if (p->op != YT_OP_CONV2D)
+        return 0;
+    struct yt_conv_tiles t;
+    yt_conv_tiles(p, s, isa, &t);
+    if (s->algo == YT_ALGO_LAZY)
+        return (size_t)t.steps * (size_t)t.ic_blocks * (size_t)t.vec_bytes *
+               (size_t)(1 + t.k_blocks);
+    return (size_t)t.weight_tile * (size_t)t.k_tiles;
+}
+
+/* The bits of a bf16, rounded to nearest, ties to even; NaNs stay NaNs. */
+static uint16_t to_bf16(float value)
+{
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    if ((bits & 0x7fffffff) > 0x7f800000)
+        return (uint16_t)(bits >> 16 | 0x40);
+    return (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+}
+
+/* Where in a filter, in elements; -1: a zero that fills up. */
+static int64_t filter_index(const struct yt_conv2d *v, int32_t k, int32_t c,
+                            int32_t y, int32_t x)
+{
+    if (k >= v->k || c >= v->c || x >= v->r)
+        return -1;
+    return (((int64_t)k * v->c + c) * v->r + y) * v->r + x;
+}
+
+/* One element of the packed filter; steps over it. */
+static void put_weight(enum yt_dtype dtype, const struct yt_weights *f,
+                       int64_t at, char **out)
+{
+    switch (dtype) {
+    case YT_DTYPE_F32: {
+        const float value = at < 0 ? 0.0f : f->weights[at];
+        memcpy(*out, &value, sizeof value);
+        break;
+    }
+    case YT_DTYPE_BF16: {
+        const uint16_t value = at < 0 ? 0 : to_bf16(f->weights[at]);
+        memcpy(*out, &value, sizeof value);
+        break;
+    }
+    case YT_DTYPE_S16: {
+        const int16_t value = at < 0 ? 0 : f->integers->weights[at];
+        memcpy(*out, &value, sizeof value);
+        break;
+    }
+    case YT_DTYPE_U8S8:
+        **out = (char)(at < 0 ? 0 : f->integers->weights[at]);
+        break;
+    case YT_DTYPE_COUNT:
+        break;
+    }
+    *out += yt_dtype_bytes(dtype);
+}
+
+/* [step][lanes] of the objectness channels, then [step][blocks * lanes] of
+ * all; a step is as many input channels as make four bytes. */
+static void pack_lazy(const struct yt_problem *p, const struct yt_conv_tiles *t,
+                      int32_t lanes, const struct yt_weights *f, char *out)
+{
+    const struct yt_conv2d *v = &p->u.conv2d;
+    const int32_t per_anchor = v->k / v->lazy;
+    for (int32_t c = 0; c < v->c; c += t->per_step)
+        for (int32_t j = 0; j < lanes; j++)
+            for (int32_t i = 0; i < t->per_step; i++)
+                put_weight(p->dtype, f,
+                           j < v->lazy ? filter_index(v, j * per_anchor + 4,
+                                                      c + i, 0, 0)
+                                       : -1,
+                           &out);
+    const int32_t padded = t->k_blocks * lanes;
+    for (int32_t c = 0; c < v->c; c += t->per_step)
+        for (int32_t k = 0; k < padded; k++)
+            for (int32_t i = 0; i < t->per_step; i++)
+                put_weight(p->dtype, f, filter_index(v, k, c + i, 0, 0), &out);
+}
+
+/* One step of all its taps: [kw][nr * lanes][channels of the step]. */
+static void pack_step(const struct yt_problem *p, const struct yt_conv_tiles *t,
+                      const struct yt_weights *f, int32_t k0, int32_t width,
+                      int32_t c, int32_t kh, char *out)
+{
+    const struct yt_conv2d *v = &p->u.conv2d;
+    for (int32_t kw = 0; kw < v->r; kw++)
+        for (int32_t j = 0; j < width; j++)
+            for (int32_t i = 0; i < t->per_step; i++)
+                put_weight(p->dtype, f, filter_index(v, k0 + j, c + i, kh, kw),
+                           &out);
+}
+
+/* The same of a window, whose elements are [kw][3] one after the other. */
+static void pack_window_step(const struct yt_problem *p,
+                             const struct yt_conv_tiles *t,
+                             const struct yt_weights *f, int32_t k0,
+                             int32_t width, int32_t step, int32_t kh, char *out)
+{
+    const struct yt_conv2d *v = &p->u.conv2d;
+    for (int32_t j = 0; j < width; j++)
+        for (int32_t i = 0; i < t->per_step; i++) {
+            const int32_t at = step * t->per_step + i;
+            put_weight(p->dtype, f, filter_index(v, k0 + j, at % 3, kh, at / 3),
+                       &out);
+        }
+}
+
+/* [k tile][kh][step][kw][nr * lanes][channels of a step], or with ic_outer
+ * [k tile][ic block][kh][step][kw][nr * lanes][channels of a step]; zeros past
+ * k. */
+void yt_pack_weights(const struct yt_problem *p, const struct yt_schedule *s,
+                     const struct yt_isa *isa, const struct yt_weights *f,
+                     void *packed)
+{
+    const struct yt_conv2d *v = &p->u.conv2d;
+    struct yt_conv_tiles t;
+    yt_conv_tiles(p, s, isa, &t);
+    if (s->algo == YT_ALGO_LAZY) {
+        pack_lazy(p, &t, isa->lanes, f, packed);
+        return;
+    }
+    const int32_t width = s->nr * isa->lanes;
+    for (int32_t o = 0; o < t.k_tiles; o++)
+        for (int32_t block = 0; block < t.ic_blocks; block++)
+            for (int32_t kh = 0; kh < v->r; kh++)
+                for (int32_t step = 0; step < t.steps; step++) {
+                    char *out = (char *)packed + o * t.weight_tile +
+                                block * t.weight_block + kh * t.weight_kh +
+                                step * t.weight_step;
+                    if (t.window)
+                        pack_window_step(p, &t, f, o * width, width, step, kh,
+                                         out);
+                    else
+                        pack_step(p, &t, f, o * width, width,
+                                  block * t.ic_block + step * t.per_step, kh,
+                                  out);
+                }
+}

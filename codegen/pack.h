@@ -1,0 +1,40 @@
+#ifndef YT_PACK_H
+#define YT_PACK_H
+
+/* A step's weights and constants as its kernel reads them. No LLVM in this
+ * header. */
+
+#include <stddef.h>
+
+#include "codegen/schedule.h"
+#include "runtime/integers.h"
+
+/** What a step computes with, borrowed. */
+struct yt_weights {
+    const float *weights;               /* [k][c][r][r]; NULL: none */
+    const float *bias;                  /* [k]; NULL: none */
+    const struct yt_integers *integers; /* where the input or output is of
+                                           integers; else NULL */
+};
+
+/** Bytes of the packed filter; 0 for operators without weights. */
+size_t yt_pack_weight_bytes(const struct yt_problem *p,
+                            const struct yt_schedule *s,
+                            const struct yt_isa *isa);
+
+/** Lay a filter out: u8s8 and s16 take integers->weights, bf16 rounds.
+ *  @param packed  yt_pack_weight_bytes() bytes, aligned to YT_ALIGN. */
+void yt_pack_weights(const struct yt_problem *p, const struct yt_schedule *s,
+                     const struct yt_isa *isa, const struct yt_weights *f,
+                     void *packed);
+
+/** Bytes of the constants, the block at yt_args.bias; 0: none. */
+size_t yt_pack_constant_bytes(const struct yt_problem *p,
+                              const struct yt_isa *isa);
+
+/** Fill that block: see codegen/constants.h.
+ *  @param packed  yt_pack_constant_bytes() bytes, aligned to YT_ALIGN. */
+void yt_pack_constants(const struct yt_problem *p, const struct yt_isa *isa,
+                       const struct yt_weights *f, void *packed);
+
+#endif
