@@ -26,6 +26,8 @@ static const struct {
     {"plans", "tuned and baseline networks",
      "id, host, model, imgsz, isa, threads, precision, role, layers,"
      " layers_ms, gflops, stale, created"},
+    {"quantisations", "what models' tensors were calibrated to, on what images",
+     "*"},
     {"layer_times", "each plan's layers, timed inside the network", "*"},
     {"evaluations", "frames per second, latency, memory, accuracy",
      "id, plan, model, imgsz, isa, threads, precision, role, fps, total_ms,"

@@ -316,6 +316,46 @@ enum yt_status yt_db_plan_text(struct yt_db *db, const char *id,
 /** NULL is fine. */
 void yt_db_plan_destroy(struct yt_db_plan *plan);
 
+/** The precision of the tuned plan to run when none is named: of the plan that
+ *  a recommendation was made of last, else of the f32 plan, else of the newest.
+ *
+ * @param key  its precision: NULL for any, or the word before the hash, as
+ *             "int8", for the newest of those.
+ * @param[out] text_out malloc'ed, the caller's: the plan's text.
+ * @return YT_OK; YT_NOT_FOUND.
+ */
+enum yt_status yt_db_plan_preferred(struct yt_db *db,
+                                    const struct yt_db_plan_key *key,
+                                    char **text_out);
+
+/* ---------------------------------------------------------- quantisations */
+
+/** A model calibrated: which ranges its tensors have on some pictures. True on
+ *  every host. */
+struct yt_db_quantisation {
+    int64_t model;
+    int32_t h, w;            /* network input, pixels */
+    const char *settings;    /* how it was made, in words */
+    int32_t images;          /* of the pictures it was made on */
+    const char *images_hash; /* of those */
+    const char *text;        /* quant/quantisation.h's; not of a query */
+};
+
+/** Add it, or replace that of the same model, size, settings and images. */
+enum yt_status
+yt_db_quantisation_put(struct yt_db *db,
+                       const struct yt_db_quantisation *quantisation,
+                       int64_t *id_out /* or NULL */);
+
+/** The newest of a model at a size.
+ *  @param which  its settings and images_hash may be NULL: any.
+ *  @param[out] text_out malloc'ed, the caller's.
+ *  @return YT_OK; YT_NOT_FOUND. */
+enum yt_status
+yt_db_quantisation_find(struct yt_db *db,
+                        const struct yt_db_quantisation *which,
+                        char **text_out);
+
 /* ------------------------------------------------------------ evaluations */
 
 /** Over the frames of one evaluation; all NAN: not measured. */

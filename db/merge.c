@@ -56,6 +56,13 @@ static const struct merge_row {
      "INSERT INTO main.model (hash, name, format, params, flops, imgsz, nc)"
      " SELECT hash, name, format, params, flops, imgsz, nc FROM other.model"
      " WHERE true ON CONFLICT (hash) DO NOTHING"},
+    {NO_COUNTER,
+     "INSERT INTO main.quantisation (model_id, h, w, settings, images,"
+     " images_hash, text, created_ms) SELECT nt.id, o.h, o.w, o.settings,"
+     " o.images, o.images_hash, o.text, o.created_ms"
+     " FROM other.quantisation o JOIN other.model no ON no.id = o.model_id"
+     " JOIN main.model nt ON nt.hash = no.hash"
+     " WHERE true ORDER BY o.id ON CONFLICT DO NOTHING"},
     {NO_COUNTER, "INSERT INTO main.problem (name, op, dtype, flops)"
                  " SELECT name, op, dtype, flops FROM other.problem"
                  " WHERE true ON CONFLICT (name) DO NOTHING"},

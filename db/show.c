@@ -59,6 +59,13 @@ static const struct section {
      " WHERE id = ?1)"},
     {"p", "host", RECORD, HOST_OF("plan")},
 
+    {"q", "quantisation", RECORD,
+     "SELECT v.*, q.text FROM quantisations v JOIN quantisation q"
+     " ON v.id = 'q' || q.id WHERE q.id = ?1"},
+    {"q", "model", RECORD,
+     "SELECT * FROM models WHERE id = 'n' || (SELECT model_id FROM"
+     " quantisation WHERE id = ?1)"},
+
     {"e", "evaluation", RECORD,
      "SELECT v.*, e.dataset_hash FROM evaluations v JOIN evaluation e"
      " ON v.id = 'e' || e.id WHERE e.id = ?1"},
@@ -150,7 +157,8 @@ enum yt_status yt_db_show(struct yt_db *db, const char *id,
     const struct section *first = parse_id(id, &number);
     YT_FAIL_IF(!first, YT_BAD_ARGUMENT,
                "%s: an id is a letter, h(ost), n(etwork), m(easurement), "
-               "p(lan), e(valuation) or r(ecommendation), and a number",
+               "p(lan), q(uantisation), e(valuation) or r(ecommendation), and "
+               "a number",
                id);
     YT_TRY(check_row(db, first, id, number));
 

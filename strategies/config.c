@@ -4,6 +4,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "runtime/fail.h"
@@ -19,6 +20,28 @@ static const char *const augment_names[YT_TTA_COUNT] = {
     [YT_TTA_FLIP] = "flip",
     [YT_TTA_SCALES] = "scales",
 };
+
+static const char *const precision_names[YT_PRECISION_COUNT] = {
+    [YT_PRECISION_F32] = "f32",     [YT_PRECISION_BF16] = "bf16",
+    [YT_PRECISION_INT16] = "int16", [YT_PRECISION_INT8] = "int8",
+    [YT_PRECISION_MIXED] = "mixed",
+};
+
+const char *yt_precision_word(enum yt_precision precision)
+{
+    return precision_names[precision];
+}
+
+int yt_precision_find(const char *word, enum yt_precision *precision_out)
+{
+    const char *name = strcmp(word, "fp32") == 0 ? "f32" : word;
+    for (int i = 0; i < YT_PRECISION_COUNT; i++)
+        if (strcmp(name, precision_names[i]) == 0) {
+            *precision_out = (enum yt_precision)i;
+            return 1;
+        }
+    return 0;
+}
 
 struct yt_config yt_config_baseline(const struct yt_choices *choices)
 {
@@ -62,9 +85,12 @@ void yt_config_name(const struct yt_config *c, const struct yt_choices *choices,
                     char name_out[YT_CONFIG_NAME_MAX])
 {
     struct text text = {name_out, YT_CONFIG_NAME_MAX};
-    add(&text, "%.64s-%dx%d-f32-%s-%s-%dx%d", choices->models[c->model].name,
-        c->h, c->w, c->tuned ? "tuned" : "default", parallel_names[c->parallel],
-        c->groups, c->threads);
+    add(&text, "%.64s-%dx%d-%s", choices->models[c->model].name, c->h, c->w,
+        precision_names[c->precision]);
+    if (c->precision == YT_PRECISION_MIXED)
+        add(&text, ".%08x", c->mix);
+    add(&text, "-%s-%s-%dx%d", c->tuned ? "tuned" : "default",
+        parallel_names[c->parallel], c->groups, c->threads);
     if (c->pin)
         add(&text, "-pin");
     if (c->augment != YT_TTA_NONE)
@@ -120,16 +146,37 @@ static int read_parallel(const char *word, enum yt_parallel *parallel_out)
     return 0;
 }
 
-/* "-HxW-f32-KERNELS-MODE-GROUPSxTHREADS", at the last dash that it fits. */
+/* "f32", or "mixed.1a2b3c4d", whose eight digits are always there. */
+static int read_precision(char *word, struct yt_config *c)
+{
+    static const char digits[] = "0123456789abcdef";
+    char *dot = strchr(word, '.');
+    if (dot)
+        *dot++ = 0;
+    if (!yt_precision_find(word, &c->precision) || strcmp(word, "fp32") == 0 ||
+        (c->precision == YT_PRECISION_MIXED) != (dot != NULL))
+        return 0;
+    if (!dot)
+        return 1;
+    if (strlen(dot) != 8 || strspn(dot, digits) != 8)
+        return 0;
+    c->mix = (uint32_t)strtoul(dot, NULL, 16);
+    return 1;
+}
+
+/* "-HxW-PRECISION-KERNELS-MODE-GROUPSxTHREADS", at the first dash that it
+ * fits. */
 static const char *read_fixed(const char *name, struct yt_config *c)
 {
     for (const char *at = name; (at = strchr(at, '-')); at++) {
-        char kernels[16], mode[16];
+        char precision[16], kernels[16], mode[16];
         struct yt_config read = {.iou = YT_CONFIG_IOU,
                                  .max_det = YT_CONFIG_MAX_DET};
         int end = 0;
-        if (sscanf(at, "-%dx%d-f32-%15[a-z]-%15[a-z]-%dx%d%n", &read.h, &read.w,
-                   kernels, mode, &read.groups, &read.threads, &end) != 6)
+        if (sscanf(at, "-%dx%d-%15[a-z0-9.]-%15[a-z]-%15[a-z]-%dx%d%n", &read.h,
+                   &read.w, precision, kernels, mode, &read.groups,
+                   &read.threads, &end) != 7 ||
+            !read_precision(precision, &read))
             continue;
         read.tuned = strcmp(kernels, "tuned") == 0;
         if ((!read.tuned && strcmp(kernels, "default") != 0) ||
@@ -147,7 +194,7 @@ enum yt_status yt_config_parse(const char *name, struct yt_config *config_out)
     const char *at = read_fixed(name, &c);
     YT_FAIL_IF(!at, YT_BAD_INPUT,
                "configuration '%.80s': not "
-               "MODEL-HxW-f32-KERNELS-MODE-GROUPSxTHREADS",
+               "MODEL-HxW-PRECISION-KERNELS-MODE-GROUPSxTHREADS",
                name);
     YT_FAIL_IF(c.h < 1 || c.w < 1 || c.groups < 1 || c.threads < 1 ||
                    c.groups > 256 || c.threads > 256,
@@ -186,6 +233,7 @@ int yt_config_valid(const struct yt_config *c, const struct yt_choices *choices)
 int yt_config_same_boxes(const struct yt_config *a, const struct yt_config *b)
 {
     return a->model == b->model && a->h == b->h && a->w == b->w &&
+           a->precision == b->precision && a->mix == b->mix &&
            a->augment == b->augment && a->fit == b->fit &&
            a->filter == b->filter && a->iou == b->iou &&
            a->agnostic == b->agnostic && a->candidates == b->candidates &&

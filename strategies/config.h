@@ -7,6 +7,7 @@
  * printed name; the name and the models' hashes are its identity.
  *
  *   yolov5n-480x640-f32-tuned-throughput-2x1-stretch-iou0.6
+ *   yolov5n-640x640-mixed.1a2b3c4d-tuned-latency-1x2
  *
  * What is left at its default is not named. */
 
@@ -28,9 +29,22 @@ enum yt_tta {
     YT_TTA_COUNT
 };
 
+/** What convolutions compute with. */
+enum yt_precision {
+    YT_PRECISION_F32,
+    YT_PRECISION_BF16,
+    YT_PRECISION_INT16,
+    YT_PRECISION_INT8,
+    YT_PRECISION_MIXED, /* some with one, some with another */
+    YT_PRECISION_COUNT
+};
+
 struct yt_config {
     int32_t model; /* index into yt_choices.models */
     int32_t h, w;  /* network input, pixels */
+    enum yt_precision precision;
+    uint32_t mix;  /* of MIXED: the first 8 digits of its quantisation's hash,
+                      which tell one mix from another; else 0 */
     int32_t tuned; /* 0: the first legal schedules */
     enum yt_parallel parallel;
     int32_t groups, threads; /* of each group */
@@ -75,6 +89,13 @@ struct yt_config yt_config_baseline(const struct yt_choices *choices);
 void yt_config_name(const struct yt_config *config,
                     const struct yt_choices *choices,
                     char name_out[YT_CONFIG_NAME_MAX]);
+
+/** "f32", "bf16", "int16", "int8", "mixed". */
+const char *yt_precision_word(enum yt_precision precision);
+
+/** The precision that a word names, also as yt_quantisation_name() spells it.
+ *  @return 0 for any other word. */
+int yt_precision_find(const char *word, enum yt_precision *precision_out);
 
 /** Read what follows the model's name in a configuration's name; the model is
  *  left at 0.

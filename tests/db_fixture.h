@@ -105,8 +105,8 @@ static inline void fixture_close(struct fixture *f)
 }
 
 /** One row of each kind: a peak, measurements that ended well and badly, a
- *  plan, a baseline, their evaluations, a recommendation with two steps and a
- *  rival. */
+ *  quantisation, a plan, a baseline, their evaluations, a recommendation with
+ *  two steps and a rival. */
 static inline void fixture_fill(struct fixture *f)
 {
     const struct yt_db_peak peak = {.isa = "avx512",
@@ -126,6 +126,15 @@ static inline void fixture_fill(struct fixture *f)
     m.outcome = YT_DB_WRONG;
     m.detail = "off by 0.5, \"far\" out";
     assert_ok(yt_db_measurement_put(f->db, &m, NULL));
+
+    const struct yt_db_quantisation quantisation = {.model = f->model,
+                                                    .h = 640,
+                                                    .w = 640,
+                                                    .settings = "mse",
+                                                    .images = 128,
+                                                    .images_hash = "0123",
+                                                    .text = "quant 1\n"};
+    assert_ok(yt_db_quantisation_put(f->db, &quantisation, NULL));
 
     struct yt_db_layer layers[] = {
         {.name = "model.0",

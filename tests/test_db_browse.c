@@ -298,6 +298,7 @@ static void json_export_holds_all_tables(void **state)
         "measurement",
         "plan",
         "plan_layer",
+        "quantisation",
         "evaluation",
         "recommendation",
         "recommendation_step",

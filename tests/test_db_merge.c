@@ -64,6 +64,9 @@ static void merging_twice_is_merging_once(void **state)
     assert_int_equal(merged.recommendations, 1);
     assert_int_equal(count(&pair->here, "SELECT count(*) FROM measurement"), 6);
     assert_int_equal(count(&pair->here, "SELECT count(*) FROM host"), 1);
+    /* One calibration of the same model on the same pictures is enough. */
+    assert_int_equal(count(&pair->here, "SELECT count(*) FROM quantisation"),
+                     1);
     assert_int_equal(count(&pair->here, "SELECT count(*) FROM plan_layer"), 8);
     assert_int_equal(
         count(&pair->here, "SELECT count(*) FROM recommendation_step"), 4);
@@ -108,6 +111,11 @@ static void references_survive(void **state)
         " JOIN toolchain t ON t.id = m.toolchain_id"
         " WHERE h.brand = 'another CPU' AND t.generator = 'g7'";
     assert_int_equal(count(&pair->here, per_host), 3);
+    assert_int_equal(count(&pair->here,
+                           "SELECT count(*) FROM quantisation q"
+                           " JOIN model n ON n.id = q.model_id"
+                           " WHERE n.name = 'yolov5s' AND q.text <> ''"),
+                     1);
     assert_int_equal(
         count(&pair->here,
               "SELECT count(*) FROM recommendation r"

@@ -459,6 +459,95 @@ static enum yt_status collect_evaluation(void *user,
     return YT_OK;
 }
 
+static void quantisations_are_kept_by_what_they_were_made_of(void **state)
+{
+    struct fixture *f = *state;
+    struct yt_db_quantisation q = {.model = f->model,
+                                   .h = 640,
+                                   .w = 640,
+                                   .settings = "kl",
+                                   .images = 64,
+                                   .images_hash = "aa",
+                                   .text = "first"};
+    char *text = NULL;
+    int64_t one, two;
+    assert_int_equal(yt_db_quantisation_find(f->db, &q, &text), YT_NOT_FOUND);
+    assert_non_null(strstr(yt_error(), "640x640"));
+    assert_ok(yt_db_quantisation_put(f->db, &q, &one));
+    q.text = "second";
+    assert_ok(yt_db_quantisation_put(f->db, &q, &two));
+    assert_int_equal(one, two);
+    assert_ok(yt_db_quantisation_find(f->db, &q, &text));
+    assert_string_equal(text, "second");
+    free(text);
+
+    q.images_hash = "bb";
+    assert_int_equal(yt_db_quantisation_find(f->db, &q, &text), YT_NOT_FOUND);
+    q.images_hash = NULL;
+    q.settings = NULL;
+    assert_ok(yt_db_quantisation_find(f->db, &q, &text));
+    assert_string_equal(text, "second");
+    free(text);
+    q.h = 320;
+    assert_int_equal(yt_db_quantisation_find(f->db, &q, &text), YT_NOT_FOUND);
+    q.model = 99;
+    q.settings = q.images_hash = "";
+    assert_int_equal(yt_db_quantisation_put(f->db, &q, NULL), YT_BAD_ARGUMENT);
+}
+
+static void assert_preferred(struct fixture *f,
+                             const struct yt_db_plan_key *key, const char *want)
+{
+    char *text = NULL;
+    assert_ok(yt_db_plan_preferred(f->db, key, &text));
+    assert_string_equal(text, want);
+    free(text);
+}
+
+static void recommended_plans_are_preferred(void **state)
+{
+    struct fixture *f = *state;
+    struct yt_db_plan plan = {.key = {.here = f->here,
+                                      .model = f->model,
+                                      .h = 64,
+                                      .w = 64,
+                                      .isa = "avx2",
+                                      .threads = 1,
+                                      .precision = "int8-01"},
+                              .text = "quantised",
+                              .created_ms = 1000};
+    struct yt_db_plan_key any = plan.key;
+    char *text = NULL;
+    int64_t int8, id;
+    any.precision = NULL;
+    assert_int_equal(yt_db_plan_preferred(f->db, &any, &text), YT_NOT_FOUND);
+    assert_ok(yt_db_plan_put(f->db, &plan, &int8));
+    assert_preferred(f, &any, "quantised");
+    plan.key.precision = "f32";
+    plan.text = "plain";
+    plan.created_ms = 500;
+    assert_ok(yt_db_plan_put(f->db, &plan, &id));
+    assert_preferred(f, &any, "plain");
+    any.precision = "int8";
+    assert_preferred(f, &any, "quantised");
+    any.precision = "bf16";
+    assert_int_equal(yt_db_plan_preferred(f->db, &any, &text), YT_NOT_FOUND);
+
+    const struct yt_db_evaluation evaluation = {.plan = int8,
+                                                .fps = 9,
+                                                .samples = 3,
+                                                .map = NAN,
+                                                .map50 = NAN,
+                                                .map75 = NAN};
+    struct yt_db_recommendation advice = {.scenario = "realtime"};
+    assert_ok(yt_db_evaluation_put(f->db, &evaluation, &advice.evaluation));
+    assert_ok(yt_db_recommendation_put(f->db, &advice, &id));
+    any.precision = NULL;
+    assert_preferred(f, &any, "quantised");
+    any.threads = 2;
+    assert_int_equal(yt_db_plan_preferred(f->db, &any, &text), YT_NOT_FOUND);
+}
+
 static void evaluations_come_back(void **state)
 {
     struct fixture *f = *state;
@@ -534,6 +623,8 @@ int main(void)
         TEST(plans_come_back),
         TEST(newest_plan_wins),
         TEST(broken_plans_leave_nothing),
+        TEST(quantisations_are_kept_by_what_they_were_made_of),
+        TEST(recommended_plans_are_preferred),
         TEST(evaluations_come_back),
         TEST(recommendations_need_json_and_rows),
     };

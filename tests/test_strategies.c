@@ -112,6 +112,41 @@ static void names_parse_back(void **state)
     for_all_settings(check_name);
 }
 
+static void precisions_are_named(void **state)
+{
+    (void)state;
+    static const struct {
+        enum yt_precision precision;
+        uint32_t mix;
+        const char *name;
+    } cases[] = {
+        {YT_PRECISION_F32, 0, "yolov5n-640x640-f32-default-latency-1x4"},
+        {YT_PRECISION_BF16, 0, "yolov5n-640x640-bf16-default-latency-1x4"},
+        {YT_PRECISION_INT16, 0, "yolov5n-640x640-int16-default-latency-1x4"},
+        {YT_PRECISION_INT8, 0, "yolov5n-640x640-int8-default-latency-1x4"},
+        {YT_PRECISION_MIXED, 0x1a2b3c4d,
+         "yolov5n-640x640-mixed.1a2b3c4d-default-latency-1x4"},
+        {YT_PRECISION_MIXED, 0,
+         "yolov5n-640x640-mixed.00000000-default-latency-1x4"},
+    };
+    const struct yt_config base = yt_config_baseline(&choices);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct yt_config config = base, read;
+        char name[YT_CONFIG_NAME_MAX];
+        config.precision = cases[i].precision;
+        config.mix = cases[i].mix;
+        yt_config_name(&config, &choices, name);
+        assert_string_equal(name, cases[i].name);
+        assert_int_equal(yt_config_parse(name, &read), YT_OK);
+        assert_true(yt_config_same(&read, &config));
+        assert_int_equal(yt_config_same_boxes(&config, &base), i == 0);
+    }
+    enum yt_precision found;
+    assert_true(yt_precision_find("fp32", &found));
+    assert_int_equal(found, YT_PRECISION_F32);
+    assert_false(yt_precision_find("int4", &found));
+}
+
 static void bad_names_are_refused(void **state)
 {
     (void)state;
@@ -126,6 +161,13 @@ static void bad_names_are_refused(void **state)
         "yolov5n-640x640-f32-tuned-latency-1x2-iou7",
         "yolov5n-640x640-f32-tuned-latency-1x2-max0",
         "yolov5n-640x640-f32-tuned-latency-1x2x",
+        "yolov5n-640x640-fp32-tuned-latency-1x2",
+        "yolov5n-640x640-int4-tuned-latency-1x2",
+        "yolov5n-640x640-int8.00000001-tuned-latency-1x2",
+        "yolov5n-640x640-mixed-tuned-latency-1x2",
+        "yolov5n-640x640-mixed.1a2b3c4-tuned-latency-1x2",
+        "yolov5n-640x640-mixed.1a2b3c4x-tuned-latency-1x2",
+        "yolov5n-640x640-mixed.1A2B3C4D-tuned-latency-1x2",
         "m-640x640-f32-tuned-latency-1x2-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
@@ -229,6 +271,7 @@ int main(void)
         cmocka_unit_test(names_are_distinct),
         cmocka_unit_test(settings_change_what_is_owned),
         cmocka_unit_test(names_parse_back),
+        cmocka_unit_test(precisions_are_named),
         cmocka_unit_test(bad_names_are_refused),
         cmocka_unit_test(sizes_fit_the_stride),
         cmocka_unit_test(what_was_asked_for_is_no_choice),
