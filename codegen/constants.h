@@ -35,10 +35,4 @@ struct yt_constants {
 void yt_constants_layout(const struct yt_problem *p, const struct yt_isa *isa,
                          struct yt_constants *layout_out);
 
-/** Whether values of this type are integers with a step. */
-static inline int yt_dtype_is_integer(enum yt_dtype dtype)
-{
-    return dtype == YT_DTYPE_S16 || dtype == YT_DTYPE_U8S8;
-}
-
 #endif

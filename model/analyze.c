@@ -35,8 +35,13 @@ static uint64_t elems(int32_t c, int32_t h, int32_t w)
     return (uint64_t)c * (uint64_t)h * (uint64_t)w;
 }
 
-static void describe_conv(const struct yt_problem *problem, uint64_t bytes,
-                          int32_t lanes, struct yt_layer_analysis *a)
+static uint64_t bytes_of(enum yt_dtype dtype)
+{
+    return (uint64_t)yt_dtype_bytes(dtype);
+}
+
+static void describe_conv(const struct yt_problem *problem, int32_t lanes,
+                          struct yt_layer_analysis *a)
 {
     const struct yt_conv2d *p = &problem->u.conv2d;
     snprintf(a->kind, sizeof a->kind, "conv %dx%d s%d", p->r, p->r, p->stride);
@@ -47,17 +52,24 @@ static void describe_conv(const struct yt_problem *problem, uint64_t bytes,
     a->out_h = yt_conv2d_out_h(p);
     a->out_w = yt_conv2d_out_w(p);
     a->weight_bytes =
-        (elems(p->k, p->c, p->r * p->r) + (uint64_t)p->k) * sizeof(float);
+        elems(p->k, p->c, p->r * p->r) * bytes_of(problem->dtype) +
+        (uint64_t)p->k * sizeof(float);
+    /* The image has its padding in memory, unless it is f32. */
+    const int32_t pad =
+        p->c == 3 && problem->dtype != YT_DTYPE_F32 ? p->pad : 0;
+    a->in_bytes =
+        elems(p->c, p->h + 2 * pad, p->w + 2 * pad) * bytes_of(problem->dtype);
     /* A head's last block is written whole. */
     const int32_t whole = (p->k + lanes - 1) / lanes * lanes;
-    a->out_bytes = elems(whole, a->out_h, a->out_w) * bytes;
+    const uint64_t outputs = elems(whole, a->out_h, a->out_w);
+    a->out_bytes = outputs * bytes_of(problem->out);
     if (p->add == YT_ADD_RESIDUAL)
         a->add_bytes = a->out_bytes;
     if (p->add == YT_ADD_UP2)
-        a->add_bytes = a->out_bytes / 4;
+        a->add_bytes = outputs / 4 * sizeof(float);
 }
 
-static void describe_pool(const struct yt_problem *problem, uint64_t bytes,
+static void describe_pool(const struct yt_problem *problem,
                           struct yt_layer_analysis *a)
 {
     const struct yt_pool2d *p = &problem->u.pool;
@@ -68,18 +80,16 @@ static void describe_pool(const struct yt_problem *problem, uint64_t bytes,
     a->in_h = a->out_h = p->h;
     a->in_w = a->out_w = p->w;
     a->out_c = outputs * p->c;
-    a->out_bytes = elems(a->out_c, p->h, p->w) * bytes;
 }
 
 static void describe(const struct yt_layer *layer, int32_t lanes,
                      struct yt_layer_analysis *a)
 {
     const struct yt_problem *p = &layer->problem;
-    const uint64_t bytes = (uint64_t)yt_dtype_bytes(p->dtype);
     memcpy(a->name, layer->name, sizeof a->name);
     switch (p->op) {
     case YT_OP_CONV2D:
-        describe_conv(p, bytes, lanes, a);
+        describe_conv(p, lanes, a);
         break;
     case YT_OP_UPSAMPLE:
         snprintf(a->kind, sizeof a->kind, "upsample 2x");
@@ -88,13 +98,22 @@ static void describe(const struct yt_layer *layer, int32_t lanes,
         a->in_w = p->u.upsample.w;
         a->out_h = 2 * a->in_h;
         a->out_w = 2 * a->in_w;
-        a->out_bytes = elems(a->out_c, a->out_h, a->out_w) * bytes;
+        break;
+    case YT_OP_CONVERT:
+        snprintf(a->kind, sizeof a->kind, "convert to %s",
+                 yt_dtype_name(p->out));
+        a->in_c = a->out_c = p->u.convert.c;
+        a->in_h = a->out_h = p->u.convert.h;
+        a->in_w = a->out_w = p->u.convert.w;
         break;
     default:
-        describe_pool(p, bytes, a);
+        describe_pool(p, a);
         break;
     }
-    a->in_bytes = elems(a->in_c, a->in_h, a->in_w) * bytes;
+    if (p->op != YT_OP_CONV2D) {
+        a->in_bytes = elems(a->in_c, a->in_h, a->in_w) * bytes_of(p->dtype);
+        a->out_bytes = elems(a->out_c, a->out_h, a->out_w) * bytes_of(p->out);
+    }
     a->parameters = layer->parameters;
     a->flops = layer->flops;
     a->run_flops = yt_problem_flops(p);

@@ -21,14 +21,15 @@ enum yt_analysis_order {
  *  rounded up to whole blocks of lanes, so the sums follow the ISA. */
 struct yt_layer_analysis {
     char name[YT_LAYER_NAME_MAX];
-    char kind[32]; /* "conv 3x3 s2", "sppf 5x5", "upsample 2x" */
+    char kind[32]; /* "conv 3x3 s2", "sppf 5x5", "upsample 2x", "convert to
+                      u8s8" */
     int32_t in_c, in_h, in_w;
     int32_t out_c, out_h, out_w; /* SPPF: of its three outputs together */
     uint64_t parameters;         /* of the model's convs inside, folded */
     uint64_t flops;              /* nominal: of the model's convs inside */
     uint64_t run_flops;          /* what the step does: filled-up channels
                                     cost, split upsamples save */
-    uint64_t weight_bytes;       /* filter and bias */
+    uint64_t weight_bytes;       /* filter, and 4 per output channel */
     uint64_t in_bytes, out_bytes, add_bytes; /* feature maps */
     uint64_t moved_bytes; /* sum of the above: each byte once, no cache reuse
                              from layer to layer */

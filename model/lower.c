@@ -18,6 +18,11 @@ static enum yt_status check_options(const struct yt_graph *graph,
                YT_BAD_ARGUMENT,
                "input %dx%d: both sides have to be multiples of %d", options->w,
                options->h, stride);
+    for (int32_t i = 0; options->dtypes && i < graph->node_count; i++)
+        YT_FAIL_IF(graph->nodes[i].kind == YT_NODE_CONV &&
+                       options->dtypes[i] >= YT_DTYPE_COUNT,
+                   YT_BAD_ARGUMENT, "%s: unknown dtype %d",
+                   graph->nodes[i].name, options->dtypes[i]);
     return YT_OK;
 }
 
@@ -76,6 +81,7 @@ static void count_totals(const struct yt_graph *graph,
 static enum yt_status lower(struct yt_ir *ir, struct yt_net *net)
 {
     YT_TRY(yt_ir_select(ir));
+    YT_TRY(yt_ir_type(ir));
     yt_ir_fuse(ir);
     count_totals(ir->graph, ir->shapes, net);
     YT_TRY(measure(ir, net));

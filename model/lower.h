@@ -26,12 +26,19 @@ struct yt_ir_shape {
 struct yt_ir_value {
     int32_t c, h, w;
     int32_t cp; /* physical channels: c rounded up to lanes; image: 3 */
+    enum yt_dtype dtype; /* as it is stored; F32 until yt_ir_type() */
+    int32_t pad;         /* zeros in memory around it; only the image has any */
     int32_t store;
-    const int32_t *map;  /* [c] physical channel of each; NULL: the same */
-    int32_t first_leaf;  /* of yt_ir.leaves, for a concat */
-    int32_t leaf_count;  /* 0: a leaf itself */
-    int32_t head;        /* detection level, -1: none */
-    int32_t first, last; /* ops that write it and read it last; image: -1 */
+    const int32_t *map;   /* [c] physical channel of each; NULL: the same */
+    int32_t node;         /* whose value it is; -1: no node's (up2 addends) */
+    int32_t like;         /* value that its channels were taken over from, as
+                             pools and copies do, and their ranges; -1: none */
+    const int32_t *nodes; /* [c] whose range each channel has; NULL unless
+                             options.dtypes asks for types */
+    int32_t first_leaf;   /* of yt_ir.leaves, for a concat */
+    int32_t leaf_count;   /* 0: a leaf itself */
+    int32_t head;         /* detection level, -1: none */
+    int32_t first, last;  /* ops that write it and read it last; image: -1 */
 };
 
 struct yt_ir_store {
@@ -78,6 +85,7 @@ struct yt_ir {
     int32_t leaf_count, leaf_cap;
     int32_t **maps; /* owned; values share them */
     int32_t map_count;
+    int32_t *nodes; /* owned; those of all values */
 
     struct yt_ir_store *saved_stores;
     struct yt_ir_op *saved_ops;
@@ -109,8 +117,15 @@ int32_t yt_ir_add_store(struct yt_ir *ir, int64_t bytes);
 enum yt_status yt_ir_add_concat(struct yt_ir *ir, const int32_t *parts,
                                 int32_t count, int32_t *value_out);
 
+/** Store a value as this type, with as much padding around it. Whatever holds
+ *  it, or lies in it, has to become the same type. */
+void yt_ir_set_dtype(struct yt_ir *ir, int32_t value, enum yt_dtype dtype,
+                     int32_t pad);
+
 /** Append an op; asserts that there is room. */
 void yt_ir_add_op(struct yt_ir *ir, const struct yt_ir_op *op);
+void yt_ir_insert_op(struct yt_ir *ir, int32_t index,
+                     const struct yt_ir_op *op);
 void yt_ir_remove_op(struct yt_ir *ir, int32_t index);
 
 struct yt_ir_place {
@@ -145,6 +160,11 @@ void yt_ir_restore(struct yt_ir *ir);
  *  (lower_select.c). */
 enum yt_status yt_ir_select(struct yt_ir *ir);
 
+/** Types of values, and conversions where an op needs another than its input
+ *  is stored as (lower_types.c). From here on the arithmetic of an op is the
+ *  type of its input. */
+enum yt_status yt_ir_type(struct yt_ir *ir);
+
 /** Values that take over memory, twins, SPPF (lower_fuse.c). */
 void yt_ir_fuse(struct yt_ir *ir);
 
@@ -152,6 +172,11 @@ void yt_ir_fuse(struct yt_ir *ir);
  *  (lower_emit.c). */
 enum yt_status yt_ir_emit(const struct yt_ir *ir, const int64_t *offsets,
                           struct yt_net *net);
+
+/** A layer's in_nodes and so on, if it has integers in it (lower_nodes.c). */
+enum yt_status yt_ir_emit_nodes(const struct yt_ir *ir,
+                                const struct yt_ir_op *op,
+                                struct yt_layer *layer);
 
 /* place.c */
 

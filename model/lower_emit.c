@@ -73,7 +73,9 @@ static void make_problem(const struct yt_ir *ir, const struct yt_ir_op *op,
                          struct yt_problem *p)
 {
     const struct yt_ir_value *in = &ir->values[op->in];
-    *p = (struct yt_problem){.op = op->op, .dtype = YT_DTYPE_F32};
+    *p = (struct yt_problem){.op = op->op,
+                             .dtype = in->dtype,
+                             .out = ir->values[op->parts[0].out].dtype};
     switch (op->op) {
     case YT_OP_CONV2D:
         p->u.conv2d = (struct yt_conv2d){.c = in->cp,
@@ -89,6 +91,9 @@ static void make_problem(const struct yt_ir *ir, const struct yt_ir_op *op,
         break;
     case YT_OP_UPSAMPLE:
         p->u.upsample = (struct yt_upsample){in->cp, in->h, in->w};
+        break;
+    case YT_OP_CONVERT:
+        p->u.convert = (struct yt_convert){in->cp, in->h, in->w};
         break;
     default:
         p->u.pool = (struct yt_pool2d){in->cp, in->h, in->w, op->r};
@@ -198,6 +203,7 @@ static enum yt_status emit_layer(const struct yt_ir *ir, const int64_t *offsets,
     layer->add = address(ir, offsets, op->parts[0].add);
     layer->head = ir->values[op->parts[0].out].head;
     count_nominal(ir, op, layer);
+    YT_TRY(yt_ir_emit_nodes(ir, op, layer));
     return op->op == YT_OP_CONV2D ? make_filter(ir, op, layer) : YT_OK;
 }
 
@@ -233,5 +239,7 @@ enum yt_status yt_ir_emit(const struct yt_ir *ir, const int64_t *offsets,
     for (int32_t i = 0; i < ir->op_count; i++)
         YT_TRY(emit_layer(ir, offsets, &ir->ops[i], &net->layers[i]));
     net->input = address(ir, offsets, 0);
+    net->input_dtype = ir->values[0].dtype;
+    net->input_pad = ir->values[0].pad;
     return emit_heads(ir, offsets, net);
 }

@@ -13,7 +13,7 @@
 
 #include <assert.h>
 
-/* A residual add may write over its addend. */
+/* A residual add may write over its addend; they are of one type. */
 static void add_in_place(struct yt_ir *ir)
 {
     for (int32_t i = 0; i < ir->op_count; i++) {
@@ -33,9 +33,12 @@ static void add_in_place(struct yt_ir *ir)
 }
 
 /* Make value b start where a ends, by moving one that has memory of its own to
- * the other, or both to a new one. */
+ * the other, or both to a new one. Only values of one type ever share memory,
+ * and so one output type is all an op has. */
 static int make_adjacent(struct yt_ir *ir, int32_t a, int32_t b)
 {
+    if (ir->values[a].dtype != ir->values[b].dtype)
+        return 0;
     if (yt_ir_adjacent(ir, a, b))
         return 1;
     const int32_t sa = ir->values[a].store;
@@ -68,14 +71,16 @@ static int merge(struct yt_ir *ir, int32_t a, int32_t b)
     return 1;
 }
 
-/* Two 1x1 convolutions that differ in their filters alone. Having a SiLU they
- * are no heads, whose channels are not whole blocks. */
+/* Two 1x1 convolutions that differ in their filters alone, and meet their input
+ * with the same channels of those. Having a SiLU they are no heads, whose
+ * channels are not whole blocks. */
 static int are_twins(const struct yt_ir_op *a, const struct yt_ir_op *b)
 {
     return a->op == YT_OP_CONV2D && b->op == YT_OP_CONV2D && a->in == b->in &&
            a->r == 1 && b->r == 1 && a->stride == 1 && b->stride == 1 &&
            a->pad == 0 && b->pad == 0 && a->silu && b->silu &&
            a->parts[0].node >= 0 && b->parts[0].node >= 0 &&
+           a->parts[0].c_first == b->parts[0].c_first &&
            a->addend == b->addend && a->addend != YT_ADD_RESIDUAL;
 }
 
@@ -90,7 +95,8 @@ static int merge_twins(struct yt_ir *ir, int32_t a, int32_t b)
         yt_ir_liveness(ir);
         const int32_t low_a = ir->values[add_a].first;
         const int32_t low_b = ir->values[add_b].first;
-        if (!merge(ir, low_a, low_b) ||
+        if (ir->ops[low_a].in != ir->ops[low_b].in ||
+            !merge(ir, low_a, low_b) ||
             !yt_ir_valid(ir, yt_ir_locate(ir, add_a).root))
             return 0;
         a = ir->values[out_a].first;

@@ -11,16 +11,18 @@
 
 static int64_t value_bytes(const struct yt_ir_value *v)
 {
-    return (int64_t)v->cp * v->h * v->w * (int64_t)sizeof(float);
+    return (int64_t)v->cp * (v->h + 2 * v->pad) * (v->w + 2 * v->pad) *
+           yt_dtype_bytes(v->dtype);
 }
 
 enum yt_status yt_ir_init(struct yt_ir *ir, const struct yt_graph *graph,
                           const struct yt_net_options *options)
 {
     *ir = (struct yt_ir){.graph = graph, .options = *options};
-    /* Each node makes at most two ops, and each of its operands a copy; a
-     * fusion adds at most one store to two ops it makes one. */
-    const size_t cap = (size_t)graph->node_count * (YT_NODE_INPUTS_MAX + 4) + 1;
+    /* Each node makes at most two ops, each of which may convert its input,
+     * and each of its operands a copy; a fusion adds at most one store to two
+     * ops it makes one. */
+    const size_t cap = (size_t)graph->node_count * (YT_NODE_INPUTS_MAX + 6) + 1;
     YT_FAIL_IF(cap > INT32_MAX / 2, YT_UNSUPPORTED, "%d nodes are too many",
                graph->node_count);
     ir->cap = (int32_t)cap;
@@ -36,7 +38,8 @@ enum yt_status yt_ir_init(struct yt_ir *ir, const struct yt_graph *graph,
                YT_NO_MEMORY, "no memory for a network of %d nodes",
                graph->node_count);
     YT_TRY(yt_graph_shapes(graph, options->h, options->w, ir->shapes));
-    yt_ir_add_value(ir, ir->shapes[0], 3, NULL);
+    const int32_t image = yt_ir_add_value(ir, ir->shapes[0], 3, NULL);
+    ir->values[image].node = 0;
     return YT_OK;
 }
 
@@ -50,6 +53,7 @@ void yt_ir_deinit(struct yt_ir *ir)
     free(ir->ops);
     free(ir->leaves);
     free(ir->maps);
+    free(ir->nodes);
     free(ir->saved_stores);
     free(ir->saved_ops);
     *ir = (struct yt_ir){0};
@@ -79,9 +83,28 @@ int32_t yt_ir_add_value(struct yt_ir *ir, struct yt_ir_shape shape, int32_t cp,
                               .w = shape.w,
                               .cp = cp,
                               .map = map,
+                              .node = -1,
+                              .like = -1,
                               .head = -1};
     v->store = yt_ir_add_store(ir, value_bytes(v));
     return ir->value_count++;
+}
+
+/* What follows the last row of a padded image may be read, as whole vectors
+ * are. */
+#define IMAGE_SLACK_BYTES 64
+
+void yt_ir_set_dtype(struct yt_ir *ir, int32_t value, enum yt_dtype dtype,
+                     int32_t pad)
+{
+    struct yt_ir_value *v = &ir->values[value];
+    struct yt_ir_store *store = &ir->stores[v->store];
+    const int slack = value == 0 && dtype != YT_DTYPE_F32;
+    store->offset =
+        store->offset / yt_dtype_bytes(v->dtype) * yt_dtype_bytes(dtype);
+    v->dtype = dtype;
+    v->pad = pad;
+    store->bytes = value_bytes(v) + (slack ? IMAGE_SLACK_BYTES : 0);
 }
 
 static enum yt_status add_leaf(struct yt_ir *ir, int32_t leaf)
@@ -168,6 +191,15 @@ void yt_ir_add_op(struct yt_ir *ir, const struct yt_ir_op *op)
 {
     assert(ir->op_count < ir->cap);
     ir->ops[ir->op_count++] = *op;
+}
+
+void yt_ir_insert_op(struct yt_ir *ir, int32_t index, const struct yt_ir_op *op)
+{
+    assert(ir->op_count < ir->cap);
+    memmove(&ir->ops[index + 1], &ir->ops[index],
+            (size_t)(ir->op_count - index) * sizeof *ir->ops);
+    ir->ops[index] = *op;
+    ir->op_count++;
 }
 
 void yt_ir_remove_op(struct yt_ir *ir, int32_t index)

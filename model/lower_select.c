@@ -135,7 +135,10 @@ static void split_concats(struct select *s)
 static int32_t add_leaf(struct select *s, int32_t i)
 {
     const struct yt_ir_shape shape = s->ir->shapes[i];
-    return yt_ir_add_value(s->ir, shape, yt_ir_round(s->ir, shape.c), NULL);
+    const int32_t leaf =
+        yt_ir_add_value(s->ir, shape, yt_ir_round(s->ir, shape.c), NULL);
+    s->ir->values[leaf].node = i;
+    return leaf;
 }
 
 static int is_plain(const struct select *s, int32_t value)
@@ -169,6 +172,9 @@ static enum yt_status add_identity(struct select *s, int32_t node, int32_t in,
                                 .addend =
                                     add >= 0 ? YT_ADD_RESIDUAL : YT_ADD_NONE};
     yt_ir_add_op(ir, &op);
+    ir->values[out].node = node;
+    if (!silu && add < 0)
+        ir->values[out].like = in;
     *value_out = out;
     return YT_OK;
 }
@@ -264,6 +270,8 @@ static enum yt_status emit_channelwise(struct select *s, int32_t i,
         YT_TRY(make_plain(s, i, &in));
     const struct yt_ir_value *v = &s->ir->values[in];
     s->value[i] = yt_ir_add_value(s->ir, s->ir->shapes[i], v->cp, v->map);
+    s->ir->values[s->value[i]].node = i;
+    s->ir->values[s->value[i]].like = in;
     const struct yt_ir_op op = {
         .op = kind,
         .named_after = i,
@@ -295,7 +303,9 @@ static enum yt_status emit_concat(struct select *s, int32_t i)
         if (taken)
             YT_TRY(add_identity(s, i, parts[j], 0, -1, ".copy", &parts[j]));
     }
-    return yt_ir_add_concat(s->ir, parts, node->input_count, &s->value[i]);
+    YT_TRY(yt_ir_add_concat(s->ir, parts, node->input_count, &s->value[i]));
+    s->ir->values[s->value[i]].node = i;
+    return YT_OK;
 }
 
 static enum yt_status emit_node(struct select *s, int32_t i)

@@ -13,9 +13,10 @@
 #include "runtime/problem.h"
 
 /** One step. Tensors with memory of their own start at multiples of YT_ALIGN;
- *  those inside a concat at whole channel blocks, h * w * lanes floats apart,
- *  which with 4 or 8 lanes may be multiples of a vector only. A residual
- *  addend may be the very tensor that is written (add == out). */
+ *  those inside a concat at whole channel blocks, h * w * lanes elements apart,
+ *  which may be multiples of lanes elements only: of 16 bytes for 16 lanes of
+ *  u8s8, of 4 for 4. A residual addend may be the very tensor that is written
+ *  (add == out). */
 struct yt_layer {
     char name[YT_LAYER_NAME_MAX]; /* "model.2.cv1+cv2" */
     struct yt_problem problem;    /* physical channels: multiples of lanes */
@@ -23,12 +24,14 @@ struct yt_layer {
     float *bias;    /* [k], owned; NULL: no filter */
     /* Where the input or the output is of integers: the graph's node whose
      * range each physical channel has (a pool's or an upsample's is that of
-     * its input), -1 for channels that only fill up a block. Owned; else
+     * its input), -1 for channels that only fill up a block and for all of an
+     * up2 addend. A node's channels are in order and all there. Owned; else
      * NULL. */
     int32_t *in_nodes;    /* [c] */
-    int32_t *out_nodes;   /* [k] */
+    int32_t *out_nodes;   /* [k]; SPPF: [3][c]; UPSAMPLE, CONVERT: [c] */
     int32_t *add_nodes;   /* [k], of a residual addend */
-    int32_t *conv_nodes;  /* [k], the CONV node whose filter makes it, or -1 */
+    int32_t *conv_nodes;  /* [k] of CONV2D, the CONV node whose filter makes
+                             it; -1: the identity's, or fills up */
     int32_t filter_first; /* input channel of those filters that meets the
                              layer's first */
     struct yt_integers *integers; /* filled by quant/quantise.h; owned */
@@ -41,7 +44,8 @@ struct yt_layer {
 struct yt_net {
     int32_t lanes;
     int32_t h, w;
-    int64_t input; /* bytes into the arena: the image, values 0..255 */
+    int64_t input; /* bytes into the arena: the image, values 0..255; if not
+                      f32, 64 bytes that nobody needs follow it */
     enum yt_dtype input_dtype;
     int32_t input_pad;       /* zeros around it, see struct yt_letterbox */
     struct yt_layer *layers; /* in order of execution */
@@ -65,12 +69,16 @@ struct yt_net_options {
     int32_t dense_heads;   /* 1: heads are computed whole, see yt_conv2d.lazy */
     int32_t no_fuse_twin;  /* 1: C3's cv1 and cv2 stay two convs */
     const uint8_t *dtypes; /* [node_count] enum yt_dtype of each CONV node's
-                              arithmetic; NULL: all F32 */
+                              arithmetic; NULL: all F32. Those that read the
+                              image have theirs if they agree on it and on
+                              their padding and nothing else reads it; else
+                              F32 */
 };
 
 /** Lower a checked graph.
- *  @return YT_OK; YT_BAD_ARGUMENT for a size that the stride does not divide;
- *          YT_UNSUPPORTED when a tensor would be too large; YT_NO_MEMORY. */
+ *  @return YT_OK; YT_BAD_ARGUMENT for a size that the stride does not divide
+ *          or an unknown type; YT_UNSUPPORTED when a tensor would be too
+ *          large; YT_NO_MEMORY. */
 enum yt_status yt_net_lower(const struct yt_graph *graph,
                             const struct yt_net_options *options,
                             struct yt_net **net_out);

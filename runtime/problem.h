@@ -148,6 +148,12 @@ const char *yt_dtype_name(enum yt_dtype dtype);
 /** Bytes of one activation element. */
 int32_t yt_dtype_bytes(enum yt_dtype dtype);
 
+/** Whether values of this type are integers with a step. */
+static inline int yt_dtype_is_integer(enum yt_dtype dtype)
+{
+    return dtype == YT_DTYPE_S16 || dtype == YT_DTYPE_U8S8;
+}
+
 /** Output rows and columns: (h + 2*pad - r) / stride + 1, rounded down. */
 int32_t yt_conv2d_out_h(const struct yt_conv2d *p);
 int32_t yt_conv2d_out_w(const struct yt_conv2d *p);
