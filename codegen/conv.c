@@ -12,120 +12,61 @@
 #include <assert.h>
 #include <string.h>
 
-#include "codegen/conv_tiles.h"
+#include "codegen/conv_parts.h"
 #include "codegen/generate.h"
 #include "runtime/kernel.h"
 
-#define MR_MAX 32
-#define NR_MAX 8
-
-struct conv {
-    struct yt_emit *e;
-    const struct yt_conv2d *p;
-    const struct yt_schedule *s;
-    struct yt_conv_tiles t;
-    LLVMValueRef in, out, weights, bias, add;     /* of the kernel */
-    LLVMValueRef k_weights, k_bias, k_out, k_add; /* of the channel tile */
-    LLVMValueRef acc[MR_MAX][NR_MAX];             /* variables */
-};
-
-/* Where a tile stands: row oh, first pixel ow (flat: oh is 0). */
-struct place {
-    LLVMValueRef oh, ow;
-    int32_t pixels;
-    int32_t example; /* index of a tile with this shape */
-};
-
-/* Whether tap kw of pixel m of tile i falls inside the image. */
-static int tap_inside(const struct conv *c, int32_t tile, int32_t m, int32_t kw)
+int yt_conv_tap_inside(const struct yt_conv_emit *c, int32_t tile, int32_t m,
+                       int32_t kw)
 {
-    if (c->t.flat)
+    if (c->t.flat || c->t.window)
         return 1;
     const int32_t ow = yt_conv_tile_start(&c->t, tile) + m;
     const int32_t iw = ow * c->p->stride - c->p->pad + kw;
     return iw >= 0 && iw < c->p->w;
 }
 
-static int same_code(const struct conv *c, int32_t a, int32_t b)
+static int same_code(const struct yt_conv_emit *c, int32_t a, int32_t b)
 {
     const int32_t pixels = yt_conv_tile_pixels(&c->t, a);
     if (pixels != yt_conv_tile_pixels(&c->t, b))
         return 0;
     for (int32_t m = 0; m < pixels; m++)
         for (int32_t kw = 0; kw < c->p->r; kw++)
-            if (tap_inside(c, a, m, kw) != tap_inside(c, b, m, kw))
+            if (yt_conv_tap_inside(c, a, m, kw) !=
+                yt_conv_tap_inside(c, b, m, kw))
                 return 0;
     return 1;
 }
 
-/* Address of output pixel (oh, ow) of this channel tile, in out or add. */
-static LLVMValueRef pixel_address(struct conv *c, LLVMValueRef base,
-                                  const struct place *at)
+/* ku steps of input channels x all kw: the unrolled heart. */
+static void multiply(struct yt_conv_emit *c, const struct yt_conv_place *at,
+                     LLVMValueRef in, LLVMValueRef weights)
 {
     struct yt_emit *e = c->e;
-    LLVMValueRef offset = yt_emit_muli(e, at->ow, c->t.out_pixel);
-    if (!c->t.flat)
-        offset = yt_emit_add(e, offset, yt_emit_muli(e, at->oh, c->t.out_row));
-    return yt_emit_index(e, base, offset);
-}
-
-static void init_accumulators(struct conv *c, const struct place *at)
-{
-    struct yt_emit *e = c->e;
-    const int64_t vec_bytes = c->t.out_pixel;
-    LLVMValueRef bias[NR_MAX];
-    for (int32_t n = 0; n < c->s->nr; n++)
-        bias[n] =
-            yt_emit_load(e, e->vec, yt_emit_at(e, c->k_bias, n * vec_bytes), 4);
-    if (c->p->add != YT_ADD_UP2) {
-        for (int32_t m = 0; m < at->pixels; m++)
-            for (int32_t n = 0; n < c->s->nr; n++)
-                yt_emit_set(e, c->acc[m][n], bias[n]);
-        return;
-    }
-    /* The addend has half the rows and columns. */
-    const int64_t half_row = c->t.out_row / 2;
-    const int64_t half_block = c->t.out_block / 4;
-    LLVMValueRef row = yt_emit_index(
-        e, c->k_add, yt_emit_muli(e, yt_emit_divi(e, at->oh, 2), half_row));
-    for (int32_t m = 0; m < at->pixels; m++) {
-        LLVMValueRef column = yt_emit_divi(e, yt_emit_addi(e, at->ow, m), 2);
-        LLVMValueRef pixel =
-            yt_emit_index(e, row, yt_emit_muli(e, column, c->t.out_pixel));
-        for (int32_t n = 0; n < c->s->nr; n++) {
-            LLVMValueRef up =
-                yt_emit_load(e, e->vec, yt_emit_at(e, pixel, n * half_block),
-                             (unsigned)c->t.out_pixel);
-            yt_emit_set(e, c->acc[m][n], yt_emit_fadd(e, up, bias[n]));
-        }
-    }
-}
-
-/* ku input channels x all kw: the unrolled heart. */
-static void multiply(struct conv *c, const struct place *at, LLVMValueRef in,
-                     LLVMValueRef weights)
-{
-    struct yt_emit *e = c->e;
-    const int64_t vec_bytes = c->t.out_pixel;
-    for (int32_t kw = 0; kw < c->p->r; kw++) {
+    const int64_t vec_bytes = c->t.vec_bytes;
+    LLVMTypeRef type = yt_emit_sum_type(e, c->dtype);
+    for (int32_t kw = 0; kw < c->t.taps; kw++) {
         LLVMValueRef tap = c->s->launder ? yt_emit_launder(e, in) : in;
         for (int32_t u = 0; u < c->s->ku; u++) {
-            LLVMValueRef w[NR_MAX];
+            LLVMValueRef w[YT_CONV_NR_MAX];
             for (int32_t n = 0; n < c->s->nr; n++) {
                 const int64_t offset =
                     u * c->t.weight_step + (kw * c->s->nr + n) * vec_bytes;
-                w[n] = yt_emit_load(e, e->vec, yt_emit_at(e, weights, offset),
+                w[n] = yt_emit_load(e, type, yt_emit_at(e, weights, offset),
                                     (unsigned)vec_bytes);
             }
             for (int32_t m = 0; m < at->pixels; m++) {
-                if (!tap_inside(c, at->example, m, kw))
+                if (!yt_conv_tap_inside(c, at->example, m, kw))
                     continue;
-                LLVMValueRef x = yt_emit_broadcast(
-                    e, tap, (m * c->p->stride + kw) * c->t.in_pixel + u * 4);
+                LLVMValueRef x = yt_emit_broadcast_step(
+                    e, c->dtype, tap,
+                    (m * c->p->stride + kw) * c->t.in_pixel + u * 4);
                 for (int32_t n = 0; n < c->s->nr; n++) {
                     LLVMValueRef acc = c->acc[m][n];
-                    yt_emit_set(e, acc,
-                                yt_emit_fma(e, x, w[n], yt_emit_get(e, acc)));
+                    yt_emit_set(
+                        e, acc,
+                        yt_emit_dot(e, c->dtype, yt_emit_get(e, acc), x, w[n]));
                 }
             }
         }
@@ -133,20 +74,21 @@ static void multiply(struct conv *c, const struct place *at, LLVMValueRef in,
 }
 
 /* All input channels of one filter row or, with ic_outer, of one block. */
-static void channel_steps(struct conv *c, const struct place *at,
-                          LLVMValueRef in, LLVMValueRef weights)
+static void channel_steps(struct yt_conv_emit *c,
+                          const struct yt_conv_place *at, LLVMValueRef in,
+                          LLVMValueRef weights)
 {
     struct yt_emit *e = c->e;
-    const int32_t steps = c->t.ic_block / c->s->ku;
-    if (steps == 1) {
+    if (c->t.steps == c->s->ku) {
         multiply(c, at, in, weights);
         return;
     }
     struct yt_loop ic;
-    yt_emit_for(e, &ic, "ic", yt_emit_i64(e, 0), yt_emit_i64(e, c->t.ic_block),
+    yt_emit_for(e, &ic, "ic", yt_emit_i64(e, 0), yt_emit_i64(e, c->t.steps),
                 c->s->ku, 1);
-    multiply(c, at, yt_emit_index(e, in, yt_emit_muli(e, ic.i, 4)),
-             yt_emit_index(e, weights, yt_emit_muli(e, ic.i, c->t.weight_step)));
+    multiply(
+        c, at, yt_emit_index(e, in, yt_emit_muli(e, ic.i, 4)),
+        yt_emit_index(e, weights, yt_emit_muli(e, ic.i, c->t.weight_step)));
     yt_emit_endfor(e, &ic);
 }
 
@@ -156,9 +98,9 @@ struct walk {
 };
 
 /* for (i = from; i < to) advance both pointers by their stride. */
-static void walk_begin(struct conv *c, struct walk *w, const char *label,
-                       LLVMValueRef from, LLVMValueRef to, int trips,
-                       int64_t in_stride, int64_t weight_stride,
+static void walk_begin(struct yt_conv_emit *c, struct walk *w,
+                       const char *label, LLVMValueRef from, LLVMValueRef to,
+                       int trips, int64_t in_stride, int64_t weight_stride,
                        LLVMValueRef *in, LLVMValueRef *weights)
 {
     w->is_loop = trips != 1;
@@ -171,13 +113,13 @@ static void walk_begin(struct conv *c, struct walk *w, const char *label,
         yt_emit_index(e, *weights, yt_emit_muli(e, w->loop.i, weight_stride));
 }
 
-static void walk_end(struct conv *c, struct walk *w)
+static void walk_end(struct yt_conv_emit *c, struct walk *w)
 {
     if (w->is_loop)
         yt_emit_endfor(c->e, &w->loop);
 }
 
-static void accumulate(struct conv *c, const struct place *at)
+static void accumulate(struct yt_conv_emit *c, const struct yt_conv_place *at)
 {
     struct yt_emit *e = c->e;
     const struct yt_conv2d *p = c->p;
@@ -189,7 +131,10 @@ static void accumulate(struct conv *c, const struct place *at)
             yt_emit_addi(e, yt_emit_muli(e, at->oh, p->stride), -p->pad);
         offset = yt_emit_add(e, offset, yt_emit_muli(e, top, c->t.in_row));
         offset = yt_emit_addi(e, offset, -p->pad * c->t.in_pixel);
-        if (p->pad) {
+        if (c->t.window) { /* whose padding is there */
+            offset =
+                yt_emit_addi(e, offset, p->pad * (c->t.in_row + c->t.in_pixel));
+        } else if (p->pad) {
             LLVMValueRef zero = yt_emit_i64(e, 0);
             kh0 = yt_emit_max(e, zero, yt_emit_sub(e, zero, top));
             kh1 =
@@ -220,41 +165,20 @@ static void accumulate(struct conv *c, const struct place *at)
     walk_end(c, &kh);
 }
 
-static void finish(struct conv *c, const struct place *at)
+static void tile(struct yt_conv_emit *c, const struct yt_conv_place *at)
 {
-    struct yt_emit *e = c->e;
-    const unsigned align = (unsigned)c->t.out_pixel;
-    LLVMValueRef out = pixel_address(c, c->k_out, at);
-    LLVMValueRef add =
-        c->p->add == YT_ADD_RESIDUAL ? pixel_address(c, c->k_add, at) : NULL;
-    for (int32_t m = 0; m < at->pixels; m++) {
-        for (int32_t n = 0; n < c->s->nr; n++) {
-            const int64_t offset = m * c->t.out_pixel + n * c->t.out_block;
-            LLVMValueRef v = yt_emit_get(e, c->acc[m][n]);
-            if (c->p->silu)
-                v = yt_emit_silu(e, v);
-            if (add)
-                v = yt_emit_fadd(
-                    e, v,
-                    yt_emit_load(e, e->vec, yt_emit_at(e, add, offset), align));
-            yt_emit_store(e, v, yt_emit_at(e, out, offset), align);
-        }
-    }
-}
-
-static void tile(struct conv *c, const struct place *at)
-{
-    init_accumulators(c, at);
+    yt_conv_start(c, at);
     accumulate(c, at);
-    finish(c, at);
+    yt_conv_finish(c, at);
 }
 
 /* Tiles [from, to) of one shape; tile 'first' is the first of that shape. */
-static void tile_loop(struct conv *c, LLVMValueRef oh, LLVMValueRef from,
-                      LLVMValueRef to, int32_t first, int runs_once)
+static void tile_loop(struct yt_conv_emit *c, LLVMValueRef oh,
+                      LLVMValueRef from, LLVMValueRef to, int32_t first,
+                      int runs_once)
 {
     struct yt_emit *e = c->e;
-    struct place at = {
+    struct yt_conv_place at = {
         .oh = oh,
         .pixels = yt_conv_tile_pixels(&c->t, first),
         .example = first,
@@ -268,7 +192,7 @@ static void tile_loop(struct conv *c, LLVMValueRef oh, LLVMValueRef from,
     yt_emit_endfor(e, &loop);
 }
 
-static void row_of_tiles(struct conv *c, LLVMValueRef oh)
+static void row_of_tiles(struct yt_conv_emit *c, LLVMValueRef oh)
 {
     struct yt_emit *e = c->e;
     for (int32_t i = 0; i < c->t.tiles;) {
@@ -276,7 +200,7 @@ static void row_of_tiles(struct conv *c, LLVMValueRef oh)
         while (end < c->t.tiles && same_code(c, i, end))
             end++;
         if (end - i == 1) {
-            const struct place at = {
+            const struct yt_conv_place at = {
                 .oh = oh,
                 .ow = yt_emit_i64(e, yt_conv_tile_start(&c->t, i)),
                 .pixels = yt_conv_tile_pixels(&c->t, i),
@@ -291,7 +215,7 @@ static void row_of_tiles(struct conv *c, LLVMValueRef oh)
 }
 
 /* One task's pixels: a group of rows, or of tiles of the flattened image. */
-static void pixel_group(struct conv *c, LLVMValueRef group)
+static void pixel_group(struct yt_conv_emit *c, LLVMValueRef group)
 {
     struct yt_emit *e = c->e;
     const int32_t units = c->t.flat ? c->t.tiles : c->t.rows;
@@ -317,7 +241,7 @@ static void pixel_group(struct conv *c, LLVMValueRef group)
                   c->t.large, c->t.large == 0);
 }
 
-static void task(struct conv *c, LLVMValueRef index)
+static void task(struct yt_conv_emit *c, LLVMValueRef index)
 {
     struct yt_emit *e = c->e;
     LLVMValueRef group, k_tile;
@@ -331,17 +255,15 @@ static void task(struct conv *c, LLVMValueRef index)
         group = yt_emit_divi(e, index, c->t.k_tiles);
         k_tile = yt_emit_modi(e, index, c->t.k_tiles);
     }
-    const int64_t addend_block =
-        c->p->add == YT_ADD_UP2 ? c->t.out_block / 4 : c->t.out_block;
     c->k_weights =
         yt_emit_index(e, c->weights, yt_emit_muli(e, k_tile, c->t.weight_tile));
-    c->k_bias = yt_emit_index(
-        e, c->bias, yt_emit_muli(e, k_tile, c->s->nr * c->t.out_pixel));
+    c->k_constants = yt_emit_index(
+        e, c->constants, yt_emit_muli(e, k_tile, c->s->nr * c->t.vec_bytes));
     c->k_out = yt_emit_index(
-        e, c->out, yt_emit_muli(e, k_tile, c->s->nr * c->t.out_block));
+        e, c->output, yt_emit_muli(e, k_tile, c->s->nr * c->t.out_block));
     if (c->p->add)
         c->k_add = yt_emit_index(
-            e, c->add, yt_emit_muli(e, k_tile, c->s->nr * addend_block));
+            e, c->add, yt_emit_muli(e, k_tile, c->s->nr * c->t.add_block));
     pixel_group(c, group);
 }
 
@@ -352,28 +274,31 @@ void yt_generate_conv2d(struct yt_emit *e, const struct yt_problem *problem,
         yt_generate_conv_lazy(e, problem, s);
         return;
     }
-    struct conv c;
+    struct yt_conv_emit c;
     memset(&c, 0, sizeof c);
     c.e = e;
+    c.dtype = problem->dtype;
+    c.out = problem->out;
     c.p = &problem->u.conv2d;
     c.s = s;
+    yt_constants_layout(problem, e->isa, &c.l);
     yt_conv_tiles(problem, s, e->isa, &c.t);
-    assert(s->mr <= MR_MAX && s->nr <= NR_MAX);
+    assert(s->mr <= YT_CONV_MR_MAX && s->nr <= YT_CONV_NR_MAX);
 
     LLVMValueRef args = yt_emit_param(e, 0);
     c.in = yt_emit_field(e, args, e->ptr, offsetof(struct yt_args, in), "in");
-    c.out =
+    c.output =
         yt_emit_field(e, args, e->ptr, offsetof(struct yt_args, out), "out");
     c.weights = yt_emit_field(e, args, e->ptr,
                               offsetof(struct yt_args, weights), "weights");
-    c.bias =
-        yt_emit_field(e, args, e->ptr, offsetof(struct yt_args, bias), "bias");
+    c.constants = yt_emit_field(e, args, e->ptr, offsetof(struct yt_args, bias),
+                                "constants");
     if (c.p->add)
         c.add = yt_emit_field(e, args, e->ptr, offsetof(struct yt_args, add),
                               "add");
     for (int32_t m = 0; m < s->mr; m++)
         for (int32_t n = 0; n < s->nr; n++)
-            c.acc[m][n] = yt_emit_var(e, e->vec, "acc");
+            c.acc[m][n] = yt_emit_var(e, yt_emit_sum_type(e, c.dtype), "acc");
 
     struct yt_loop tasks;
     yt_emit_for(e, &tasks, "task", yt_emit_param(e, 1), yt_emit_param(e, 2), 1,

@@ -4,14 +4,15 @@
  * the boxes are those of the whole convolution, bit for bit, at a sixteenth of
  * its arithmetic.
  *
- * Packed filter: [c][B] with the objectness channels of all anchors, then
- * [c][ceil(k/B)*B] with every channel.
+ * Packed filter: [step][B] with the objectness channels of all anchors, then
+ * [step][ceil(k/B)*B] with every channel; a step is 4 bytes of input channels.
  */
 
 #include <assert.h>
 #include <stddef.h>
 #include <string.h>
 
+#include "codegen/constants.h"
 #include "codegen/conv_tiles.h"
 #include "codegen/generate.h"
 #include "runtime/kernel.h"
@@ -22,10 +23,14 @@ struct lazy {
     struct yt_emit *e;
     const struct yt_conv2d *p;
     const struct yt_schedule *s;
+    enum yt_dtype dtype;
+    LLVMTypeRef sum; /* vec or lanes */
     struct yt_conv_tiles t;
-    LLVMValueRef in, out, weights, bias, threshold;
+    struct yt_constants l;
+    LLVMValueRef in, out, weights, constants, threshold;
     LLVMValueRef all_weights;  /* the second panel */
-    LLVMValueRef object_bias;  /* vec: lane a is anchor a's */
+    LLVMValueRef object_start; /* lane a is anchor a's; of the sums */
+    LLVMValueRef object_scale; /* vec, of integer sums */
     LLVMValueRef acc[MR_MAX];  /* variables */
     LLVMValueRef rest[MR_MAX]; /* variables of the whole pixel */
     LLVMValueRef passing;      /* i64 variable: bit m is pixel m */
@@ -44,44 +49,57 @@ static int64_t channel_offset(const struct lazy *c, int32_t k)
     return k / lanes * c->t.out_block + 4 * (int64_t)(k % lanes);
 }
 
-static LLVMValueRef load_object_bias(struct lazy *c)
+/* The objectness channels' values of a row of constants. */
+static LLVMValueRef object_row(struct lazy *c, LLVMTypeRef vector, int64_t row)
 {
     struct yt_emit *e = c->e;
-    LLVMValueRef v = yt_emit_splat(e, 0);
+    LLVMTypeRef scalar = LLVMGetElementType(vector);
+    LLVMValueRef v = LLVMConstNull(vector);
     for (int32_t a = 0; a < c->p->lazy; a++) {
-        LLVMValueRef x = yt_emit_load(
-            e, e->f32,
-            yt_emit_at(e, c->bias, 4 * (int64_t)object_channel(c, a)), 4);
+        LLVMValueRef x =
+            yt_emit_load(e, scalar,
+                         yt_emit_at(e, c->constants,
+                                    row + 4 * (int64_t)object_channel(c, a)),
+                         4);
         v = LLVMBuildInsertElement(e->b, v, x, yt_emit_i32(e, a), "");
     }
     return v;
+}
+
+/* Sums as values. */
+static LLVMValueRef value(struct lazy *c, LLVMValueRef sum, LLVMValueRef scale)
+{
+    if (!yt_dtype_is_integer(c->dtype))
+        return sum;
+    return yt_emit_fmul(c->e, yt_emit_to_float(c->e, sum), scale);
 }
 
 /* acc[m] += sum over channels of x[m] * object weights. */
 static void object_sums(struct lazy *c, LLVMValueRef in, int32_t pixels)
 {
     struct yt_emit *e = c->e;
-    const int64_t vec_bytes = c->t.out_pixel;
+    const int64_t vec_bytes = c->t.vec_bytes;
     struct yt_loop block, ic;
     yt_emit_for(e, &block, "block", yt_emit_i64(e, 0),
                 yt_emit_i64(e, c->t.ic_blocks), 1, 1);
     LLVMValueRef block_in =
         yt_emit_index(e, in, yt_emit_muli(e, block.i, c->t.in_block));
     LLVMValueRef block_weights = yt_emit_index(
-        e, c->weights, yt_emit_muli(e, block.i, c->t.ic_block * vec_bytes));
-    yt_emit_for(e, &ic, "ic", yt_emit_i64(e, 0), yt_emit_i64(e, c->t.ic_block),
+        e, c->weights, yt_emit_muli(e, block.i, c->t.steps * vec_bytes));
+    yt_emit_for(e, &ic, "ic", yt_emit_i64(e, 0), yt_emit_i64(e, c->t.steps),
                 c->s->ku, 1);
     LLVMValueRef x_at = yt_emit_index(e, block_in, yt_emit_muli(e, ic.i, 4));
     LLVMValueRef w_at =
         yt_emit_index(e, block_weights, yt_emit_muli(e, ic.i, vec_bytes));
     for (int32_t u = 0; u < c->s->ku; u++) {
         LLVMValueRef w = yt_emit_load(
-            e, e->vec, yt_emit_at(e, w_at, u * vec_bytes), (unsigned)vec_bytes);
+            e, c->sum, yt_emit_at(e, w_at, u * vec_bytes), (unsigned)vec_bytes);
         for (int32_t m = 0; m < pixels; m++) {
-            LLVMValueRef x =
-                yt_emit_broadcast(e, x_at, m * c->t.in_pixel + 4 * u);
-            yt_emit_set(e, c->acc[m],
-                        yt_emit_fma(e, x, w, yt_emit_get(e, c->acc[m])));
+            LLVMValueRef x = yt_emit_broadcast_step(e, c->dtype, x_at,
+                                                    m * c->t.in_pixel + 4 * u);
+            yt_emit_set(
+                e, c->acc[m],
+                yt_emit_dot(e, c->dtype, yt_emit_get(e, c->acc[m]), x, w));
         }
     }
     yt_emit_endfor(e, &ic);
@@ -92,7 +110,7 @@ static void object_sums(struct lazy *c, LLVMValueRef in, int32_t pixels)
 static void store_objectness(struct lazy *c, LLVMValueRef out, int32_t m)
 {
     struct yt_emit *e = c->e;
-    LLVMValueRef v = yt_emit_get(e, c->acc[m]);
+    LLVMValueRef v = value(c, yt_emit_get(e, c->acc[m]), c->object_scale);
     LLVMValueRef passes = LLVMConstInt(e->i1, 0, 0);
     for (int32_t a = 0; a < c->p->lazy; a++) {
         LLVMValueRef x =
@@ -119,38 +137,48 @@ static void pixel_vectors(struct lazy *c, LLVMValueRef in, LLVMValueRef out,
                           int32_t first, int32_t count)
 {
     struct yt_emit *e = c->e;
-    const int64_t vec_bytes = c->t.out_pixel;
+    const int64_t vec_bytes = c->t.vec_bytes;
     const unsigned align = (unsigned)vec_bytes;
     const int64_t row = vec_bytes * c->t.k_blocks;
     for (int32_t n = 0; n < count; n++)
         yt_emit_set(
             e, c->rest[n],
-            yt_emit_load(e, e->vec,
-                         yt_emit_at(e, c->bias, (first + n) * vec_bytes), 4));
+            yt_emit_load(e, c->sum,
+                         yt_emit_at(e, c->constants,
+                                    c->l.start + (first + n) * vec_bytes),
+                         4));
     struct yt_loop block, ic;
     yt_emit_for(e, &block, "rest_block", yt_emit_i64(e, 0),
                 yt_emit_i64(e, c->t.ic_blocks), 1, 1);
     LLVMValueRef block_in =
         yt_emit_index(e, in, yt_emit_muli(e, block.i, c->t.in_block));
     LLVMValueRef block_weights = yt_emit_index(
-        e, c->all_weights, yt_emit_muli(e, block.i, c->t.ic_block * row));
+        e, c->all_weights, yt_emit_muli(e, block.i, c->t.steps * row));
     yt_emit_for(e, &ic, "rest_ic", yt_emit_i64(e, 0),
-                yt_emit_i64(e, c->t.ic_block), 1, 1);
-    LLVMValueRef x = yt_emit_broadcast(
-        e, yt_emit_index(e, block_in, yt_emit_muli(e, ic.i, 4)), 0);
+                yt_emit_i64(e, c->t.steps), 1, 1);
+    LLVMValueRef x = yt_emit_broadcast_step(
+        e, c->dtype, yt_emit_index(e, block_in, yt_emit_muli(e, ic.i, 4)), 0);
     LLVMValueRef w_at =
         yt_emit_index(e, block_weights, yt_emit_muli(e, ic.i, row));
     for (int32_t n = 0; n < count; n++) {
         LLVMValueRef w = yt_emit_load(
-            e, e->vec, yt_emit_at(e, w_at, (first + n) * vec_bytes), align);
+            e, c->sum, yt_emit_at(e, w_at, (first + n) * vec_bytes), align);
         yt_emit_set(e, c->rest[n],
-                    yt_emit_fma(e, x, w, yt_emit_get(e, c->rest[n])));
+                    yt_emit_dot(e, c->dtype, yt_emit_get(e, c->rest[n]), x, w));
     }
     yt_emit_endfor(e, &ic);
     yt_emit_endfor(e, &block);
-    for (int32_t n = 0; n < count; n++)
-        yt_emit_store(e, yt_emit_get(e, c->rest[n]),
+    for (int32_t n = 0; n < count; n++) {
+        LLVMValueRef scale = NULL;
+        if (c->l.scale >= 0)
+            scale =
+                yt_emit_load(e, e->vec,
+                             yt_emit_at(e, c->constants,
+                                        c->l.scale + (first + n) * vec_bytes),
+                             4);
+        yt_emit_store(e, value(c, yt_emit_get(e, c->rest[n]), scale),
                       yt_emit_at(e, out, (first + n) * c->t.out_block), align);
+    }
 }
 
 /* while (bits) { lowest bit's pixel; clear it } */
@@ -205,7 +233,7 @@ static void tiles(struct lazy *c, LLVMValueRef from, LLVMValueRef to,
     LLVMValueRef out =
         yt_emit_index(e, c->out, yt_emit_muli(e, start, c->t.out_pixel));
     for (int32_t m = 0; m < pixels; m++)
-        yt_emit_set(e, c->acc[m], c->object_bias);
+        yt_emit_set(e, c->acc[m], c->object_start);
     object_sums(c, in, pixels);
     yt_emit_set(e, c->passing, yt_emit_i64(e, 0));
     for (int32_t m = 0; m < pixels; m++)
@@ -238,7 +266,11 @@ void yt_generate_conv_lazy(struct yt_emit *e, const struct yt_problem *problem,
     c.e = e;
     c.p = &problem->u.conv2d;
     c.s = s;
+    c.dtype = problem->dtype;
+    c.sum = yt_emit_sum_type(e, c.dtype);
     yt_conv_tiles(problem, s, e->isa, &c.t);
+    yt_constants_layout(problem, e->isa, &c.l);
+    assert(problem->out == YT_DTYPE_F32);
     assert(s->mr <= MR_MAX && c.p->lazy > 0 && c.p->lazy <= e->isa->lanes);
     c.rest_count = e->isa->regs - 4;
     if (c.rest_count > c.t.k_blocks)
@@ -250,17 +282,20 @@ void yt_generate_conv_lazy(struct yt_emit *e, const struct yt_problem *problem,
         yt_emit_field(e, args, e->ptr, offsetof(struct yt_args, out), "out");
     c.weights = yt_emit_field(e, args, e->ptr,
                               offsetof(struct yt_args, weights), "weights");
-    c.bias =
-        yt_emit_field(e, args, e->ptr, offsetof(struct yt_args, bias), "bias");
+    c.constants = yt_emit_field(e, args, e->ptr, offsetof(struct yt_args, bias),
+                                "constants");
     c.threshold = yt_emit_field(
         e, args, e->f32, offsetof(struct yt_args, threshold), "threshold");
-    c.all_weights = yt_emit_at(e, c.weights, c.p->c * c.t.out_pixel);
-    c.object_bias = load_object_bias(&c);
+    c.all_weights = yt_emit_at(
+        e, c.weights, (int64_t)c.t.ic_blocks * c.t.steps * c.t.vec_bytes);
+    c.object_start = object_row(&c, c.sum, c.l.start);
+    if (c.l.scale >= 0)
+        c.object_scale = object_row(&c, e->vec, c.l.scale);
     c.passing = yt_emit_var(e, e->i64, "passing");
     for (int32_t m = 0; m < s->mr; m++)
-        c.acc[m] = yt_emit_var(e, e->vec, "acc");
+        c.acc[m] = yt_emit_var(e, c.sum, "acc");
     for (int32_t n = 0; n < c.rest_count; n++)
-        c.rest[n] = yt_emit_var(e, e->vec, "rest");
+        c.rest[n] = yt_emit_var(e, c.sum, "rest");
 
     struct yt_loop tasks;
     yt_emit_for(e, &tasks, "task", yt_emit_param(e, 1), yt_emit_param(e, 2), 1,

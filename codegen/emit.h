@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "runtime/isa.h"
+#include "runtime/problem.h"
 
 struct yt_emit {
     const struct yt_isa *isa;
@@ -183,6 +184,32 @@ LLVMValueRef yt_emit_mul_high_halves(struct yt_emit *e, LLVMValueRef a,
 /** Unsigned lanes shifted right. */
 LLVMValueRef yt_emit_shift_right(struct yt_emit *e, LLVMValueRef v,
                                  int32_t bits);
+
+/* emit_types.c: arithmetic in other types than f32. */
+
+/** Whether there are dot products of bytes and halves (VNNI). */
+int yt_emit_has_dot(const struct yt_emit *e);
+/** The type of a convolution's sums: lanes for integers, vec otherwise. */
+LLVMTypeRef yt_emit_sum_type(struct yt_emit *e, enum yt_dtype dtype);
+/** The 4 bytes of input at base + offset, a step, in every lane. */
+LLVMValueRef yt_emit_broadcast_step(struct yt_emit *e, enum yt_dtype dtype,
+                                    LLVMValueRef base, int64_t offset);
+/** acc + x * w: in each lane the products of a step's values, 1 of f32, 2 of
+ *  bf16 or s16, 4 of u8 (x) and s8 (w), summed. */
+LLVMValueRef yt_emit_dot(struct yt_emit *e, enum yt_dtype dtype,
+                         LLVMValueRef acc, LLVMValueRef x, LLVMValueRef w);
+/** A vector of stored values as a vec: integers as their codes. */
+LLVMValueRef yt_emit_load_wide(struct yt_emit *e, enum yt_dtype dtype,
+                               LLVMValueRef address);
+/** A vec to lanes, to nearest, ties to even; 0x80000000 past the range. */
+LLVMValueRef yt_emit_round(struct yt_emit *e, LLVMValueRef v);
+/** How many vectors fill one when stored: 4 for bytes, 2, 1. */
+int32_t yt_emit_group(enum yt_dtype dtype);
+/** Store up to a group of vectors one after the other: vecs as f32 or bf16,
+ *  lanes as s16 or u8, limited to the type's range. */
+void yt_emit_store_narrow(struct yt_emit *e, enum yt_dtype dtype,
+                          const LLVMValueRef *vectors, int32_t count,
+                          LLVMValueRef address);
 
 /** x * sigmoid(x) on a vec: see codegen/silu.c for method and error bound. */
 LLVMValueRef yt_emit_silu(struct yt_emit *e, LLVMValueRef x);

@@ -109,6 +109,9 @@ enum yt_status yt_problem_check(const struct yt_problem *p)
     YT_FAIL_IF((unsigned)p->op >= YT_OP_COUNT ||
                    (unsigned)p->dtype >= YT_DTYPE_COUNT,
                YT_BAD_ARGUMENT, "problem: unknown op or dtype");
+    YT_FAIL_IF(p->op == YT_OP_CONV2D && p->u.conv2d.lazy &&
+                   p->out != YT_DTYPE_F32,
+               YT_BAD_ARGUMENT, "conv2d lazy: its output has to be f32");
     YT_FAIL_IF((unsigned)p->out >= YT_DTYPE_COUNT ||
                    (p->op != YT_OP_CONV2D &&
                     (p->op == YT_OP_CONVERT) != (p->out != p->dtype)),

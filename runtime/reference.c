@@ -117,13 +117,12 @@ static void sum_pixel_of_lanes(const struct yt_conv2d *p, int32_t lanes,
         sum_pixel(p, lanes, lanes, in, filter, oy, ox, sums);
 }
 
-static enum yt_status conv2d(const struct yt_conv2d *p, int32_t lanes,
-                             const struct yt_args *args)
+enum yt_status yt_reference_sums(const struct yt_conv2d *p, int32_t lanes,
+                                 const float *in, const float *weights,
+                                 yt_reference_output *output, void *user)
 {
     const int32_t oh = yt_conv2d_out_h(p);
     const int32_t ow = yt_conv2d_out_w(p);
-    const float *add = args->add;
-    float *out = args->out;
     const size_t filter_elems =
         (size_t)p->r * (size_t)p->r * (size_t)p->c * (size_t)lanes;
     double *filter = calloc(filter_elems, sizeof *filter);
@@ -132,32 +131,53 @@ static enum yt_status conv2d(const struct yt_conv2d *p, int32_t lanes,
 
     for (int32_t k0 = 0; k0 < p->k; k0 += lanes) {
         const int64_t block = k0 / lanes;
-        transpose_filter(p, k0, lanes, args->weights, filter);
+        transpose_filter(p, k0, lanes, weights, filter);
         for (int32_t y = 0; y < oh; y++)
             for (int32_t x = 0; x < ow; x++) {
                 double sums[LANES_MAX];
-                sum_pixel_of_lanes(p, lanes, args->in, filter, y, x, sums);
+                sum_pixel_of_lanes(p, lanes, in, filter, y, x, sums);
                 const int64_t at = ((block * oh + y) * ow + x) * lanes;
                 const int64_t at_half =
                     ((block * (oh / 2) + y / 2) * (ow / 2) + x / 2) * lanes;
-                for (int32_t lane = 0; lane < lanes; lane++) {
-                    if (k0 + lane >= p->k) {
-                        out[at + lane] = 0;
-                        continue;
-                    }
-                    double v = sums[lane] + args->bias[k0 + lane];
-                    if (p->add == YT_ADD_UP2)
-                        v += add[at_half + lane];
-                    if (p->silu)
-                        v = silu(v);
-                    if (p->add == YT_ADD_RESIDUAL)
-                        v += add[at + lane];
-                    out[at + lane] = (float)v;
-                }
+                for (int32_t lane = 0; lane < lanes; lane++)
+                    output(user, k0 + lane, at + lane, at_half + lane,
+                           sums[lane]);
             }
     }
     free(filter);
     return YT_OK;
+}
+
+struct f32_output {
+    const struct yt_conv2d *p;
+    const struct yt_args *args;
+};
+
+static void put_f32(void *user, int32_t k, int64_t at, int64_t at_half,
+                    double sum)
+{
+    const struct f32_output *f = user;
+    const float *add = f->args->add;
+    float *out = f->args->out;
+    if (k >= f->p->k) {
+        out[at] = 0;
+        return;
+    }
+    double v = sum + f->args->bias[k];
+    if (f->p->add == YT_ADD_UP2)
+        v += add[at_half];
+    if (f->p->silu)
+        v = silu(v);
+    if (f->p->add == YT_ADD_RESIDUAL)
+        v += add[at];
+    out[at] = (float)v;
+}
+
+static enum yt_status conv2d(const struct yt_conv2d *p, int32_t lanes,
+                             const struct yt_args *args)
+{
+    struct f32_output f = {p, args};
+    return yt_reference_sums(p, lanes, args->in, args->weights, put_f32, &f);
 }
 
 /* Window of r x r around each pixel, what lies outside left out. */
@@ -216,9 +236,9 @@ enum yt_status yt_reference_run(const struct yt_problem *p, int32_t lanes,
                                 const struct yt_args *args)
 {
     assert(lanes >= 1 && lanes <= LANES_MAX);
-    YT_FAIL_IF(p->dtype != YT_DTYPE_F32, YT_UNSUPPORTED,
-               "reference: %s of %s has no reference yet", yt_op_name(p->op),
-               yt_dtype_name(p->dtype));
+    YT_FAIL_IF(p->dtype != YT_DTYPE_F32 || p->out != YT_DTYPE_F32,
+               YT_UNSUPPORTED, "reference: %s of %s has no reference yet",
+               yt_op_name(p->op), yt_dtype_name(p->dtype));
     switch (p->op) {
     case YT_OP_CONV2D:
         return conv2d(&p->u.conv2d, lanes, args);

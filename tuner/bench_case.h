@@ -1,8 +1,8 @@
 #ifndef YT_BENCH_CASE_H
 #define YT_BENCH_CASE_H
 
-/* Buffers of one problem: inputs, the reference's output, and a guarded
- * output for candidates. */
+/* Buffers of one problem: inputs, what the reference makes of them, and a
+ * guarded output for candidates. */
 
 #include "codegen/codegen.h"
 #include "codegen/pack.h"
@@ -11,11 +11,15 @@
 struct yt_case {
     struct yt_problem problem;
     const struct yt_isa *isa;
-    float *in, *add, *weights, *bias; /* weights [k][c][r][r] */
-    struct yt_weights filter;         /* of them */
-    float *want;                      /* the reference's output */
-    char *guarded;                    /* output between two guard zones */
-    size_t in_elems, out_elems, add_elems, weight_elems, bias_elems;
+    void *in, *add;  /* of the problem's types */
+    float *weights;  /* [k][c][r][r] */
+    float *bias;     /* [k] */
+    void *constants; /* packed */
+    struct yt_integers integers;
+    struct yt_weights filter; /* of the above */
+    double *want;  /* before rounding to the output's type, integers as codes */
+    char *guarded; /* output between two guard zones */
+    size_t in_bytes, out_elems, add_bytes, weight_elems, constant_bytes;
     double largest; /* of |want| */
 };
 
@@ -26,14 +30,23 @@ enum yt_status yt_case_create(const struct yt_problem *problem,
                               const struct yt_isa *isa,
                               struct yt_case **case_out);
 
-/** Run a kernel once in two parts and compare.
+/** Run a kernel once in two parts and compare. The error is relative to the
+ * largest output for f32 and bf16; for integers it is in steps, past the half
+ * step that rounding takes.
+ *
  *  @param packed the filter in the schedule's layout; NULL without one.
- *  @param[out] error_out largest error relative to the largest output.
- *  @return YT_OK; YT_MISMATCH with a sentence: error over @p tolerance,
- *          something left unwritten, or written outside. */
+ *  @param[out] error_out the largest.
+ *  @return YT_OK; YT_MISMATCH with a sentence: error over
+ *          yt_case_tolerance(), something left unwritten, or written outside.
+ */
 enum yt_status yt_case_check(struct yt_case *c, yt_kernel_fn kernel,
-                             int64_t tasks, const void *packed,
-                             double tolerance, double *error_out);
+                             int64_t tasks, const struct yt_schedule *s,
+                             const void *packed, double *error_out);
+
+/** What is let pass: the difference between f32 and double sums, the rounding
+ *  of bf16, and what the schedule's SiLU may be off by. */
+double yt_case_tolerance(const struct yt_problem *p,
+                         const struct yt_schedule *s);
 
 /** Arguments for timing, valid until the case goes. Lazy kernels find nothing
  *  over the threshold, as in nearly all cells of a real frame. */

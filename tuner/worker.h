@@ -58,8 +58,4 @@ int yt_worker_alive(const struct yt_worker *worker);
 /** Kill and reap. NULL is fine. */
 void yt_worker_stop(struct yt_worker *worker);
 
-/** Largest error, relative to the largest output, that passes the check: f32
- *  sums of some thousand products differ by less, wrong code by far more. */
-#define YT_CHECK_TOLERANCE 1e-5
-
 #endif

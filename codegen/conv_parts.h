@@ -1,0 +1,44 @@
+#ifndef YT_CONV_PARTS_H
+#define YT_CONV_PARTS_H
+
+/* What the two halves of the direct convolution share: conv.c walks and
+ * multiplies, conv_finish.c turns sums into outputs. */
+
+#include "codegen/constants.h"
+#include "codegen/conv_tiles.h"
+#include "codegen/emit.h"
+
+#define YT_CONV_MR_MAX 32
+#define YT_CONV_NR_MAX 8
+
+struct yt_conv_emit {
+    struct yt_emit *e;
+    enum yt_dtype dtype, out;
+    const struct yt_conv2d *p;
+    const struct yt_schedule *s;
+    struct yt_conv_tiles t;
+    struct yt_constants l;
+    LLVMValueRef in, output, weights, constants, add; /* of the kernel */
+    /* Of the channel tile; constants stand at row 0. */
+    LLVMValueRef k_weights, k_constants, k_out, k_add;
+    LLVMValueRef acc[YT_CONV_MR_MAX][YT_CONV_NR_MAX]; /* variables */
+};
+
+/** Where a tile stands: row oh, first pixel ow (flat: oh is 0). */
+struct yt_conv_place {
+    LLVMValueRef oh, ow;
+    int32_t pixels;
+    int32_t example; /* index of a tile with this shape */
+};
+
+/** Whether tap kw of pixel m of tile @p tile falls inside the image. */
+int yt_conv_tap_inside(const struct yt_conv_emit *c, int32_t tile, int32_t m,
+                       int32_t kw);
+
+/** Set the accumulators to what sums start from. */
+void yt_conv_start(struct yt_conv_emit *c, const struct yt_conv_place *at);
+
+/** Scale, activation, addend, and the store of a tile. */
+void yt_conv_finish(struct yt_conv_emit *c, const struct yt_conv_place *at);
+
+#endif
