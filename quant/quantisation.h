@@ -8,8 +8,10 @@
  *
  * Nodes are the graph's, by index (model/graph.h). A node's range and means
  * are those of the value as it is stored: after the SiLU and the residual add
- * that its convolution joined. */
+ * that its convolution joined; the image's means are of 0..255. A pool has
+ * means of its own, its range is that of its input. */
 
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -17,21 +19,32 @@
 #include "runtime/problem.h"
 
 struct yt_node_range {
-    float lo, hi; /* real values that get codes; lo > hi: not observed */
-    float *means; /* [channels of the node], of the calibration images; NULL:
-                     not observed; owned */
+    /* Real values that get codes of 8 bits, perhaps less than all there were;
+     * lo > hi: not observed. */
+    float lo, hi;
+    /* All values there were, which is what 16 bits cover; seen_lo > seen_hi:
+     * the same as lo and hi. */
+    float seen_lo, seen_hi;
+    float *means; /* [channels], of the calibration images; NULL: not observed;
+                     owned */
 };
 
 struct yt_quantisation {
+    char graph_hash[17]; /* of the graph's structure and filters */
     int32_t node_count;
-    uint8_t *dtypes; /* [node_count] enum yt_dtype; of CONV nodes */
+    int32_t *channels;      /* [node_count] of each node */
+    int64_t *filter_counts; /* [node_count] weights of a CONV node, else 0 */
+    uint8_t *dtypes;        /* [node_count] enum yt_dtype; of CONV nodes */
     struct yt_node_range *ranges; /* [node_count] */
     int32_t bias_correction;      /* 1: means of the outputs are kept */
-    /* Rounding of weights that was learned: one bit a weight in the order of
-     * the node's [k][c][r][r], 1 rounds up; NULL: to nearest. Owned. */
-    uint8_t **rounding;   /* [node_count] */
-    int32_t images;       /* that ranges were measured on */
-    char images_hash[33]; /* of those images, hexadecimal; "": unknown */
+    /* Rounding of u8s8 weights that was learned: one bit a weight in the order
+     * of the node's [k][c][r][r], the lowest of a byte first, 1 rounds up;
+     * NULL: to nearest. Owned. */
+    uint8_t **rounding;          /* [node_count] */
+    int32_t rounding_weight_max; /* that bits were learned for: with others
+                                    weights are rounded to nearest */
+    int32_t images;              /* that ranges were measured on */
+    char images_hash[33];        /* of those images, hexadecimal; "": unknown */
 };
 
 /** All F32, nothing observed. @return YT_OK; YT_NO_MEMORY. */
@@ -54,12 +67,32 @@ const char *yt_quantisation_name(const struct yt_quantisation *q,
 /** 16 hexadecimal digits of everything in it: the key of measurements. */
 void yt_quantisation_hash(const struct yt_quantisation *q, char hash[17]);
 
-/** Append the text form, lines "quant ...". 0 or -1 (see errno). */
+/** Bytes of a node's rounding bits. */
+size_t yt_quantisation_rounding_bytes(const struct yt_quantisation *q,
+                                      int32_t node);
+
+/* quantisation_text.c. A text is lines that begin with "quant ", the first of
+ * them "quant begin ..." and the last "quant end", each of at most
+ * YT_QUANTISATION_LINE characters without the end of line. Numbers are integers
+ * or bits, so that locales and roundings do not matter:
+ *
+ *   quant begin 1 GRAPH-HASH NODES
+ *   quant images COUNT HASH               HASH is - where unknown
+ *   quant options BIAS-CORRECTION ROUNDING-WEIGHT-MAX
+ *   quant type NODE u8s8                  convolutions that are not f32
+ *   quant range NODE LO HI SEEN-LO SEEN-HI   bits of f32, hexadecimal
+ *   quant means NODE FIRST BASE64         f32, little endian, from channel
+ * FIRST quant rounding NODE FIRST BASE64      bytes of bits, from byte FIRST
+ *   quant end */
+#define YT_QUANTISATION_LINE 400
+
+/** Append the text form. @return 0 or -1 (see errno). */
 int yt_quantisation_write(const struct yt_quantisation *q,
                           const struct yt_graph *graph, FILE *out);
 
-/** Read such lines back; others, and what follows them, are left alone.
- *  @return YT_OK; YT_NOT_FOUND when there are none; YT_BAD_INPUT naming the
+/** Read the first such text back; lines before it and what follows its end are
+ *  left alone.
+ *  @return YT_OK; YT_NOT_FOUND when there is none; YT_BAD_INPUT naming the
  *          line; YT_STALE when it is another graph's; YT_NO_MEMORY. */
 enum yt_status yt_quantisation_read(const struct yt_graph *graph,
                                     const char *text,
