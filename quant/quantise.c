@@ -15,11 +15,6 @@
 #define WEIGHT_LIMIT 1e30   /* beyond, a float weight is as good as this one */
 #define STEPS_LIMIT  0x1p30 /* of an output: they become s32 */
 
-static int is_integer(enum yt_dtype dtype)
-{
-    return dtype == YT_DTYPE_S16 || dtype == YT_DTYPE_U8S8;
-}
-
 /* -------------------------------------------------------------- by channel */
 
 static enum yt_status check_observed(const struct yt_layer *layer,
@@ -342,9 +337,9 @@ static enum yt_status make_convert(const struct yt_layer *layer,
                                    const struct yt_quantisation *q)
 {
     const int32_t c = layer->problem.u.convert.c;
-    if (is_integer(layer->problem.out))
+    if (yt_dtype_is_integer(layer->problem.out))
         YT_TRY(make_output(layer, q, c));
-    if (!is_integer(layer->problem.dtype))
+    if (!yt_dtype_is_integer(layer->problem.dtype))
         return YT_OK;
     YT_TRY(check_observed(layer, q, layer->in_nodes, c));
     struct yt_quant_step *steps =
@@ -368,9 +363,9 @@ static enum yt_status make_conv(const struct yt_layer *layer,
                                 int32_t weight_max, int64_t **most)
 {
     const int32_t k = layer->problem.u.conv2d.k;
-    if (is_integer(layer->problem.out))
+    if (yt_dtype_is_integer(layer->problem.out))
         YT_TRY(make_output(layer, q, k));
-    if (!is_integer(layer->problem.dtype))
+    if (!yt_dtype_is_integer(layer->problem.dtype))
         return YT_OK;
     *most = calloc((size_t)k, sizeof **most);
     if (!*most)
@@ -385,7 +380,7 @@ static enum yt_status make_layer(struct yt_layer *layer,
 {
     const struct yt_problem *p = &layer->problem;
     if ((p->op != YT_OP_CONV2D && p->op != YT_OP_CONVERT) ||
-        (!is_integer(p->dtype) && !is_integer(p->out)))
+        (!yt_dtype_is_integer(p->dtype) && !yt_dtype_is_integer(p->out)))
         return YT_OK;
     if (layer->integers)
         yt_integers_deinit(layer->integers);
