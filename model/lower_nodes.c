@@ -4,7 +4,6 @@
 #include "model/lower.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "runtime/fail.h"
 
@@ -27,8 +26,8 @@ static void place_nodes(const struct yt_ir_value *v, int32_t *nodes)
 /* Physical channels of an op's outputs; a head's last block included. */
 static int32_t out_channels(const struct yt_ir *ir, const struct yt_ir_op *op)
 {
-    int32_t count = 0;
-    for (int32_t i = 0; i < op->part_count; i++)
+    int32_t count = ir->values[op->parts[0].out].cp;
+    for (int32_t i = 1; i < op->part_count; i++)
         count += ir->values[op->parts[i].out].cp;
     return count;
 }

@@ -178,8 +178,8 @@ static void convert_inputs(struct yt_ir *ir)
 /* Whose range each logical channel has. Values refer to earlier ones only. */
 static enum yt_status list_nodes(struct yt_ir *ir)
 {
-    size_t total = 0;
-    for (int32_t i = 0; i < ir->value_count; i++)
+    size_t total = (size_t)ir->values[0].c; /* the image's */
+    for (int32_t i = 1; i < ir->value_count; i++)
         total += (size_t)ir->values[i].c;
     ir->nodes = malloc(total * sizeof *ir->nodes);
     YT_FAIL_IF(!ir->nodes, YT_NO_MEMORY, "no memory for %zu channels", total);

@@ -52,6 +52,10 @@ static double step_cost(const struct yt_problem *p)
         return flops +
                5 * VALUE_FLOPS *
                    values(p->u.upsample.c, p->u.upsample.h, p->u.upsample.w);
+    case YT_OP_CONVERT:
+        return flops +
+               2 * VALUE_FLOPS *
+                   values(p->u.convert.c, p->u.convert.h, p->u.convert.w);
     default:
         return flops;
     }

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "model/graph.h"
+#include "runtime/problem.h"
 
 struct random_graph {
     struct yt_graph *graph;
@@ -261,6 +262,22 @@ static struct yt_graph *random_graph(uint64_t seed, int32_t blocks)
     end_graph(&r, inputs, heads, 1 + (int32_t)next_below(&r, 3),
               1 + (int32_t)next_below(&r, 5));
     return r.graph;
+}
+
+/* [node_count], to be freed: one type for all, or for most, or any. */
+static inline uint8_t *random_dtypes(const struct yt_graph *graph,
+                                     uint64_t seed)
+{
+    struct random_graph r = {.state = seed * 2654435761u + 5};
+    uint8_t *dtypes = malloc((size_t)graph->node_count);
+    assert_non_null(dtypes);
+    const uint8_t most = (uint8_t)next_below(&r, YT_DTYPE_COUNT);
+    const uint32_t others = next_below(&r, 3); /* in 6 */
+    for (int32_t i = 0; i < graph->node_count; i++)
+        dtypes[i] = next_below(&r, 6) < 2 * others
+                        ? (uint8_t)next_below(&r, YT_DTYPE_COUNT)
+                        : most;
+    return dtypes;
 }
 
 #endif

@@ -8,20 +8,36 @@
 
 #include "model/analyze.h"
 
-static struct yt_analysis *analyse(const char *size, int32_t lanes, int32_t h,
-                                   int32_t w, int32_t no_fuse_upsample)
+/* @param precise  node that stays f32; NULL: none. */
+static struct yt_analysis *analyse_typed(const char *size,
+                                         struct yt_net_options options,
+                                         enum yt_dtype dtype,
+                                         const char *precise)
 {
     struct yt_graph *graph = NULL;
     struct yt_net *net = NULL;
     struct yt_analysis *analysis = NULL;
-    const struct yt_net_options options = {
-        .lanes = lanes, .h = h, .w = w, .no_fuse_upsample = no_fuse_upsample};
     assert_int_equal(yt_graph_builtin(size, 1, &graph), YT_OK);
+    uint8_t *dtypes = calloc((size_t)graph->node_count, 1);
+    assert_non_null(dtypes);
+    for (int32_t i = 0; i < graph->node_count; i++)
+        if (!precise || strcmp(graph->nodes[i].name, precise) != 0)
+            dtypes[i] = (uint8_t)dtype;
+    options.dtypes = dtypes;
     assert_int_equal(yt_net_lower(graph, &options, &net), YT_OK);
     assert_int_equal(yt_analyze(net, &analysis), YT_OK);
     yt_net_destroy(net);
+    free(dtypes);
     yt_graph_destroy(graph);
     return analysis;
+}
+
+static struct yt_analysis *analyse(const char *size, int32_t lanes, int32_t h,
+                                   int32_t w, int32_t no_fuse_upsample)
+{
+    const struct yt_net_options options = {
+        .lanes = lanes, .h = h, .w = w, .no_fuse_upsample = no_fuse_upsample};
+    return analyse_typed(size, options, YT_DTYPE_F32, NULL);
 }
 
 static const struct yt_layer_analysis *find(const struct yt_analysis *a,
@@ -87,6 +103,40 @@ static void layers_have_their_figures(void **state)
         assert_true(layer->intensity > 0.999 * intensity &&
                     layer->intensity < 1.001 * intensity);
     }
+    yt_analysis_destroy(a);
+}
+
+/* The same layers in bytes, one head in f32: the image has a border of two,
+ * heads and half-size addends stay f32, and so do 4 bytes of bias a channel. */
+static const struct {
+    const char *name, *kind;
+    uint64_t weight_bytes, in_bytes, out_bytes, add_bytes;
+} byte_rows[] = {
+    {"model.0", "conv 6x6 s2", 3456 + 128, 3 * 644 * 644, 3276800, 0},
+    {"model.2.m.0.cv2", "conv 3x3 s1", 9216 + 128, 819200, 819200, 819200},
+    {"model.9.m.0", "sppf 5x5", 0, 102400, 307200, 0},
+    {"model.13.cv1+cv2.up", "conv 1x1 s1", 65536 + 1024, 102400, 409600, 0},
+    {"model.13.cv1+cv2", "conv 1x1 s1", 65536 + 1024, 409600, 409600, 409600},
+    {"model.17.cv3.to_u8s8", "convert to u8s8", 0, 3276800, 819200, 0},
+    {"model.24.m.0", "conv 1x1 s1", 131580, 3276800, 6553600, 0},
+    {"model.24.m.2", "conv 1x1 s1", 130560 + 1020, 204800, 409600, 0},
+};
+
+static void types_have_their_bytes(void **state)
+{
+    (void)state;
+    const struct yt_net_options options = {.lanes = 16, .h = 640, .w = 640};
+    struct yt_analysis *a =
+        analyse_typed("s", options, YT_DTYPE_U8S8, "model.24.m.0");
+    for (size_t i = 0; i < sizeof byte_rows / sizeof byte_rows[0]; i++) {
+        const struct yt_layer_analysis *layer = find(a, byte_rows[i].name);
+        assert_string_equal(layer->kind, byte_rows[i].kind);
+        assert_int_equal(layer->weight_bytes, byte_rows[i].weight_bytes);
+        assert_int_equal(layer->in_bytes, byte_rows[i].in_bytes);
+        assert_int_equal(layer->out_bytes, byte_rows[i].out_bytes);
+        assert_int_equal(layer->add_bytes, byte_rows[i].add_bytes);
+    }
+    assert_int_equal(find(a, "model.17.cv3.to_u8s8")->run_flops, 0);
     yt_analysis_destroy(a);
 }
 
@@ -172,6 +222,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(layers_have_their_figures),
+        cmocka_unit_test(types_have_their_bytes),
         cmocka_unit_test(totals_are_sums),
         cmocka_unit_test(orders_are_sorted_permutations),
         cmocka_unit_test(orders_have_names),

@@ -302,6 +302,19 @@ static int32_t upsample_meets_3x3_and_residual(struct random_graph *r)
     return add_sum(r, x, y);
 }
 
+/* Like twins, but for what their addends are made of. */
+static int32_t upsamples_meet_one_skip(struct random_graph *r)
+{
+    const int32_t skip = add_conv_silu(r, 0, 16, 3, 1);
+    const int32_t low = add_conv_silu(r, skip, 16, 3, 2);
+    const int32_t other = add_conv_silu(r, low, 16, 3, 1);
+    const int32_t up = add_unary(r, YT_NODE_UPSAMPLE, low, 0);
+    const int32_t up_other = add_unary(r, YT_NODE_UPSAMPLE, other, 0);
+    const int32_t x = add_conv_silu(r, add_concat(r, up, skip), 16, 1, 1);
+    const int32_t y = add_conv_silu(r, add_concat(r, up_other, skip), 16, 1, 1);
+    return add_concat(r, x, y);
+}
+
 static const struct {
     const char *name;
     int32_t (*build)(struct random_graph *r);
@@ -320,6 +333,7 @@ static const struct {
     {"upsample before and after skip", upsamples_before_skip_and_after},
     {"upsample read twice", upsample_is_read_twice},
     {"upsample, 3x3, residual", upsample_meets_3x3_and_residual},
+    {"two upsamples, one skip", upsamples_meet_one_skip},
 };
 
 static void odd_graphs_keep_their_meaning(void **state)

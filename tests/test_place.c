@@ -10,9 +10,6 @@
 #include "random_graph.h"
 #include "runtime/fail.h"
 
-/* Bytes come in units this large; tensors start and end at whole ones. */
-#define UNIT 16
-
 static void play_items(const struct yt_place_item *items, int32_t count,
                        int64_t total)
 {
@@ -100,6 +97,7 @@ static void nothing_takes_nothing(void **state)
 
 struct play {
     const struct yt_ir *ir;
+    int64_t unit; /* bytes; tensors start and end at whole ones */
     const int64_t *offsets;
     int32_t *owner; /* [unit of the arena] value that was written last */
     int64_t total;
@@ -111,11 +109,11 @@ static void range_of(const struct play *p, int32_t value, int64_t *begin,
     const struct yt_ir_place place = yt_ir_locate(p->ir, value);
     assert_true(p->offsets[place.root] >= 0);
     const int64_t at = p->offsets[place.root] + place.offset;
-    assert_int_equal(at % UNIT, 0);
-    assert_int_equal(place.bytes % UNIT, 0);
+    assert_int_equal(at % p->unit, 0);
+    assert_int_equal(place.bytes % p->unit, 0);
     assert_true(at + place.bytes <= p->total);
-    *begin = at / UNIT;
-    *end = (at + place.bytes) / UNIT;
+    *begin = at / p->unit;
+    *end = (at + place.bytes) / p->unit;
 }
 
 static void play_write(struct play *p, int32_t value)
@@ -193,17 +191,18 @@ static void play_graph(const struct yt_graph *graph,
                        const struct yt_net_options *options)
 {
     struct yt_ir ir;
-    struct play p = {.ir = &ir};
+    struct play p = {.ir = &ir, .unit = options->dtypes ? 4 : 16};
     assert_int_equal(yt_ir_init(&ir, graph, options), YT_OK);
     assert_int_equal(yt_ir_select(&ir), YT_OK);
+    assert_int_equal(yt_ir_type(&ir), YT_OK);
     yt_ir_fuse(&ir);
     int64_t *offsets = malloc((size_t)ir.store_count * sizeof *offsets);
     assert_non_null(offsets);
     assert_int_equal(yt_ir_place(&ir, offsets, &p.total), YT_OK);
     p.offsets = offsets;
-    p.owner = malloc((size_t)(p.total / UNIT + 1) * sizeof *p.owner);
+    p.owner = malloc((size_t)(p.total / p.unit + 1) * sizeof *p.owner);
     assert_non_null(p.owner);
-    for (int64_t i = 0; i < p.total / UNIT; i++)
+    for (int64_t i = 0; i < p.total / p.unit; i++)
         p.owner[i] = -1;
     play_write(&p, 0);
     for (int32_t i = 0; i < ir.op_count; i++)
@@ -225,13 +224,17 @@ static void random_graphs_play_through(void **state)
     (void)state;
     for (uint64_t seed = 1000; seed < 1400; seed++) {
         struct yt_graph *graph = random_graph(seed, 2 + (int32_t)(seed % 16));
-        const struct yt_net_options options = {
+        uint8_t *dtypes = random_dtypes(graph, seed);
+        struct yt_net_options options = {
             .lanes = 4 << seed % 3,
             .h = 16,
             .w = 24,
             .no_fuse_upsample = (int32_t)(seed / 3 % 2),
             .no_fuse_twin = (int32_t)(seed / 6 % 2)};
         play_graph(graph, &options);
+        options.dtypes = dtypes;
+        play_graph(graph, &options);
+        free(dtypes);
         yt_graph_destroy(graph);
     }
 }
