@@ -84,6 +84,54 @@ static void a_stored_plan_is_used(void **state)
     free(text);
 }
 
+/* A quantisation of the built-in network under which every tensor is seen. */
+static struct yt_quantisation *quantisation(enum yt_dtype dtype)
+{
+    struct yt_quantisation *q = NULL;
+    struct yt_graph *graph = NULL;
+    assert_int_equal(yt_engine_graph(NULL, &graph), YT_OK);
+    assert_int_equal(yt_quantisation_create(graph, &q), YT_OK);
+    yt_quantisation_set_all(q, graph, dtype);
+    for (int32_t i = 0; i < q->node_count; i++) {
+        q->ranges[i].lo = q->ranges[i].seen_lo = -1;
+        q->ranges[i].hi = q->ranges[i].seen_hi = 6;
+    }
+    yt_graph_destroy(graph);
+    return q;
+}
+
+/* One model, three networks: each finds its own plan. */
+static void plans_of_precisions_are_kept_apart(void **state)
+{
+    struct yt_quantisation *const q[] = {NULL, quantisation(YT_DTYPE_U8S8),
+                                         quantisation(YT_DTYPE_S16)};
+    static const char *const names[] = {"f32", "int8-", "int16-"};
+    struct yt_engine_options o = options(*state);
+    o.unbuilt = 1;
+    for (int i = 0; i < 3; i++) {
+        o.quantisation = q[i];
+        struct yt_engine *engine = open_engine(&o);
+        assert_int_equal(engine->tuned, 0);
+        assert_string_equal(engine->plan_note, "");
+        assert_memory_equal(engine->precision, names[i], strlen(names[i]));
+        char *text = yt_plan_text_write(engine->network, NULL);
+        store_plan(engine, text);
+        yt_engine_close(engine);
+        free(text);
+    }
+    int64_t plans[3];
+    for (int i = 0; i < 3; i++) {
+        o.quantisation = q[i];
+        struct yt_engine *engine = open_engine(&o);
+        assert_int_equal(engine->tuned, 1);
+        plans[i] = engine->plan_id;
+        yt_engine_close(engine);
+        assert_true(i == 0 || plans[i] > plans[i - 1]);
+    }
+    for (int i = 0; i < 3; i++)
+        yt_quantisation_destroy(q[i]);
+}
+
 /* Commands that only read neither make a database nor change one. */
 static void reading_writes_nothing(void **state)
 {
@@ -176,6 +224,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_stored_plan_is_used),
+        TEST(plans_of_precisions_are_kept_apart),
         TEST(reading_writes_nothing),
         TEST(a_plan_that_cannot_be_read_is_none),
     };

@@ -13,10 +13,8 @@
 #define BUILTIN_SIZE "n"
 #define BUILTIN_SEED 5
 
-static enum yt_status read_graph(const struct yt_engine_options *options,
-                                 struct yt_graph **graph_out)
+enum yt_status yt_engine_graph(const char *model, struct yt_graph **graph_out)
 {
-    const char *model = options->model;
     const size_t prefix = strlen(BUILTIN);
     if (!model)
         return yt_graph_builtin(BUILTIN_SIZE, BUILTIN_SEED, graph_out);
@@ -77,6 +75,17 @@ static enum yt_status open_database(struct yt_engine *engine,
     return yt_db_model_put(engine->db, &model, &engine->model_id);
 }
 
+/* Networks of one model whose kernels differ: their plans are kept apart. */
+static void name_precision(struct yt_engine *engine)
+{
+    yt_precision_name(engine->network->quantisation, engine->graph,
+                      engine->precision);
+    const size_t used = strlen(engine->precision);
+    if (engine->dense_heads)
+        snprintf(engine->precision + used, sizeof engine->precision - used,
+                 "-dense-heads");
+}
+
 struct yt_db_plan_key yt_engine_plan_key(const struct yt_engine *engine,
                                          enum yt_db_role role)
 {
@@ -88,8 +97,7 @@ struct yt_db_plan_key yt_engine_plan_key(const struct yt_engine *engine,
         .w = plan->w,
         .isa = plan->isa->name,
         .threads = engine->threads,
-        /* Two networks of one model: their plans are kept apart. */
-        .precision = engine->dense_heads ? "f32-dense-heads" : "f32",
+        .precision = engine->precision,
         .role = role,
     };
 }
@@ -142,7 +150,7 @@ static enum yt_status open_into(struct yt_engine *engine,
     YT_TRY(yt_host_read(&engine->host));
     const struct yt_host *host = &engine->host;
     YT_TRY(pick_isa(options->isa, host->cpu_bits, &isa));
-    YT_TRY(read_graph(options, &engine->graph));
+    YT_TRY(yt_engine_graph(options->model, &engine->graph));
     const int32_t size = engine->graph->imgsz;
     const struct yt_network_options network = {
         .isa = isa,
@@ -150,10 +158,12 @@ static enum yt_status open_into(struct yt_engine *engine,
         .w = options->w ? options->w : size,
         .threads = options->threads ? options->threads : host->threads,
         .dense_heads = options->dense_heads,
+        .quantisation = options->quantisation,
     };
     engine->threads = network.threads;
     engine->dense_heads = options->dense_heads;
     YT_TRY(yt_network_create(engine->graph, &network, &engine->network));
+    name_precision(engine);
     YT_TRY(open_database(engine, options));
     if (engine->db && !options->untuned) {
         const enum yt_status found = yt_engine_load_plan(engine);

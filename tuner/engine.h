@@ -28,7 +28,13 @@ struct yt_engine_options {
                             there is no model to run */
     int32_t dense_heads; /* 1: compute detection heads whole, as other engines
                             do; the boxes are the same */
+    /* Which arithmetic each convolution uses, of this very model; borrowed for
+     * the call; NULL: f32 everywhere. */
+    const struct yt_quantisation *quantisation;
 };
+
+/** Longest name of a precision, with its terminating zero. */
+#define YT_PRECISION_MAX 48
 
 #define YT_NOTE_MAX 512
 
@@ -44,7 +50,9 @@ struct yt_engine {
     int64_t plan_ms; /* when plan_id was stored, since 1970 */
     int64_t plan_id; /* row of the plan in use; 0: none */
     int32_t dense_heads;
-    int32_t tuned;               /* 1: schedules came from a stored plan */
+    char precision[YT_PRECISION_MAX]; /* "f32", "f32-dense-heads", "int8-HASH":
+                                         keeps plans apart in the database */
+    int32_t tuned;                    /* 1: schedules came from a stored plan */
     char plan_note[YT_NOTE_MAX]; /* why the stored plan is not used; "": it is,
                                     or there is none */
 };
@@ -65,7 +73,18 @@ enum yt_status yt_engine_reopen(struct yt_engine *engine);
 /** NULL is fine. */
 void yt_engine_close(struct yt_engine *engine);
 
+/** Read a model as yt_engine_open() does: a path, or "builtin:n"; NULL is that,
+ *  too. @return as yt_model_import(). */
+enum yt_status yt_engine_graph(const char *model, struct yt_graph **graph_out);
+
+/** The name that plans of a quantisation are stored under: "f32" for NULL or
+ *  when all is f32, else "int8-" (bf16-, int16-, mixed-) and its hash. */
+void yt_precision_name(const struct yt_quantisation *q,
+                       const struct yt_graph *graph,
+                       char name_out[YT_PRECISION_MAX]);
+
 /** The plan as text, one line per step; parses back with yt_plan_text_read().
+ *  A quantisation is part of it.
  *  @param configuration the choices around it, as a line of their own, or NULL.
  *  malloc'ed, the caller's to free; NULL when out of memory. */
 char *yt_plan_text_write(const struct yt_network *network,
@@ -81,16 +100,28 @@ struct yt_plan_head {
     char configuration[192]; /* "": none is named */
     char isa[16];
     int32_t h, w, threads;
+    char precision[YT_PRECISION_MAX]; /* yt_precision_name(); "f32": the text
+                                         has no quantisation */
 };
 
 /** @return YT_OK; YT_BAD_INPUT naming the line that is not understood. */
 enum yt_status yt_plan_text_head(const char *text,
                                  struct yt_plan_head *head_out);
 
+/** The quantisation that a plan's text holds: what a network that is to run the
+ *  plan has to be created with.
+ *  @param[out] q_out the caller's; NULL: all is f32.
+ *  @return YT_OK; YT_BAD_INPUT naming the line, or when it is not what the head
+ *          says; YT_STALE when it is another graph's; YT_NO_MEMORY. */
+enum yt_status yt_plan_text_quantisation(const struct yt_graph *graph,
+                                         const char *text,
+                                         struct yt_quantisation **q_out);
+
 /** Set the schedules and threads a plan's text names; layers are matched by
  *  their problems, in order.
  *  @return YT_OK; YT_BAD_INPUT naming the line; YT_STALE when the plan is for
- *          another network, size or ISA. Nothing is set unless YT_OK. */
+ *          another network, size, ISA or precision. Nothing is set unless
+ *          YT_OK. */
 enum yt_status yt_plan_text_read(struct yt_network *network, const char *text);
 
 #endif

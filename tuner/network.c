@@ -373,6 +373,27 @@ static void fill_plan(struct yt_network *network, const struct yt_graph *graph,
     fill_levels(network, graph);
 }
 
+/* Integers can be had everywhere, at worst one by one. */
+static enum yt_status check_types(const struct yt_graph *graph,
+                                  const struct yt_network_options *options)
+{
+    const struct yt_quantisation *q = options->quantisation;
+    const int has_bf16 = (options->isa->needs & YT_CPU_AVX512_BF16) != 0;
+    if (!q)
+        return YT_OK;
+    YT_FAIL_IF(q->node_count != graph->node_count, YT_STALE,
+               "the quantisation is of another network: %d nodes, not %d",
+               q->node_count, graph->node_count);
+    for (int32_t i = 0; i < q->node_count && !has_bf16; i++)
+        YT_FAIL_IF(graph->nodes[i].kind == YT_NODE_CONV &&
+                       q->dtypes[i] == YT_DTYPE_BF16,
+                   YT_UNSUPPORTED,
+                   "%s: the instruction set '%s' has no bf16 arithmetic; "
+                   "'avx512bf16' has, on CPUs with AVX-512 BF16",
+                   graph->nodes[i].name, options->isa->name);
+    return YT_OK;
+}
+
 enum yt_status yt_network_create(const struct yt_graph *graph,
                                  const struct yt_network_options *options,
                                  struct yt_network **network_out)
@@ -380,6 +401,7 @@ enum yt_status yt_network_create(const struct yt_graph *graph,
     struct yt_network *network = calloc(1, sizeof *network);
     YT_FAIL_IF(!network, YT_NO_MEMORY, "no memory for a network");
     network->isa = options->isa;
+    network->graph = graph;
     const struct yt_net_options lower = {
         .lanes = options->isa->lanes,
         .h = options->h,
@@ -390,10 +412,14 @@ enum yt_status yt_network_create(const struct yt_graph *graph,
         .dtypes = options->quantisation ? options->quantisation->dtypes : NULL,
     };
     enum yt_status status;
+    YT_TRY_GOTO(check_types(graph, options));
     YT_TRY_GOTO(yt_net_lower(graph, &lower, &network->net));
-    if (options->quantisation)
+    if (options->quantisation) {
+        YT_TRY_GOTO(yt_quantisation_copy(options->quantisation,
+                                         &network->quantisation));
         YT_TRY_GOTO(yt_quantise(network->net, graph, options->quantisation,
                                 yt_isa_weight_max(options->isa)));
+    }
     YT_TRY_GOTO(yt_jit_create(&network->jit));
     const size_t layers = (size_t)network->net->layer_count;
     network->schedules = calloc(layers, sizeof *network->schedules);
@@ -473,5 +499,6 @@ void yt_network_destroy(struct yt_network *network)
     free(network->plan.steps);
     free(network->schedules);
     yt_net_destroy(network->net);
+    yt_quantisation_destroy(network->quantisation);
     free(network);
 }

@@ -29,6 +29,8 @@ struct yt_kernel_entry {
 
 struct yt_network {
     const struct yt_isa *isa;
+    const struct yt_graph *graph;         /* borrowed */
+    struct yt_quantisation *quantisation; /* owned copy; NULL: f32 */
     struct yt_net *net;
     struct yt_schedule *schedules; /* [net->layer_count] */
     struct yt_plan plan;           /* steps[i] is net->layers[i] */
@@ -45,7 +47,8 @@ struct yt_network {
 
 /** Lower @p graph (borrowed until destroy: class names) with default
  *  schedules. Nothing is compiled yet.
- *  @return YT_OK; as yt_net_lower(); YT_NO_MEMORY. */
+ *  @return YT_OK; as yt_net_lower() and yt_quantise(); YT_UNSUPPORTED when the
+ *          instruction set lacks a type's arithmetic; YT_NO_MEMORY. */
 enum yt_status yt_network_create(const struct yt_graph *graph,
                                  const struct yt_network_options *options,
                                  struct yt_network **network_out);

@@ -1,12 +1,15 @@
-/* A plan as text: what it is for, then a line per step. Whoever keeps the file
- * can set the same schedules again, and gets the same bytes of code.
+/* A plan as text: what it is for, its quantisation, then a line per step.
+ * Whoever keeps the file can set the same schedules again, and gets the same
+ * bytes of code and weights.
  *
  *   yolotune-plan 1
  *   model yolov5n
  *   configuration yolov5n-640x640-f32-tuned-latency-1x2   (may be absent)
  *   input 640x640
  *   isa avx512
+ *   precision int8-0123456789abcdef   (absent: f32)
  *   threads 2
+ *   quant ...                         (quant/quantisation.h; absent: f32)
  *   step model.0 conv2d-f32-3x640x640-k16r6s2p2-silu direct-m20n1k1-t5c-hl
  */
 
@@ -19,6 +22,32 @@
 #include "tuner/engine.h"
 
 #define HEADER "yolotune-plan 1"
+#define QUANT  "quant "
+#define F32    "f32"
+
+void yt_precision_name(const struct yt_quantisation *q,
+                       const struct yt_graph *graph,
+                       char name_out[YT_PRECISION_MAX])
+{
+    char hash[17];
+    const char *name = q ? yt_quantisation_name(q, graph) : "fp32";
+    if (strcmp(name, "fp32") == 0) {
+        snprintf(name_out, YT_PRECISION_MAX, F32);
+        return;
+    }
+    yt_quantisation_hash(q, hash);
+    snprintf(name_out, YT_PRECISION_MAX, "%.16s-%s", name, hash);
+}
+
+/* Of a network that is all f32 ranges are of no use. */
+static int write_quantisation(const struct yt_network *network,
+                              const char *precision, FILE *out)
+{
+    return strcmp(precision, F32) == 0
+               ? 0
+               : yt_quantisation_write(network->quantisation, network->graph,
+                                       out);
+}
 
 char *yt_plan_text_write(const struct yt_network *network,
                          const char *configuration)
@@ -32,15 +61,20 @@ char *yt_plan_text_write(const struct yt_network *network,
     fprintf(out, HEADER "\nmodel %s\n", plan->model);
     if (configuration)
         fprintf(out, "configuration %s\n", configuration);
-    fprintf(out, "input %dx%d\nisa %s\nthreads %d\n", plan->h, plan->w,
-            plan->isa->name, plan->threads);
+    char precision[YT_PRECISION_MAX];
+    yt_precision_name(network->quantisation, network->graph, precision);
+    fprintf(out, "input %dx%d\nisa %s\n", plan->h, plan->w, plan->isa->name);
+    if (strcmp(precision, F32) != 0)
+        fprintf(out, "precision %s\n", precision);
+    fprintf(out, "threads %d\n", plan->threads);
+    const int unwritten = write_quantisation(network, precision, out);
     for (int32_t i = 0; i < plan->step_count; i++) {
         char problem[YT_PROBLEM_NAME_MAX], schedule[YT_SCHEDULE_NAME_MAX];
         yt_problem_name(&plan->steps[i].problem, problem);
         yt_schedule_name(&network->schedules[i], schedule);
         fprintf(out, "step %s %s %s\n", plan->steps[i].name, problem, schedule);
     }
-    const int failed = ferror(out);
+    const int failed = unwritten || ferror(out);
     if (fclose(out) != 0 || failed) {
         free(text);
         return NULL;
@@ -77,6 +111,7 @@ static enum yt_status read_head(const char **at, int *number,
 {
     char line[512];
     memset(head, 0, sizeof *head);
+    snprintf(head->precision, sizeof head->precision, F32);
     for (*number = 1; next_line(at, line, sizeof line); (*number)++) {
         if (*number == 1) {
             YT_FAIL_IF(strcmp(line, HEADER) != 0, YT_BAD_INPUT,
@@ -97,6 +132,8 @@ static enum yt_status read_head(const char **at, int *number,
                            !read_text(line, "configuration",
                                       head->configuration,
                                       sizeof head->configuration) &&
+                           !read_text(line, "precision", head->precision,
+                                      sizeof head->precision) &&
                            !read_text(line, "isa", head->isa, sizeof head->isa),
                        YT_BAD_INPUT, "plan: line %d '%.40s' is not understood",
                        *number, line);
@@ -112,6 +149,28 @@ enum yt_status yt_plan_text_head(const char *text,
     return read_head(&text, &number, head_out);
 }
 
+enum yt_status yt_plan_text_quantisation(const struct yt_graph *graph,
+                                         const char *text,
+                                         struct yt_quantisation **q_out)
+{
+    struct yt_plan_head head;
+    struct yt_quantisation *q = NULL;
+    char precision[YT_PRECISION_MAX];
+    YT_TRY(yt_plan_text_head(text, &head));
+    const enum yt_status status = yt_quantisation_read(graph, text, &q);
+    if (status != YT_OK && status != YT_NOT_FOUND)
+        return status;
+    yt_precision_name(q, graph, precision);
+    if (strcmp(precision, head.precision) != 0) {
+        yt_quantisation_destroy(q);
+        return yt_fail(YT_BAD_INPUT,
+                       "plan: is said to be %s, its quantisation is %s",
+                       head.precision, precision);
+    }
+    *q_out = q;
+    return YT_OK;
+}
+
 static enum yt_status check_head(const struct yt_network *network,
                                  const struct yt_plan_head *head)
 {
@@ -121,6 +180,10 @@ static enum yt_status check_head(const struct yt_network *network,
                plan->h, plan->w);
     YT_FAIL_IF(strcmp(head->isa, plan->isa->name) != 0, YT_STALE,
                "plan: made for %s, not %s", head->isa, plan->isa->name);
+    char precision[YT_PRECISION_MAX];
+    yt_precision_name(network->quantisation, network->graph, precision);
+    YT_FAIL_IF(strcmp(head->precision, precision) != 0, YT_STALE,
+               "plan: made for %s, not %s", head->precision, precision);
     return YT_OK;
 }
 
@@ -162,10 +225,12 @@ enum yt_status yt_plan_text_read(struct yt_network *network, const char *text)
     enum yt_status status;
     YT_TRY_GOTO(read_head(&at, &number, &head));
     YT_TRY_GOTO(check_head(network, &head));
-    for (; next_line(&at, line, sizeof line); number++, count++) {
+    for (; next_line(&at, line, sizeof line); number++) {
         struct yt_schedule schedule;
+        if (strncmp(line, QUANT, sizeof QUANT - 1) == 0)
+            continue; /* the head's hash says which: the network's */
         YT_TRY_GOTO(read_step(network, count, line, number, &schedule));
-        read[count] = schedule;
+        read[count++] = schedule;
     }
     YT_FAIL_IF_GOTO(count != steps, YT_STALE,
                     "plan: has %d steps, this network %d", count, steps);

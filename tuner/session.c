@@ -220,6 +220,7 @@ static enum yt_status open_baseline(struct session *s)
         .w = plan->w,
         .threads = plan->threads, /* so that the comparison is about kernels */
         .dense_heads = s->engine->dense_heads,
+        .quantisation = s->engine->network->quantisation,
     };
     YT_TRY(yt_network_create(s->engine->graph, &options, &s->base_network));
     YT_TRY(yt_network_build(s->base_network, s->engine->host.threads));
@@ -235,6 +236,7 @@ static enum yt_status open_old(struct session *s)
         .w = plan->w,
         .threads = s->old_threads,
         .dense_heads = s->engine->dense_heads,
+        .quantisation = s->engine->network->quantisation,
     };
     YT_TRY(yt_network_create(s->engine->graph, &options, &s->old_network));
     memcpy(s->old_network->schedules, s->old_schedules,

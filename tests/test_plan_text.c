@@ -1,0 +1,203 @@
+/* A plan's text holds its quantisation: what is read back is what was written,
+ * and networks of other precisions do not take it. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "tuner/engine.h"
+
+#define SIZE 64
+
+static struct yt_graph *graph(void)
+{
+    static struct yt_graph *built;
+    if (!built)
+        assert_int_equal(yt_graph_builtin("n", 1, &built), YT_OK);
+    return built;
+}
+
+/* Every tensor has been seen; each convolution computes with @p dtype. */
+static struct yt_quantisation *quantisation(enum yt_dtype dtype)
+{
+    struct yt_quantisation *q = NULL;
+    assert_int_equal(yt_quantisation_create(graph(), &q), YT_OK);
+    yt_quantisation_set_all(q, graph(), dtype);
+    for (int32_t i = 0; i < q->node_count; i++) {
+        q->ranges[i].lo = -0.2785f;
+        q->ranges[i].hi = 1.0f + (float)i / 7;
+        q->ranges[i].seen_lo = q->ranges[i].lo;
+        q->ranges[i].seen_hi = 2 * q->ranges[i].hi;
+    }
+    q->images = 3;
+    strcpy(q->images_hash, "00112233445566778899aabbccddeeff");
+    return q;
+}
+
+static enum yt_status create(const struct yt_quantisation *q, enum yt_isa_id id,
+                             struct yt_network **network_out)
+{
+    const struct yt_network_options options = {.isa = yt_isa_get(id),
+                                               .h = SIZE,
+                                               .w = SIZE,
+                                               .threads = 1,
+                                               .quantisation = q};
+    return yt_network_create(graph(), &options, network_out);
+}
+
+static struct yt_network *network(const struct yt_quantisation *q)
+{
+    struct yt_network *n = NULL;
+    if (create(q, YT_ISA_AVX2, &n) != YT_OK)
+        fail_msg("%s", yt_error());
+    return n;
+}
+
+static char *text_of(const struct yt_network *n)
+{
+    char *text = yt_plan_text_write(n, "some-configuration");
+    assert_non_null(text);
+    return text;
+}
+
+static void quantisations_come_back(void **state)
+{
+    (void)state;
+    struct yt_quantisation *q = quantisation(YT_DTYPE_U8S8), *read = NULL;
+    struct yt_network *n = network(q);
+    char *text = text_of(n);
+    char hash[17], read_hash[17];
+    struct yt_plan_head head;
+    yt_quantisation_hash(q, hash);
+    assert_int_equal(yt_plan_text_head(text, &head), YT_OK);
+    assert_memory_equal(head.precision, "int8-", 5);
+    assert_string_equal(head.precision + 5, hash);
+    assert_string_equal(head.configuration, "some-configuration");
+    assert_int_equal(yt_plan_text_quantisation(graph(), text, &read), YT_OK);
+    yt_quantisation_hash(read, read_hash);
+    assert_string_equal(read_hash, hash);
+
+    struct yt_network *m = network(read);
+    assert_int_equal(yt_plan_text_read(m, text), YT_OK);
+    char *again = text_of(m);
+    assert_string_equal(text, again);
+    free(again);
+    free(text);
+    yt_network_destroy(n);
+    yt_network_destroy(m);
+    yt_quantisation_destroy(q);
+    yt_quantisation_destroy(read);
+}
+
+/* Ranges without a use are not worth their bytes. */
+static void plain_plans_have_none(void **state)
+{
+    (void)state;
+    struct yt_quantisation *q = quantisation(YT_DTYPE_F32), *read = q;
+    struct yt_network *plain = network(NULL), *observed = network(q);
+    char *text = text_of(plain), *other = text_of(observed);
+    struct yt_plan_head head;
+    assert_string_equal(text, other);
+    assert_null(strstr(text, "quant"));
+    assert_null(strstr(text, "precision"));
+    assert_int_equal(yt_plan_text_head(text, &head), YT_OK);
+    assert_string_equal(head.precision, "f32");
+    assert_int_equal(yt_plan_text_quantisation(graph(), text, &read), YT_OK);
+    assert_null(read);
+    free(text);
+    free(other);
+    yt_network_destroy(plain);
+    yt_network_destroy(observed);
+    yt_quantisation_destroy(q);
+}
+
+static void other_precisions_are_stale(void **state)
+{
+    (void)state;
+    struct yt_quantisation *q[4] = {
+        NULL,
+        quantisation(YT_DTYPE_U8S8),
+        quantisation(YT_DTYPE_U8S8),
+        quantisation(YT_DTYPE_S16),
+    };
+    struct yt_network *n[4];
+    q[2]->ranges[5].hi *= 1.25f;
+    for (int i = 0; i < 4; i++)
+        n[i] = network(q[i]);
+    for (int i = 0; i < 4; i++) {
+        char *text = text_of(n[i]);
+        for (int k = 0; k < 4; k++) {
+            const enum yt_status status = yt_plan_text_read(n[k], text);
+            assert_int_equal(status, i == k ? YT_OK : YT_STALE);
+            if (i != k)
+                assert_non_null(strstr(yt_error(), "made for "));
+        }
+        free(text);
+    }
+    for (int i = 0; i < 4; i++) {
+        yt_network_destroy(n[i]);
+        yt_quantisation_destroy(q[i]);
+    }
+}
+
+static void damage_is_told(void **state)
+{
+    (void)state;
+    struct yt_quantisation *q = quantisation(YT_DTYPE_U8S8);
+    struct yt_network *n = network(q);
+    static const struct {
+        const char *from, *to, *says;
+    } cases[] = {
+        {"precision int8", "precision int9", "is said to be int9-"},
+        {"precision int8-", "precision int8=", "is said to be int8="},
+        {"quant range 2", "quant range 3", "quant"},
+        {"quant end", "quant eng", "quant"},
+        {"quant begin", "quint begin", "quantisation"},
+        {"threads 1", "threads 0", "0 threads"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct yt_quantisation *read = NULL;
+        char *text = text_of(n);
+        char *at = strstr(text, cases[i].from);
+        assert_non_null(at);
+        memcpy(at, cases[i].to, strlen(cases[i].to));
+        assert_int_equal(yt_plan_text_quantisation(graph(), text, &read),
+                         YT_BAD_INPUT);
+        assert_null(read);
+        if (!strstr(yt_error(), cases[i].says))
+            fail_msg("'%s' does not say '%s'", yt_error(), cases[i].says);
+        free(text);
+    }
+    yt_network_destroy(n);
+    yt_quantisation_destroy(q);
+}
+
+static void missing_arithmetic_is_told(void **state)
+{
+    (void)state;
+    struct yt_quantisation *q = quantisation(YT_DTYPE_BF16);
+    struct yt_network *n = NULL;
+    assert_int_equal(create(q, YT_ISA_AVX2, &n), YT_UNSUPPORTED);
+    assert_non_null(strstr(yt_error(), "'avx2' has no bf16"));
+    assert_null(n);
+    assert_int_equal(create(q, YT_ISA_AVX512BF16, &n), YT_OK);
+    yt_network_destroy(n);
+    q->node_count--;
+    assert_int_equal(create(q, YT_ISA_AVX512BF16, &n), YT_STALE);
+    q->node_count++;
+    yt_quantisation_destroy(q);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(quantisations_come_back),
+        cmocka_unit_test(plain_plans_have_none),
+        cmocka_unit_test(other_precisions_are_stale),
+        cmocka_unit_test(damage_is_told),
+        cmocka_unit_test(missing_arithmetic_is_told),
+    };
+    return cmocka_run_group_tests_name("plan_text", tests, NULL, NULL);
+}
