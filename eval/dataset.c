@@ -256,11 +256,23 @@ static int ends_in(const char *path, const char *ending)
     return length >= tail && strcasecmp(path + length - tail, ending) == 0;
 }
 
+static int is_folder(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+}
+
 static enum yt_status read_form(struct yt_dataset *dataset,
                                 const struct yt_dataset_options *options)
 {
     if (ends_in(options->path, ".json"))
         return yt_dataset_read_coco(dataset, options);
+    if (options->only_pictures &&
+        (is_folder(options->path) || ends_in(options->path, ".txt"))) {
+        YT_TRY(yt_dataset_add_files(dataset, options->path));
+        yt_dataset_sort_images(dataset);
+        return YT_OK;
+    }
     YT_FAIL_IF(
         !ends_in(options->path, ".yaml") && !ends_in(options->path, ".yml"),
         YT_BAD_ARGUMENT,
@@ -270,7 +282,8 @@ static enum yt_status read_form(struct yt_dataset *dataset,
 }
 
 /* A folder stands for the one .yaml in it. */
-static enum yt_status find_yaml(const char *folder, char **path_out)
+static enum yt_status find_yaml(const char *folder, int32_t is_optional,
+                                char **path_out)
 {
     glob_t found = {0};
     char *pattern = yt_path_join(folder, "*.yaml");
@@ -282,6 +295,8 @@ static enum yt_status find_yaml(const char *folder, char **path_out)
         *path_out = strdup(found.gl_pathv[0]);
     const size_t count = code == 0 ? found.gl_pathc : 0;
     globfree(&found);
+    if (count == 0 && is_optional)
+        return YT_OK;
     YT_FAIL_IF(count != 1, YT_NOT_FOUND,
                "%s: %zu .yaml files in this folder: name one", folder, count);
     YT_FAIL_IF(*path_out == NULL, YT_NO_MEMORY, "no memory for the data set");
@@ -302,9 +317,9 @@ static enum yt_status open_into(struct yt_dataset *dataset,
                "%s: none of %d pictures can be used, the first because: %s",
                options->path, dataset->image_count,
                dataset->problem_count > 0 ? dataset->problems[0] : "?");
-    YT_FAIL_IF(dataset->truth_count == 0, YT_NOT_FOUND,
-               "%s: no labels for any of %d pictures, first %s", options->path,
-               dataset->image_count, dataset->images[0].path);
+    YT_FAIL_IF(dataset->truth_count == 0 && !options->only_pictures,
+               YT_NOT_FOUND, "%s: no labels for any of %d pictures, first %s",
+               options->path, dataset->image_count, dataset->images[0].path);
     for (int32_t i = 0; i < dataset->image_count; i++)
         dataset->unlabelled += dataset->images[i].count == 0;
     return hash_dataset(dataset);
@@ -316,11 +331,10 @@ enum yt_status yt_dataset_open(const struct yt_dataset_options *options,
     enum yt_status status = YT_OK;
     struct yt_dataset_options own = *options;
     char *yaml = NULL;
-    struct stat info;
-    if (stat(options->path, &info) == 0 && S_ISDIR(info.st_mode)) {
-        YT_TRY(find_yaml(options->path, &yaml));
+    if (is_folder(options->path))
+        YT_TRY(find_yaml(options->path, options->only_pictures, &yaml));
+    if (yaml)
         own.path = yaml;
-    }
     struct yt_dataset *dataset = calloc(1, sizeof *dataset);
     YT_FAIL_IF_GOTO(dataset == NULL, YT_NO_MEMORY,
                     "no memory for the data set");

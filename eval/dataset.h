@@ -58,6 +58,8 @@ struct yt_dataset_options {
     const char *split;  /* "train", "val" or "test"; NULL: "val" */
     const char *images; /* folder of a COCO file's pictures; NULL: look around
                            the file */
+    int32_t only_pictures; /* 1: labels are not needed. Then a folder without a
+                              .yaml, or a list of pictures (.txt), will do */
 };
 
 /** Read a data set. Pictures are not opened, but have to exist.
@@ -98,6 +100,12 @@ enum yt_status yt_dataset_leave_out(struct yt_dataset *dataset, int32_t i,
  *  @return YT_OK; YT_NO_MEMORY. */
 enum yt_status yt_dataset_subset(const struct yt_dataset *dataset,
                                  int32_t count, struct yt_dataset **subset_out);
+
+/** How many of @p b's images are the very files of @p a's.
+ *  @return YT_OK; YT_NO_MEMORY. */
+enum yt_status yt_dataset_shared(const struct yt_dataset *a,
+                                 const struct yt_dataset *b,
+                                 int32_t *shared_out);
 
 /** Images that count. */
 int32_t yt_dataset_used(const struct yt_dataset *dataset);

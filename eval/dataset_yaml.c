@@ -208,7 +208,8 @@ static enum yt_status add_classes(struct reading *r)
 
 /* -------------------------------------------------------------- reading */
 
-static enum yt_status read_document(struct reading *r, const char *split)
+static enum yt_status read_document(struct reading *r, const char *split,
+                                    int32_t only_pictures)
 {
     r->top = yaml_document_get_root_node(&r->document);
     YT_FAIL_IF(
@@ -218,7 +219,7 @@ static enum yt_status read_document(struct reading *r, const char *split)
     YT_TRY(find_root(r));
     YT_TRY(add_sources(r, split));
     yt_dataset_sort_images(r->dataset);
-    return yt_dataset_read_labels(r->dataset);
+    return only_pictures ? YT_OK : yt_dataset_read_labels(r->dataset);
 }
 
 static enum yt_status parse(struct reading *r, const char *text)
@@ -246,7 +247,8 @@ enum yt_status yt_dataset_read_yaml(struct yt_dataset *dataset,
     enum yt_status status = parse(&r, text);
     if (status == YT_OK) {
         status =
-            read_document(&r, options->split == NULL ? "val" : options->split);
+            read_document(&r, options->split == NULL ? "val" : options->split,
+                          options->only_pictures);
         yaml_document_delete(&r.document);
     }
     free(r.root);

@@ -291,6 +291,54 @@ static void bad_yaml_fails(void **state)
     assert_fails("data.yaml", YT_NOT_FOUND, "no labels for any of 3");
 }
 
+static struct yt_dataset *open_pictures(const char *name, const char *split)
+{
+    const struct yt_dataset_options options = {
+        .path = at(name), .split = split, .only_pictures = 1};
+    struct yt_dataset *d = NULL;
+    assert_ok(yt_dataset_open(&options, &d));
+    return d;
+}
+
+/* Calibration looks at pictures alone, in whatever form they come. */
+static void pictures_need_no_labels(void **state)
+{
+    (void)state;
+    write_three();
+    write_file("data.yaml",
+               "path: .\nval: images/val\ntrain: images/train\n" NAMES);
+    write_file("images/train/1.jpg", "x");
+    write_file("images/train/2.jpg", "xy");
+    write_file("list.txt", "./images/train/2.jpg\n./images/val/9.png\n");
+    struct yt_dataset *val = open_pictures("data.yaml", NULL);
+    struct yt_dataset *train = open_pictures("data.yaml", "train");
+    struct yt_dataset *all = open_pictures("images", NULL);
+    struct yt_dataset *listed = open_pictures("list.txt", NULL);
+    assert_int_equal(val->image_count, 3);
+    assert_int_equal(val->truth_count, 0);
+    assert_int_equal(train->image_count, 2);
+    assert_int_equal(all->image_count, 5);
+    assert_int_equal(listed->image_count, 2);
+    assert_string_not_equal(val->hash, train->hash);
+
+    const struct {
+        const struct yt_dataset *a, *b;
+        int32_t shared;
+    } pairs[] = {{val, train, 0}, {val, all, 3},    {all, val, 3},
+                 {all, all, 5},   {listed, val, 1}, {train, listed, 1}};
+    for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
+        int32_t shared = -1;
+        assert_ok(yt_dataset_shared(pairs[i].a, pairs[i].b, &shared));
+        assert_int_equal(shared, pairs[i].shared);
+    }
+    yt_dataset_close(val);
+    yt_dataset_close(train);
+    yt_dataset_close(all);
+    yt_dataset_close(listed);
+    assert_fails("list.txt", YT_BAD_ARGUMENT, "a data set is a data.yaml");
+    assert_fails("images", YT_NOT_FOUND, "0 .yaml files");
+}
+
 static void classes_are_matched(void **state)
 {
     (void)state;
@@ -631,6 +679,7 @@ int main(void)
         TEST(bad_labels_leave_their_picture_out),
         TEST(missing_pictures_are_left_out),
         TEST(bad_yaml_fails),
+        TEST(pictures_need_no_labels),
         TEST(classes_are_matched),
         TEST(a_part_is_a_data_set),
         TEST(hash_follows_what_counts),
