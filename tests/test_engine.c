@@ -84,6 +84,17 @@ static void a_stored_plan_is_used(void **state)
     free(text);
 }
 
+/* The plan's text with @p from made @p to, both of one length. */
+static char *changed(const char *text, const char *from, const char *to)
+{
+    char *copy = strdup(text);
+    char *at = copy ? strstr(copy, from) : NULL;
+    assert_non_null(at);
+    assert_int_equal(strlen(from), strlen(to));
+    memcpy(at, to, strlen(to));
+    return copy;
+}
+
 /* A quantisation of the built-in network under which every tensor is seen. */
 static struct yt_quantisation *quantisation(enum yt_dtype dtype)
 {
@@ -128,8 +139,54 @@ static void plans_of_precisions_are_kept_apart(void **state)
         yt_engine_close(engine);
         assert_true(i == 0 || plans[i] > plans[i - 1]);
     }
+    /* The f32 plan is there, so it is the one to run; then the newest. */
+    o.quantisation = NULL;
+    o.preferred = 1;
+    struct yt_engine *engine = open_engine(&o);
+    assert_int_equal(engine->plan_id, plans[0]);
+    yt_engine_close(engine);
     for (int i = 0; i < 3; i++)
         yt_quantisation_destroy(q[i]);
+}
+
+static void a_quantised_plan_brings_its_quantisation(void **state)
+{
+    struct yt_quantisation *q = quantisation(YT_DTYPE_U8S8);
+    struct yt_engine_options o = options(*state);
+    o.unbuilt = 1;
+    o.quantisation = q;
+    struct yt_engine *engine = open_engine(&o);
+    char *text = yt_plan_text_write(engine->network, NULL), *broken;
+    char precision[YT_PRECISION_MAX];
+    strcpy(precision, engine->precision);
+    store_plan(engine, text);
+
+    o.quantisation = NULL;
+    struct yt_engine *plain = open_engine(&o);
+    assert_string_equal(plain->precision, "f32");
+    assert_null(plain->network->quantisation);
+    yt_engine_close(plain);
+    o.preferred = 1;
+    struct yt_engine *found = open_engine(&o);
+    assert_string_equal(found->precision, precision);
+    assert_int_equal(found->tuned, 1);
+    char *again = yt_plan_text_write(found->network, NULL);
+    assert_string_equal(text, again);
+    yt_engine_close(found);
+    free(again);
+
+    broken = changed(text, "quant end", "quant ens");
+    store_plan(engine, broken);
+    found = open_engine(&o); /* runs all the same */
+    assert_string_equal(found->precision, "f32");
+    assert_int_equal(found->tuned, 0);
+    assert_non_null(strstr(found->plan_note, "quant"));
+    assert_non_null(strstr(found->plan_note, o.db));
+    yt_engine_close(found);
+    yt_engine_close(engine);
+    yt_quantisation_destroy(q);
+    free(broken);
+    free(text);
 }
 
 /* Commands that only read neither make a database nor change one. */
@@ -168,17 +225,6 @@ static void reading_writes_nothing(void **state)
     engine = open_engine(&o);
     assert_int_equal(engine->tuned, 0);
     yt_engine_close(engine);
-}
-
-/* The plan's text with @p from made @p to, both of one length. */
-static char *changed(const char *text, const char *from, const char *to)
-{
-    char *copy = strdup(text);
-    char *at = copy ? strstr(copy, from) : NULL;
-    assert_non_null(at);
-    assert_int_equal(strlen(from), strlen(to));
-    memcpy(at, to, strlen(to));
-    return copy;
 }
 
 static void a_plan_that_cannot_be_read_is_none(void **state)
@@ -225,6 +271,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_stored_plan_is_used),
         TEST(plans_of_precisions_are_kept_apart),
+        TEST(a_quantised_plan_brings_its_quantisation),
         TEST(reading_writes_nothing),
         TEST(a_plan_that_cannot_be_read_is_none),
     };

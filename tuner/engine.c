@@ -128,8 +128,9 @@ enum yt_status yt_engine_load_plan(struct yt_engine *engine)
         engine->plan_ms = plan->created_ms;
         engine->tuned = 1;
     }
-    snprintf(engine->plan_note, sizeof engine->plan_note, "%s",
-             status == YT_STALE ? yt_error() : "");
+    if (status == YT_OK || status == YT_STALE)
+        snprintf(engine->plan_note, sizeof engine->plan_note, "%s",
+                 status == YT_OK ? "" : yt_error());
     yt_db_plan_destroy(plan);
     return status;
 }
@@ -143,28 +144,66 @@ enum yt_status yt_engine_reopen(struct yt_engine *engine)
     return yt_model_open(&network->bundle, NULL, &engine->model);
 }
 
-static enum yt_status open_into(struct yt_engine *engine,
-                                const struct yt_engine_options *options)
+static enum yt_status make_network(struct yt_engine *engine,
+                                   const struct yt_engine_options *options,
+                                   const struct yt_isa *isa,
+                                   const struct yt_quantisation *quantisation)
 {
-    const struct yt_isa *isa = NULL;
-    YT_TRY(yt_host_read(&engine->host));
-    const struct yt_host *host = &engine->host;
-    YT_TRY(pick_isa(options->isa, host->cpu_bits, &isa));
-    YT_TRY(yt_engine_graph(options->model, &engine->graph));
     const int32_t size = engine->graph->imgsz;
     const struct yt_network_options network = {
         .isa = isa,
         .h = options->h ? options->h : size,
         .w = options->w ? options->w : size,
-        .threads = options->threads ? options->threads : host->threads,
+        .threads = options->threads ? options->threads : engine->host.threads,
         .dense_heads = options->dense_heads,
-        .quantisation = options->quantisation,
+        .quantisation = quantisation,
     };
     engine->threads = network.threads;
     engine->dense_heads = options->dense_heads;
+    yt_network_destroy(engine->network);
+    engine->network = NULL;
     YT_TRY(yt_network_create(engine->graph, &network, &engine->network));
     name_precision(engine);
+    return YT_OK;
+}
+
+/* Make the network again when the stored plan to run is a quantised one. */
+static enum yt_status prefer_stored(struct yt_engine *engine,
+                                    const struct yt_engine_options *options)
+{
+    struct yt_db_plan_key key = yt_engine_plan_key(engine, YT_DB_TUNED);
+    struct yt_quantisation *q = NULL;
+    char *text = NULL;
+    key.precision = NULL;
+    enum yt_status status = yt_db_plan_preferred(engine->db, &key, &text);
+    if (status == YT_NOT_FOUND)
+        return YT_OK;
+    YT_TRY(status);
+    status = yt_plan_text_quantisation(engine->graph, text, &q);
+    free(text);
+    if (status == YT_BAD_INPUT || status == YT_STALE) {
+        snprintf(engine->plan_note, sizeof engine->plan_note, "%s: %s",
+                 yt_db_path(engine->db), yt_error());
+        return YT_OK;
+    }
+    YT_TRY(status);
+    if (q)
+        status = make_network(engine, options, engine->network->isa, q);
+    yt_quantisation_destroy(q);
+    return status;
+}
+
+static enum yt_status open_into(struct yt_engine *engine,
+                                const struct yt_engine_options *options)
+{
+    const struct yt_isa *isa = NULL;
+    YT_TRY(yt_host_read(&engine->host));
+    YT_TRY(pick_isa(options->isa, engine->host.cpu_bits, &isa));
+    YT_TRY(yt_engine_graph(options->model, &engine->graph));
+    YT_TRY(make_network(engine, options, isa, options->quantisation));
     YT_TRY(open_database(engine, options));
+    if (engine->db && options->preferred && !options->quantisation)
+        YT_TRY(prefer_stored(engine, options));
     if (engine->db && !options->untuned) {
         const enum yt_status found = yt_engine_load_plan(engine);
         /* No plan yet, or none that fits: default schedules run. */
@@ -173,7 +212,7 @@ static enum yt_status open_into(struct yt_engine *engine,
     }
     if (options->unbuilt)
         return YT_OK;
-    YT_TRY(yt_network_build(engine->network, host->threads));
+    YT_TRY(yt_network_build(engine->network, engine->host.threads));
     const struct yt_open_options open = {.pin = options->pin};
     return yt_model_open(&engine->network->bundle, &open, &engine->model);
 }

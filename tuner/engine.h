@@ -31,6 +31,9 @@ struct yt_engine_options {
     /* Which arithmetic each convolution uses, of this very model; borrowed for
      * the call; NULL: f32 everywhere. */
     const struct yt_quantisation *quantisation;
+    int32_t
+        preferred; /* 1: without a quantisation, that of the stored plan to
+                      run: the recommended one, see yt_db_plan_preferred() */
 };
 
 /** Longest name of a precision, with its terminating zero. */

@@ -14,6 +14,9 @@ static enum yt_status open_all(const struct yt_engine_options *options,
     for (; set->count < count; set->count++) {
         const double scale = yt_augment_scales[set->count].scale;
         struct yt_engine_options scaled = *options;
+        /* Ranges at one size are good at others near it. */
+        scaled.quantisation = set->engines[0]->network->quantisation;
+        scaled.preferred = 0;
         scaled.h = yt_augment_side(plan->h, scale, stride);
         scaled.w = yt_augment_side(plan->w, scale, stride);
         YT_TRY(yt_engine_open(&scaled, &set->engines[set->count]));

@@ -14,7 +14,8 @@ struct yt_engine_set {
 
 /** Open one engine, or with @p augment one for each of yt_augment_scales.
  *
- * @param options  of the first; the others differ in h and w.
+ * @param options  of the first; the others differ in h and w, and have the
+ *                 first's quantisation.
  * @param[out] set_out the caller's to close; all zero on failure.
  * @return as yt_engine_open().
  */
