@@ -28,10 +28,10 @@ void yt_schedule_name(const struct yt_schedule *s,
                  s->tiles, tune_letter[s->tune]);
         return;
     }
-    snprintf(name, YT_SCHEDULE_NAME_MAX, "direct-m%dn%dk%d-t%d%c-%c%s%s", s->mr,
-             s->nr, s->ku, s->tiles, order_letter[s->order],
+    snprintf(name, YT_SCHEDULE_NAME_MAX, "direct-m%dn%dk%d-t%d%c-%c%s%s%s",
+             s->mr, s->nr, s->ku, s->tiles, order_letter[s->order],
              tune_letter[s->tune], s->launder ? "l" : "",
-             s->ic_outer ? "c" : "");
+             s->ic_outer ? "c" : "", s->coarse ? "s" : "");
 }
 
 static int letter_index(const char *letters, char c)
@@ -64,6 +64,7 @@ enum yt_status yt_schedule_parse(const char *name, struct yt_schedule *s_out)
             order_index < 0 ? YT_ORDER_PIXELS : (enum yt_task_order)order_index;
         s.launder = strchr(name + used, 'l') != NULL;
         s.ic_outer = strchr(name + used, 'c') != NULL;
+        s.coarse = strchr(name + used, 's') != NULL;
     }
     YT_FAIL_IF(tune_index < 0, YT_BAD_ARGUMENT, "'%s' is not a schedule's name",
                name);
@@ -160,6 +161,12 @@ static int direct_applies(const struct yt_problem *problem,
     return 1;
 }
 
+int yt_schedule_may_be_coarse(const struct yt_problem *p)
+{
+    return p->op == YT_OP_CONV2D && p->u.conv2d.silu &&
+           (p->out == YT_DTYPE_U8S8 || p->out == YT_DTYPE_BF16);
+}
+
 int yt_schedule_applies(const struct yt_problem *p, const struct yt_schedule *s,
                         const struct yt_isa *isa)
 {
@@ -170,7 +177,9 @@ int yt_schedule_applies(const struct yt_problem *p, const struct yt_schedule *s,
         return s->algo == YT_ALGO_ROWS;
     if (s->algo == YT_ALGO_LAZY &&
         (!p->u.conv2d.lazy || p->u.conv2d.lazy > isa->lanes || s->nr != 1 ||
-         s->order || s->launder || s->ic_outer))
+         s->order || s->launder || s->ic_outer || s->coarse))
+        return 0;
+    if (s->coarse && !yt_schedule_may_be_coarse(p))
         return 0;
     return s->algo != YT_ALGO_ROWS && direct_applies(p, s, isa);
 }
@@ -190,6 +199,7 @@ void yt_schedule_default(const struct yt_problem *p, const struct yt_isa *isa,
     s.nr = 1;
     s.ku = 1;
     s.launder = s.algo == YT_ALGO_DIRECT;
+    s.coarse = yt_schedule_may_be_coarse(p);
     s.mr = 4;
     while (s.mr > 1 && !yt_schedule_applies(p, &s, isa))
         s.mr--;

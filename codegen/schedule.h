@@ -53,6 +53,8 @@ struct yt_schedule {
     enum yt_tune_cpu tune;
     int32_t launder;  /* 1: hide the input pointer at each tap */
     int32_t ic_outer; /* 1: channel blocks outside filter rows */
+    int32_t coarse;   /* 1: a SiLU as precise as an output in u8 or bf16 needs,
+                         not one that f32 needs */
 };
 
 /** Write the canonical name, e.g. "direct-m8n3k4-t4p-hl". */
@@ -65,6 +67,9 @@ enum yt_status yt_schedule_parse(const char *name, struct yt_schedule *s_out);
 /** Whether @p s solves @p p on @p isa: mathematics, not opinion. */
 int yt_schedule_applies(const struct yt_problem *p, const struct yt_schedule *s,
                         const struct yt_isa *isa);
+
+/** Whether a SiLU as precise as the output needs is another than f32's. */
+int yt_schedule_may_be_coarse(const struct yt_problem *p);
 
 /** The first legal schedule: what is used before anything was tuned. */
 void yt_schedule_default(const struct yt_problem *p, const struct yt_isa *isa,

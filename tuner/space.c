@@ -141,6 +141,7 @@ static void list_tiles(const struct yt_space *space, struct list *list,
                       : p->r == 1 ? 4
                                   : 1,
                 .launder = p->r > 1,
+                .coarse = yt_schedule_may_be_coarse(space->problem),
             };
             if (!yt_schedule_applies(space->problem, &s, space->isa)) {
                 /* A row narrower than the tile: its whole width is one. */
@@ -159,6 +160,7 @@ static void list_tiles(const struct yt_space *space, struct list *list,
             if (p->lazy && nr == 1) {
                 s.algo = YT_ALGO_LAZY;
                 s.order = YT_ORDER_PIXELS;
+                s.coarse = 0;
                 default_tasks(space, &s);
                 add(space, list, &s, 0);
             }
@@ -182,6 +184,9 @@ static void list_bodies(const struct yt_space *space, struct list *list,
     }
     s = *base;
     s.ic_outer = !s.ic_outer;
+    add(space, list, &s, 0);
+    s = *base;
+    s.coarse = !s.coarse;
     add(space, list, &s, 0);
     if (space->problem->u.conv2d.r > 1) {
         s = *base;
