@@ -34,7 +34,7 @@ struct yt_ir_value {
     int32_t like;         /* value that its channels were taken over from, as
                              pools and copies do, and their ranges; -1: none */
     const int32_t *nodes; /* [c] whose range each channel has; NULL unless
-                             options.dtypes asks for types */
+                             options.dtypes or keep_nodes ask for them */
     int32_t first_leaf;   /* of yt_ir.leaves, for a concat */
     int32_t leaf_count;   /* 0: a leaf itself */
     int32_t head;         /* detection level, -1: none */

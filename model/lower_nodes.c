@@ -56,7 +56,7 @@ enum yt_status yt_ir_emit_nodes(const struct yt_ir *ir,
     const struct yt_ir_value *in = &ir->values[op->in];
     const int is_conv = op->op == YT_OP_CONV2D;
     const int adds = op->addend == YT_ADD_RESIDUAL;
-    if (!yt_dtype_is_integer(layer->problem.dtype) &&
+    if (!ir->options.keep_nodes && !yt_dtype_is_integer(layer->problem.dtype) &&
         !yt_dtype_is_integer(layer->problem.out))
         return YT_OK;
     const int32_t k = out_channels(ir, op);

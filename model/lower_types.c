@@ -202,7 +202,7 @@ static enum yt_status list_nodes(struct yt_ir *ir)
 enum yt_status yt_ir_type(struct yt_ir *ir)
 {
     if (!ir->options.dtypes)
-        return YT_OK;
+        return ir->options.keep_nodes ? list_nodes(ir) : YT_OK;
     const size_t count = (size_t)ir->value_count;
     int32_t *tables = malloc(2 * count * sizeof *tables);
     YT_FAIL_IF(!tables, YT_NO_MEMORY, "no memory to type %zu values", count);

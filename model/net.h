@@ -68,6 +68,7 @@ struct yt_net_options {
     int32_t no_fuse_upsample; /* 1: an UPSAMPLE step instead of the split 1x1 */
     int32_t dense_heads;   /* 1: heads are computed whole, see yt_conv2d.lazy */
     int32_t no_fuse_twin;  /* 1: C3's cv1 and cv2 stay two convs */
+    int32_t keep_nodes;    /* 1: layers tell their nodes in all types */
     const uint8_t *dtypes; /* [node_count] enum yt_dtype of each CONV node's
                               arithmetic; NULL: all F32. Those that read the
                               image have theirs if they agree on it and on

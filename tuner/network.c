@@ -409,6 +409,7 @@ enum yt_status yt_network_create(const struct yt_graph *graph,
         .dense_heads = options->dense_heads,
         .no_fuse_upsample = options->no_fuse_upsample,
         .no_fuse_twin = options->no_fuse_twin,
+        .keep_nodes = options->keep_nodes,
         .dtypes = options->quantisation ? options->quantisation->dtypes : NULL,
     };
     enum yt_status status;

@@ -16,6 +16,7 @@ struct yt_network_options {
     int32_t h, w;    /* network input, pixels */
     int32_t threads; /* goes into the plan; tasks are cut for it */
     int32_t dense_heads, no_fuse_upsample, no_fuse_twin; /* model/net.h */
+    int32_t keep_nodes; /* 1: for calibration, see struct yt_net_options */
     /* Which arithmetic each convolution uses; borrowed for the call; NULL: f32
      * everywhere. */
     const struct yt_quantisation *quantisation;
