@@ -4,6 +4,7 @@
 
 #include "cli/analysis_print.h"
 #include "cli/json.h"
+#include "cli/precision_options.h"
 
 static void add_shape(struct yt_json *doc, json_t *to, const char *name,
                       int32_t c, int32_t h, int32_t w)
@@ -56,7 +57,9 @@ static void add_model(struct yt_json *doc,
     yt_json_int(doc, NULL, "height", plan->h);
     yt_json_int(doc, NULL, "width", plan->w);
     yt_json_text(doc, NULL, "isa", plan->isa->name);
-    yt_json_text(doc, NULL, "precision", "f32");
+    char precision[YT_PRECISION_WORD_MAX];
+    yt_json_text(doc, NULL, "precision",
+                 yt_cli_precision(report->engine, precision));
     yt_json_int(doc, NULL, "parameters", (int64_t)a->parameters);
     yt_json_int(doc, NULL, "flops", (int64_t)a->flops);
     yt_json_int(doc, NULL, "published_flops", (int64_t)report->published_flops);

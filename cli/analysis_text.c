@@ -5,6 +5,7 @@
 
 #include "cli/analysis_print.h"
 #include "cli/cli.h"
+#include "cli/precision_options.h"
 #include "cli/report.h"
 
 #define STATIC_COLUMNS                                                         \
@@ -50,8 +51,10 @@ static void print_head(const struct yt_analysis_report *report)
 {
     const struct yt_plan *plan = &report->engine->network->plan;
     const struct yt_graph *graph = report->engine->graph;
-    printf("%s (%s), %d classes, input %dx%d, %s, f32\n\n", plan->model,
-           graph->format, graph->nc, plan->h, plan->w, plan->isa->name);
+    char precision[YT_PRECISION_WORD_MAX];
+    printf("%s (%s), %d classes, input %dx%d, %s, %s\n\n", plan->model,
+           graph->format, graph->nc, plan->h, plan->w, plan->isa->name,
+           yt_cli_precision(report->engine, precision));
 }
 
 static void print_totals(const struct yt_analysis_report *report)

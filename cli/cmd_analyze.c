@@ -8,6 +8,7 @@
 
 #include "cli/analysis_print.h"
 #include "cli/cli.h"
+#include "cli/precision_options.h"
 #include "model/analyze.h"
 #include "runtime/fail.h"
 
@@ -98,13 +99,14 @@ static enum yt_status measure_nms(const struct yt_engine *engine,
 }
 
 static enum yt_status make_report(const struct yt_cli_engine *cli,
+                                  const struct yt_precision_wish *precision,
                                   const char *sort,
                                   struct yt_analysis_report *report)
 {
     struct yt_engine_options options;
     yt_cli_engine_options(cli, &options);
     options.read_only = 1;
-    YT_TRY(yt_engine_open(&options, &report->engine));
+    YT_TRY(yt_cli_engine_open(&options, precision, &report->engine));
     yt_cli_engine_notes(report->engine);
     YT_TRY(yt_analyze(report->engine->network->net, &report->analysis));
     const enum yt_status status =
@@ -119,12 +121,14 @@ static enum yt_status make_report(const struct yt_cli_engine *cli,
 int yt_cmd_analyze(int argc, char **argv)
 {
     struct yt_cli_engine engine = {0};
+    struct yt_precision_wish precision = {0};
     struct yt_analysis_report report = {0};
     const char *sort = "execution";
     int32_t json = 0;
     int operand = 0;
     const struct yt_option options[] = {
         YT_OPTION_ROWS_ENGINE(&engine),
+        YT_OPTION_ROWS_PRECISION(&precision),
         {"sort", 's', YT_OPTION_TEXT, "KEY", &sort, 0, 0,
          "Order of the layers: execution (default); time, flops, parameters or "
          "bytes, the largest first; intensity, the lowest first."},
@@ -138,7 +142,11 @@ int yt_cmd_analyze(int argc, char **argv)
     if (operand < argc)
         return yt_cli_usage("analyze", "%s: takes no arguments", argv[operand]);
 
-    const enum yt_status status = make_report(&engine, sort, &report);
+    code = yt_cli_precision_check("analyze", &precision);
+    if (code >= 0)
+        return code;
+    const enum yt_status status =
+        make_report(&engine, &precision, sort, &report);
     if (status != YT_OK)
         code = yt_cli_fail(status);
     else if (json)

@@ -7,6 +7,7 @@
 #include "cli/bench_parallel.h"
 #include "cli/cli.h"
 #include "cli/json.h"
+#include "cli/precision_options.h"
 #include "cli/report.h"
 #include "cli/serve.h"
 #include "eval/image.h"
@@ -47,6 +48,7 @@ static const struct yt_manual manual = {
 
 struct job {
     struct yt_cli_engine engine_options;
+    struct yt_precision_wish precision;
     const char *image;
     int32_t frames, json, serve, serve_nms;
     uint64_t budget_ns;
@@ -74,7 +76,7 @@ static enum yt_status open_engines(struct job *job)
     struct yt_engine_options options;
     yt_cli_engine_options(&job->engine_options, &options);
     options.read_only = 1;
-    YT_TRY(yt_engine_open(&options, &job->tuned));
+    YT_TRY(yt_cli_engine_open(&options, &job->precision, &job->tuned));
     yt_cli_engine_notes(job->tuned);
     if (!is_plain(job))
         return YT_OK;
@@ -84,6 +86,7 @@ static enum yt_status open_engines(struct job *job)
         return YT_OK;
     }
     options.untuned = 1;
+    options.quantisation = job->tuned->network->quantisation;
     /* The plan may have settled on fewer threads; the baseline gets as many,
      * so that the comparison is about kernels. */
     options.threads = job->tuned->network->plan.threads;
@@ -169,7 +172,8 @@ static void print_text(const struct job *job)
     printf("%s, %dx%d, %s, ", plan->model, plan->h, plan->w, plan->isa->name);
     if (is_plain(job))
         printf("%d thread%s, ", plan->threads, plan->threads == 1 ? "" : "s");
-    printf("f32%s\n",
+    char precision[YT_PRECISION_WORD_MAX];
+    printf("%s%s\n", yt_cli_precision(engine, precision),
            !is_builtin(job)
                ? ""
                : " (built-in graph with seeded weights: the speed is real, "
@@ -226,7 +230,8 @@ static int print_json(const struct job *job)
     yt_json_int(&doc, NULL, "width", plan->w);
     yt_json_int(&doc, NULL, "threads", plan->threads);
     yt_json_text(&doc, NULL, "isa", plan->isa->name);
-    yt_json_text(&doc, NULL, "precision", "f32");
+    char precision[YT_PRECISION_WORD_MAX];
+    yt_json_text(&doc, NULL, "precision", yt_cli_precision(engine, precision));
     yt_json_bool(&doc, NULL, "tuned", engine->tuned);
     if (!is_plain(job)) {
         yt_parallel_json(&job->parallel, &doc);
@@ -243,7 +248,8 @@ static int serve(struct job *job)
     struct yt_engine_options options;
     yt_cli_engine_options(&job->engine_options, &options);
     options.read_only = 1;
-    const enum yt_status status = yt_engine_open(&options, &job->tuned);
+    const enum yt_status status =
+        yt_cli_engine_open(&options, &job->precision, &job->tuned);
     const int result = status == YT_OK ? yt_cli_serve_network(job->tuned)
                                        : yt_cli_fail(status);
     yt_engine_close(job->tuned);
@@ -256,6 +262,7 @@ int yt_cmd_bench(int argc, char **argv)
     int operand = 0;
     const struct yt_option options[] = {
         YT_OPTION_ROWS_ENGINE(&job.engine_options),
+        YT_OPTION_ROWS_PRECISION(&job.precision),
         {"image", 0, YT_OPTION_TEXT, "FILE", &job.image, 0, 0,
          "The picture to run on (default: 1280x720 pixels of noise, in which "
          "hardly anything is found)."},
@@ -295,6 +302,9 @@ int yt_cmd_bench(int argc, char **argv)
                             "throughput[:GROUPSxTHREADS], "
                             "pipeline[:STAGESxTHREADS] or all",
                             job.parallel_mode);
+    const int precision = yt_cli_precision_check("bench", &job.precision);
+    if (precision >= 0)
+        return precision;
     if (job.serve_nms)
         return yt_cli_serve_nms();
     if (job.serve)

@@ -10,6 +10,7 @@
 #include "cli/cli.h"
 #include "cli/frame_options.h"
 #include "cli/json.h"
+#include "cli/precision_options.h"
 #include "cli/report.h"
 #include "eval/image.h"
 #include "eval/image_draw.h"
@@ -42,6 +43,7 @@ static const struct yt_manual manual = {
 struct job {
     struct yt_cli_engine engine_options;
     struct yt_cli_frame_options frame;
+    struct yt_precision_wish precision;
     float conf, iou;
     int32_t max_det, agnostic, json;
     const char *out;
@@ -244,7 +246,8 @@ static enum yt_status open_job(struct job *job)
     struct yt_engine_options options;
     yt_cli_engine_options(&job->engine_options, &options);
     options.read_only = 1;
-    YT_TRY(yt_engine_set_open(&options, job->frame.augment, &job->set));
+    YT_TRY(yt_cli_engine_set(&options, &job->precision, job->frame.augment,
+                             &job->set));
     job->engine = job->set.engines[0];
     yt_model_info(job->engine->model, &job->info);
     for (int32_t i = 0; i < job->set.count; i++)
@@ -270,6 +273,9 @@ static void begin_json(struct job *job)
     yt_json_text(doc, NULL, "model", job->info.name);
     yt_json_text(doc, NULL, "isa", job->info.isa);
     yt_json_int(doc, NULL, "threads", job->info.threads);
+    char precision[YT_PRECISION_WORD_MAX];
+    yt_json_text(doc, NULL, "precision",
+                 yt_cli_precision(job->engine, precision));
     yt_json_bool(doc, NULL, "tuned", job->engine->tuned);
     job->images = yt_json_array(doc, NULL, "images");
 }
@@ -364,6 +370,7 @@ int yt_cmd_detect(int argc, char **argv)
         {"agnostic", 0, YT_OPTION_FLAG, NULL, &job.agnostic, 0, 0,
          "Let boxes of different classes suppress each other."},
         YT_OPTION_ROWS_FRAME(&job.frame),
+        YT_OPTION_ROWS_PRECISION(&job.precision),
         {"out", 'o', YT_OPTION_TEXT, "DIR", &job.out, 0, 0,
          "Write each picture with its boxes drawn into this folder."},
         {"dump-heads", 0, YT_OPTION_TEXT, "FILE", &job.heads, 0, 0,
@@ -383,6 +390,8 @@ int yt_cmd_detect(int argc, char **argv)
     if (job.heads && argc - first != 1)
         return yt_cli_usage("detect", "--dump-heads takes one picture");
     code = yt_cli_frame_check("detect", &job.frame);
+    if (code < 0)
+        code = yt_cli_precision_check("detect", &job.precision);
     if (code < 0 && job.out)
         code = check_names(argv + first, argc - first);
     if (code < 0)

@@ -7,6 +7,7 @@
 #include "cli/cli.h"
 #include "cli/eval_report.h"
 #include "cli/frame_options.h"
+#include "cli/precision_options.h"
 #include "cli/report.h"
 #include "runtime/fail.h"
 #include "strategies/accuracy.h"
@@ -44,6 +45,7 @@ struct job {
     struct yt_dataset_options data;
     struct yt_predict_options options;
     struct yt_cli_frame_options frame;
+    struct yt_precision_wish precision;
     float iou;
     const char *nms, *results, *compare, *save;
     int32_t json, per_class, quiet, draws;
@@ -102,7 +104,12 @@ static enum yt_status open_model(struct job *job, struct yt_eval_run *run)
     struct yt_engine_options options;
     yt_cli_engine_options(&job->engine, &options);
     options.model = run->source;
-    YT_TRY(yt_engine_set_open(&options, job->options.augment, &run->set));
+    struct yt_precision_wish precision = job->precision;
+    precision.default_calib = job->data.path;
+    precision.measured = job->dataset;
+    precision.stop = yt_cli_stop_flag();
+    YT_TRY(yt_cli_engine_set(&options, &precision, job->options.augment,
+                             &run->set));
     run->engine = run->set.engines[0];
     const struct yt_plan *plan = &run->engine->network->plan;
     const struct yt_engine *other = job->runs[0].engine;
@@ -302,7 +309,7 @@ static int check(struct job *job, int operands, char **argv, int first)
     job->options.candidates = job->frame.candidates;
     job->options.flip = job->frame.flip;
     job->options.augment = job->frame.augment;
-    return code;
+    return code < 0 ? yt_cli_precision_check("eval", &job->precision) : code;
 }
 
 int yt_cmd_eval(int argc, char **argv)
@@ -342,6 +349,7 @@ int yt_cmd_eval(int argc, char **argv)
         {"agnostic", 0, YT_OPTION_FLAG, NULL, &job.options.class_agnostic, 0, 0,
          "Let boxes of different classes suppress each other."},
         YT_OPTION_ROWS_FRAME(&job.frame),
+        YT_OPTION_ROWS_PRECISION(&job.precision),
         {"compare", 0, YT_OPTION_TEXT, "FILE", &job.compare, 0, 0,
          "Another model, or another's results (.json), to be measured over the "
          "same pictures."},

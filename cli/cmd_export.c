@@ -6,6 +6,8 @@
 #include "cli/cli.h"
 #include "cli/export_engine.h"
 #include "cli/json.h"
+#include "cli/precision_options.h"
+#include "cli/report.h"
 #include "export/export.h"
 #include "tuner/engine.h"
 
@@ -37,6 +39,11 @@ static void print_text(const struct yt_engine *engine, const char *name,
 {
     printf("%s/lib/lib%s.a\n%s/lib/lib%s.so\n%s/include/%s.h\n", dir, name, dir,
            name, dir, name);
+    char precision[YT_PRECISION_WORD_MAX], bytes[YT_TEXT_MAX];
+    const struct yt_plan *plan = &engine->network->plan;
+    printf("\n%s, %dx%d, %s, %s, %s of weights\n", plan->model, plan->h,
+           plan->w, plan->isa->name, yt_cli_precision(engine, precision),
+           yt_text_bytes((uint64_t)plan->blob_bytes, bytes));
     if (!engine->tuned)
         printf("\nNo stored plan fits: this export uses default schedules. "
                "Tune the model first to make it faster.\n");
@@ -52,6 +59,8 @@ static int print_json(const struct yt_engine *engine, const char *name,
     yt_json_text(&doc, NULL, "model", engine->graph->name);
     yt_json_text(&doc, NULL, "isa", engine->network->isa->name);
     yt_json_int(&doc, NULL, "threads", engine->network->plan.threads);
+    char precision[YT_PRECISION_WORD_MAX];
+    yt_json_text(&doc, NULL, "precision", yt_cli_precision(engine, precision));
     yt_json_bool(&doc, NULL, "tuned", engine->tuned);
     return yt_json_print(&doc);
 }
@@ -59,6 +68,7 @@ static int print_json(const struct yt_engine *engine, const char *name,
 int yt_cmd_export(int argc, char **argv)
 {
     struct yt_cli_engine cli;
+    struct yt_precision_wish precision = {0};
     memset(&cli, 0, sizeof cli);
     const char *out = NULL;
     const char *name = NULL;
@@ -71,9 +81,10 @@ int yt_cmd_export(int argc, char **argv)
          "Prefix of the functions and name of the library, a C identifier "
          "(default: made from the model's name)."},
         YT_OPTION_ROWS_ENGINE(&cli),
+        YT_OPTION_ROWS_PRECISION(&precision),
         YT_OPTION_ROW_JSON(&json),
     };
-    const int code =
+    int code =
         yt_options_parse(&manual, options, sizeof options / sizeof *options,
                          argc, argv, &operand);
     if (code >= 0)
@@ -84,12 +95,16 @@ int yt_cmd_export(int argc, char **argv)
         return yt_cli_usage("export", "--out DIR is missing");
     if (name && yt_export_name_check(name) != YT_OK)
         return yt_cli_usage("export", "%s", yt_error());
+    code = yt_cli_precision_check("export", &precision);
+    if (code >= 0)
+        return code;
 
     struct yt_engine_options engine_options;
     yt_cli_engine_options(&cli, &engine_options);
     engine_options.read_only = 1;
     struct yt_engine *engine = NULL;
-    enum yt_status status = yt_engine_open(&engine_options, &engine);
+    enum yt_status status =
+        yt_cli_engine_open(&engine_options, &precision, &engine);
     if (status != YT_OK)
         return yt_cli_fail(status);
     yt_cli_engine_notes(engine);

@@ -7,6 +7,7 @@
 
 #include "cli/frame_options.h"
 #include "cli/json.h"
+#include "cli/precision_options.h"
 #include "cli/report.h"
 
 /* ------------------------------------------------------------------ text */
@@ -102,8 +103,10 @@ void yt_eval_print_text(const struct yt_eval_report *r)
             continue;
         const struct yt_plan *plan = &run->engine->network->plan;
         char time[YT_TEXT_MAX];
-        printf("%s: %dx%d, %s, %s, in %s\n", run->name, plan->h, plan->w,
-               plan->isa->name, run->engine->tuned ? "tuned" : "not tuned",
+        char precision[YT_PRECISION_WORD_MAX];
+        printf("%s: %dx%d, %s, %s, %s, in %s\n", run->name, plan->h, plan->w,
+               plan->isa->name, yt_cli_precision(run->engine, precision),
+               run->engine->tuned ? "tuned" : "not tuned",
                yt_text_time(run->seconds * 1e9, time));
     }
     printf("\n");
@@ -170,7 +173,9 @@ static void add_run(struct yt_json *doc, json_t *to,
         yt_json_int(doc, to, "height", plan->h);
         yt_json_int(doc, to, "width", plan->w);
         yt_json_text(doc, to, "isa", plan->isa->name);
-        yt_json_text(doc, to, "precision_of_network", "f32");
+        char precision[YT_PRECISION_WORD_MAX];
+        yt_json_text(doc, to, "precision_of_network",
+                     yt_cli_precision(run->engine, precision));
         yt_json_bool(doc, to, "tuned", run->engine->tuned);
         yt_json_real(doc, to, "seconds", run->seconds);
     }

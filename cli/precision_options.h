@@ -1,0 +1,85 @@
+#ifndef YT_PRECISION_OPTIONS_H
+#define YT_PRECISION_OPTIONS_H
+
+/* What a network computes with: options that all commands which run one
+ * share. */
+
+#include "cli/cli.h"
+#include "strategies/precision.h"
+#include "tuner/engine_set.h"
+
+#define YT_OPTION_ROWS_PRECISION(wish)                                         \
+    {"precision",                                                              \
+     0,                                                                        \
+     YT_OPTION_TEXT,                                                           \
+     "NAME",                                                                   \
+     &(wish)->precision,                                                       \
+     0,                                                                        \
+     0,                                                                        \
+     "What convolutions compute with: fp32, bf16, int16 or int8; auto "        \
+     "(default): as the stored plan does, which is fp32 unless another was "   \
+     "recommended."},                                                          \
+        {"keep-fp32",                                                          \
+         0,                                                                    \
+         YT_OPTION_TEXT,                                                       \
+         "LAYERS",                                                             \
+         &(wish)->keep_fp32,                                                   \
+         0,                                                                    \
+         0,                                                                    \
+         "Layers that stay in fp32, apart by commas: names that analyze "      \
+         "prints, or their beginnings: model.24,model.9.cv2."},                \
+        {"calib",                                                              \
+         0,                                                                    \
+         YT_OPTION_TEXT,                                                       \
+         "D",                                                                  \
+         &(wish)->calib,                                                       \
+         0,                                                                    \
+         0,                                                                    \
+         "Pictures to calibrate int8 and int16 on, labels are not needed: a "  \
+         "folder, a list (.txt) or a data set (default: the train split of "   \
+         "the data set, or the pictures that come with the default model; "    \
+         "else what the database holds). Never those that are measured on."},  \
+        {"calib-images",                                                       \
+         0,                                                                    \
+         YT_OPTION_INT,                                                        \
+         "N",                                                                  \
+         &(wish)->images,                                                      \
+         1,                                                                    \
+         100000,                                                               \
+         "Most of these pictures to look at, evenly spread (default: 128)."},  \
+        {"calib-method",                                                       \
+         0,                                                                    \
+         YT_OPTION_TEXT,                                                       \
+         "NAME",                                                               \
+         &(wish)->method,                                                      \
+         0,                                                                    \
+         0,                                                                    \
+         "How ranges are chosen: minmax, percentile, mse, kl, or auto "        \
+         "(default): whichever has the least error, tensor by tensor."}
+
+/** Whether the options can be understood.
+ *  @return -1 to go on; the exit code when one is off and a sentence said so.
+ */
+int yt_cli_precision_check(const char *command,
+                           const struct yt_precision_wish *wish);
+
+/** Open what the options and the precision say. A calibration that had to be
+ *  made is told on standard error.
+ *  @return as yt_precision_find_quantisation() and yt_engine_set_open(). */
+enum yt_status yt_cli_engine_set(const struct yt_engine_options *options,
+                                 const struct yt_precision_wish *wish,
+                                 int32_t augment,
+                                 struct yt_engine_set *set_out);
+
+/** The same for one engine. */
+enum yt_status yt_cli_engine_open(const struct yt_engine_options *options,
+                                  const struct yt_precision_wish *wish,
+                                  struct yt_engine **engine_out);
+
+#define YT_PRECISION_WORD_MAX 16
+
+/** "f32", "int8", ...: what an engine's network computes with. */
+const char *yt_cli_precision(const struct yt_engine *engine,
+                             char word_out[YT_PRECISION_WORD_MAX]);
+
+#endif
