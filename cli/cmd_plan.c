@@ -7,12 +7,14 @@
 #include "cli/cli.h"
 #include "cli/export_engine.h"
 #include "cli/json.h"
+#include "cli/precision_options.h"
 #include "db/db.h"
 #include "export/export.h"
 #include "runtime/fail.h"
 #include "tuner/plan_store.h"
 
-#define FILE_MAX (1 << 20) /* bytes; a plan has some thousand */
+/* Bytes; a plan has some thousand, and learned roundings a bit a weight. */
+#define FILE_MAX (64 << 20)
 
 static const struct yt_manual manual = {
     .command = "plan",
@@ -21,10 +23,12 @@ static const struct yt_manual manual = {
                 "export ID [--out FILE] [--db FILE]\n"
                 "apply FILE --model FILE [--out DIR] [--name NAME] [--db FILE]",
     .description =
-        "A plan is a text: what it is for, the configuration around it, and a "
-        "line per layer with its problem and its schedule. ID is a plan (p1), "
+        "A plan is a text: what it is for, the configuration around it, its "
+        "quantisation unless all is fp32, and a line per layer with its "
+        "problem and its schedule. ID is a plan (p1), "
         "an evaluation (e1) or a recommendation (r1) of the database.\n\n"
-        "show prints it. export writes it to a file, or to standard output. "
+        "show prints it, but for the lines of a quantisation, which export and "
+        "--json have. export writes it to a file, or to standard output. "
         "apply compiles what the file says for the model, makes it the plan of "
         "this model, size, instruction set and thread count in the database, "
         "and with --out exports the library. Nothing is measured and nothing "
@@ -116,6 +120,7 @@ static int print_json(const char *text, const struct yt_plan_head *head)
     yt_json_int(&doc, NULL, "width", head->w);
     yt_json_text(&doc, NULL, "isa", head->isa);
     yt_json_int(&doc, NULL, "threads", head->threads);
+    yt_json_text(&doc, NULL, "precision", head->precision);
     json_t *steps = yt_json_array(&doc, NULL, "steps");
     for (const char *at = text; (at = strstr(at, "\nstep ")); at++) {
         char name[64], problem[96], schedule[64];
@@ -128,6 +133,24 @@ static int print_json(const char *text, const struct yt_plan_head *head)
     }
     yt_json_text(&doc, NULL, "text", text);
     return yt_json_print(&doc);
+}
+
+/* Numbers of a quantisation are for programs: they are counted. */
+static void print_text(const char *text)
+{
+    int32_t lines = 0;
+    while (*text) {
+        const size_t length = strcspn(text, "\n") + 1;
+        const int is_quantisation = strncmp(text, "quant ", 6) == 0;
+        if (!is_quantisation && lines > 0) {
+            printf("quant (%d lines)\n", lines);
+            lines = 0;
+        }
+        lines += is_quantisation;
+        if (!is_quantisation)
+            printf("%.*s\n", (int)length - 1, text);
+        text += text[length - 1] ? length : length - 1;
+    }
 }
 
 static int show(const struct job *job, const char *what)
@@ -144,7 +167,7 @@ static int show(const struct job *job, const char *what)
     else if (job->json)
         code = print_json(text, &head);
     else
-        fputs(text, stdout);
+        print_text(text);
     free(text);
     return code;
 }
@@ -180,19 +203,33 @@ static int export_plan(const struct job *job, const char *id)
 
 /* ------------------------------------------------------------------ apply */
 
-static enum yt_status open_for(const struct job *job,
+static enum yt_status open_for(const struct job *job, const char *text,
                                const struct yt_plan_head *head,
                                struct yt_engine **engine_out)
 {
     struct yt_engine_options options;
+    struct yt_graph *graph = NULL;
+    struct yt_quantisation *q = NULL;
     yt_cli_engine_options(&job->engine, &options);
+    YT_TRY(yt_engine_graph(options.model, &graph));
+    enum yt_status status = YT_OK;
+    if (strcmp(head->model, graph->name) != 0)
+        status = yt_fail(YT_STALE, "plan: made for the model %s, not %s",
+                         head->model, graph->name);
+    if (status == YT_OK)
+        status = yt_plan_text_quantisation(graph, text, &q);
+    yt_graph_destroy(graph);
+    YT_TRY(status);
     options.isa = head->isa;
     options.h = head->h;
     options.w = head->w;
     options.threads = head->threads;
     options.unbuilt = 1;
     options.untuned = 1;
-    return yt_engine_open(&options, engine_out);
+    options.quantisation = q;
+    status = yt_engine_open(&options, engine_out);
+    yt_quantisation_destroy(q);
+    return status;
 }
 
 static enum yt_status apply_text(const struct job *job, const char *text,
@@ -201,11 +238,8 @@ static enum yt_status apply_text(const struct job *job, const char *text,
 {
     struct yt_plan_head head;
     YT_TRY(yt_plan_text_head(text, &head));
-    YT_TRY(open_for(job, &head, engine_out));
+    YT_TRY(open_for(job, text, &head, engine_out));
     struct yt_engine *engine = *engine_out;
-    YT_FAIL_IF(strcmp(head.model, engine->graph->name) != 0, YT_STALE,
-               "plan: made for the model %s, not %s", head.model,
-               engine->graph->name);
     YT_TRY(yt_plan_text_read(engine->network, text));
     YT_TRY(yt_engine_reopen(engine));
     YT_TRY(yt_plan_store(engine, engine->network, YT_DB_TUNED, NULL, row_out));
@@ -230,13 +264,15 @@ static int apply(const struct job *job, const char *path)
                                     "%s", path);
     }
     int code = YT_EXIT_OK;
+    char precision[YT_PRECISION_WORD_MAX];
     if (status != YT_OK)
         code = yt_cli_fail(status);
     else
-        printf("p%lld is the plan of %s at %dx%d, %s, %d thread%s%s%s\n",
+        printf("p%lld is the plan of %s at %dx%d, %s, %s, %d thread%s%s%s\n",
                (long long)row, engine->graph->name, engine->network->plan.h,
                engine->network->plan.w, engine->network->isa->name,
-               engine->threads, engine->threads == 1 ? "" : "s",
+               yt_cli_precision(engine, precision), engine->threads,
+               engine->threads == 1 ? "" : "s",
                job->out ? "; its library is in " : "",
                job->out ? job->out : "");
     free(text);

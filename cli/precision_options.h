@@ -31,7 +31,7 @@
         {"calib",                                                              \
          0,                                                                    \
          YT_OPTION_TEXT,                                                       \
-         "D",                                                                  \
+         "PATH",                                                               \
          &(wish)->calib,                                                       \
          0,                                                                    \
          0,                                                                    \

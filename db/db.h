@@ -319,8 +319,8 @@ void yt_db_plan_destroy(struct yt_db_plan *plan);
 /** The precision of the tuned plan to run when none is named: of the plan that
  *  a recommendation was made of last, else of the f32 plan, else of the newest.
  *
- * @param key  its precision: NULL for any, or the word before the hash, as
- *             "int8", for the newest of those.
+ * @param key  its precision: NULL for any, or how it begins, as "int8-", for
+ * the newest of those.
  * @param[out] text_out malloc'ed, the caller's: the plan's text.
  * @return YT_OK; YT_NOT_FOUND.
  */
@@ -351,10 +351,9 @@ yt_db_quantisation_put(struct yt_db *db,
  *  @param which  its settings and images_hash may be NULL: any.
  *  @param[out] text_out malloc'ed, the caller's.
  *  @return YT_OK; YT_NOT_FOUND. */
-enum yt_status
-yt_db_quantisation_find(struct yt_db *db,
-                        const struct yt_db_quantisation *which,
-                        char **text_out);
+enum yt_status yt_db_quantisation_find(struct yt_db *db,
+                                       const struct yt_db_quantisation *which,
+                                       char **text_out);
 
 /* ------------------------------------------------------------ evaluations */
 

@@ -20,6 +20,13 @@
     " FROM recommendation r JOIN evaluation e ON e.id = r.evaluation_id"       \
     " JOIN plan p ON p.id = e.plan_id WHERE r.id = ?1)"
 
+/* A quantisation's numbers are not for reading: its first and last line are
+ * enough. */
+#define SHORT_TEXT                                                             \
+    "iif(instr(p.text, 'quant begin') > 0, substr(p.text, 1,"                  \
+    " instr(p.text, 'quant begin') - 1) || 'quant ...' || char(10) ||"         \
+    " substr(p.text, instr(p.text, 'quant end')), p.text) AS text"
+
 enum shape { RECORD, ROWS };
 
 static const struct section {
@@ -45,7 +52,7 @@ static const struct section {
     {"m", "host", RECORD, HOST_OF("measurement")},
 
     {"p", "plan", RECORD,
-     "SELECT v.*, p.text FROM plans v JOIN plan p ON v.id = 'p' || p.id"
+     "SELECT v.*, " SHORT_TEXT " FROM plans v JOIN plan p ON v.id = 'p' || p.id"
      " WHERE p.id = ?1"},
     {"p", "layers", ROWS,
      "SELECT layer, name, problem, schedule, ms, mad_ms, pct_of_network,"
@@ -60,8 +67,7 @@ static const struct section {
     {"p", "host", RECORD, HOST_OF("plan")},
 
     {"q", "quantisation", RECORD,
-     "SELECT v.*, q.text FROM quantisations v JOIN quantisation q"
-     " ON v.id = 'q' || q.id WHERE q.id = ?1"},
+     "SELECT * FROM quantisations WHERE id = 'q' || ?1"},
     {"q", "model", RECORD,
      "SELECT * FROM models WHERE id = 'n' || (SELECT model_id FROM"
      " quantisation WHERE id = ?1)"},

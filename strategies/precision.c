@@ -355,8 +355,10 @@ static enum yt_status find_plan(struct search *s)
     if (!engine->db || wish->calib || wish->method || wish->images ||
         wish->keep_fp32)
         return YT_NOT_FOUND;
+    char beginning[YT_PRECISION_MAX];
     struct yt_db_plan_key key = yt_engine_plan_key(engine, YT_DB_TUNED);
-    key.precision = word_of(wish);
+    snprintf(beginning, sizeof beginning, "%s-", word_of(wish));
+    key.precision = beginning;
     YT_TRY(yt_db_plan_preferred(engine->db, &key, &text));
     const enum yt_status status =
         yt_plan_text_quantisation(engine->graph, text, &s->found->quantisation);
@@ -392,7 +394,7 @@ static enum yt_status open_to_look(const struct yt_engine_options *options,
     struct yt_engine_options own = *options;
     own.unbuilt = own.untuned = 1;
     own.quantisation = NULL;
-    own.preferred = 0;
+    own.preferred = NULL;
     own.read_only = dtype_of(word_of(wish)) == YT_DTYPE_BF16;
     const enum yt_status status = yt_engine_open(&own, engine_out);
     if (status != YT_IO || own.read_only)
@@ -409,7 +411,7 @@ yt_precision_find_quantisation(struct yt_engine_options *engine,
     struct search s = {.wish = wish, .found = found_out};
     *found_out = (struct yt_precision_found){.quantisation = NULL};
     engine->quantisation = NULL;
-    engine->preferred = strcmp(word_of(wish), "auto") == 0;
+    engine->preferred = strcmp(word_of(wish), "auto") == 0 ? "" : NULL;
     YT_TRY(yt_precision_check(wish));
     if (engine->preferred || strcmp(word_of(wish), "fp32") == 0)
         return YT_OK;

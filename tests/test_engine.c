@@ -141,7 +141,7 @@ static void plans_of_precisions_are_kept_apart(void **state)
     }
     /* The f32 plan is there, so it is the one to run; then the newest. */
     o.quantisation = NULL;
-    o.preferred = 1;
+    o.preferred = "";
     struct yt_engine *engine = open_engine(&o);
     assert_int_equal(engine->plan_id, plans[0]);
     yt_engine_close(engine);
@@ -166,7 +166,11 @@ static void a_quantised_plan_brings_its_quantisation(void **state)
     assert_string_equal(plain->precision, "f32");
     assert_null(plain->network->quantisation);
     yt_engine_close(plain);
-    o.preferred = 1;
+    o.preferred = "int16-";
+    plain = open_engine(&o);
+    assert_string_equal(plain->precision, "f32");
+    yt_engine_close(plain);
+    o.preferred = "";
     struct yt_engine *found = open_engine(&o);
     assert_string_equal(found->precision, precision);
     assert_int_equal(found->tuned, 1);

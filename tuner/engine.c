@@ -174,7 +174,7 @@ static enum yt_status prefer_stored(struct yt_engine *engine,
     struct yt_db_plan_key key = yt_engine_plan_key(engine, YT_DB_TUNED);
     struct yt_quantisation *q = NULL;
     char *text = NULL;
-    key.precision = NULL;
+    key.precision = options->preferred;
     enum yt_status status = yt_db_plan_preferred(engine->db, &key, &text);
     if (status == YT_NOT_FOUND)
         return YT_OK;

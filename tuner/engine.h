@@ -31,9 +31,10 @@ struct yt_engine_options {
     /* Which arithmetic each convolution uses, of this very model; borrowed for
      * the call; NULL: f32 everywhere. */
     const struct yt_quantisation *quantisation;
-    int32_t
-        preferred; /* 1: without a quantisation, that of the stored plan to
-                      run: the recommended one, see yt_db_plan_preferred() */
+    /* Without a quantisation, that of the stored plan to run: the recommended
+     * one of those whose precision begins so, "" for any; see
+     * yt_db_plan_preferred(). Borrowed; NULL: f32. */
+    const char *preferred;
 };
 
 /** Longest name of a precision, with its terminating zero. */

@@ -16,7 +16,7 @@ static enum yt_status open_all(const struct yt_engine_options *options,
         struct yt_engine_options scaled = *options;
         /* Ranges at one size are good at others near it. */
         scaled.quantisation = set->engines[0]->network->quantisation;
-        scaled.preferred = 0;
+        scaled.preferred = NULL;
         scaled.h = yt_augment_side(plan->h, scale, stride);
         scaled.w = yt_augment_side(plan->w, scale, stride);
         YT_TRY(yt_engine_open(&scaled, &set->engines[set->count]));

@@ -10,13 +10,18 @@ _yolotune()
     COMPREPLY=()
 
     case $prev in
-    --isa) words='scalar sse4.2 avx2 avx512' ;;
+    --isa)
+        words='scalar sse4.2 avx2 avx2vnni avx512 avx512vnni avx512vbmi'
+        words+=' avx512bf16'
+        ;;
     --scenario) words='realtime accuracy constrained' ;;
     --sort) words='execution time flops parameters bytes intensity' ;;
     --split) words='train val test' ;;
     --nms) words='ultralytics exact' ;;
     --fit) words='letterbox stretch' ;;
     --filter) words='bilinear nearest' ;;
+    --precision) words='auto fp32 bf16 int16 int8' ;;
+    --calib-method) words='auto minmax percentile mse kl' ;;
     -s)
         case $command in
         analyze) words='execution time flops parameters bytes intensity' ;;
@@ -28,7 +33,8 @@ _yolotune()
         return
         ;;
     --model | -m | --db | --out | -o | --data | -d | --image | -i | \
-        --dump-heads | --save-json | --compare | --results | --images)
+        --dump-heads | --save-json | --compare | --results | --images | \
+        --calib)
         compopt -o filenames 2>/dev/null
         COMPREPLY=($(compgen -f -- "$cur"))
         return
