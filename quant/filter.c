@@ -6,6 +6,7 @@
 
 #include "runtime/integers.h"
 
+#define WEIGHT_MAX 1e30 /* beyond, a float weight is as good as this one */
 #define SCALE_MIN  1e-30
 #define SCALE_MAX  1e30
 #define START_MAX  (1 << 30)
@@ -20,6 +21,15 @@ struct yt_filter_limits yt_filter_limits_of(enum yt_dtype dtype,
     if (dtype == YT_DTYPE_S16)
         return (struct yt_filter_limits){YT_S16_WEIGHT_MAX, YT_S16_MAX, 0};
     return (struct yt_filter_limits){weight_max, 255, 1};
+}
+
+void yt_filter_row(const float *weights, int32_t c, int32_t taps,
+                   const struct yt_quant_step *steps, float *row_out)
+{
+    for (int32_t i = 0; i < c * taps; i++) {
+        const double w = (double)weights[i] * (double)steps[i / taps].step;
+        row_out[i] = (float)fmax(fmin(w, WEIGHT_MAX), -WEIGHT_MAX);
+    }
 }
 
 /* Squared error of rounding to at most max units; in eight parts that a

@@ -6,7 +6,7 @@
 
 #include <stdint.h>
 
-#include "runtime/problem.h"
+#include "quant/steps.h"
 
 /** What the arithmetic can hold. */
 struct yt_filter_limits {
@@ -19,6 +19,10 @@ struct yt_filter_limits {
 /** @param weight_max of u8s8, see runtime/integers.h. */
 struct yt_filter_limits yt_filter_limits_of(enum yt_dtype dtype,
                                             int32_t weight_max);
+
+/** One output channel's weights, [c][taps], in units of its input's steps. */
+void yt_filter_row(const float *weights, int32_t c, int32_t taps,
+                   const struct yt_quant_step *steps, float *row_out);
 
 /** What a unit of the sum is worth, > 0 and finite, chosen so that weights,
  *  bias and sums fit. Depends on nothing else: learned rounding finds the same.

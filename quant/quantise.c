@@ -12,8 +12,7 @@
 #include "quant/steps.h"
 #include "runtime/fail.h"
 
-#define WEIGHT_LIMIT 1e30   /* beyond, a float weight is as good as this one */
-#define STEPS_LIMIT  0x1p30 /* of an output: they become s32 */
+#define STEPS_LIMIT 0x1p30 /* of an output: they become s32 */
 
 /* -------------------------------------------------------------- by channel */
 
@@ -154,20 +153,6 @@ struct filter {
     float *row; /* [c][r][r] weights in units of the input's steps */
 };
 
-static void fill_row(const struct filter *f, int32_t k)
-{
-    const struct yt_conv2d *p = &f->layer->problem.u.conv2d;
-    const int32_t taps = p->r * p->r;
-    const float *weights = f->layer->weights + (int64_t)k * p->c * taps;
-    for (int32_t c = 0; c < p->c; c++)
-        for (int32_t t = 0; t < taps; t++) {
-            const double w =
-                (double)weights[c * taps + t] * (double)f->steps[c].step;
-            f->row[c * taps + t] =
-                (float)fmax(fmin(w, WEIGHT_LIMIT), -WEIGHT_LIMIT);
-        }
-}
-
 /* What the mean input makes of the error of the weights. */
 static double mean_error(const struct filter *f, const int16_t *integers,
                          float scale)
@@ -213,7 +198,8 @@ static int64_t round_row(const struct filter *f, int32_t k, int32_t row_of_conv)
     int16_t *row = integers->weights + k * count;
     float *scale = &integers->scale[k];
     double bias = (double)layer->bias[k];
-    fill_row(f, k);
+    yt_filter_row(layer->weights + k * count, p->c, p->r * p->r, f->steps,
+                  f->row);
     *scale = yt_filter_scale(f->row, count, bias, &f->limits);
     int64_t most = yt_filter_round(f->row, count, bias, &f->limits, rounding,
                                    first, scale, row, &integers->start[k]);

@@ -10,30 +10,23 @@
 #include "eval/image.h"
 #include "runtime/fail.h"
 #include "runtime/memory.h"
-#include "runtime/model.h"
-#include "tuner/network.h"
+#include "strategies/calibrate_parts.h"
 
-struct work {
-    const struct yt_graph *graph;
-    const struct yt_calibrate_options *options;
-    struct yt_dataset *images;
-    struct yt_network *network;
-    struct yt_model *model;
-    char *workspace; /* the arena comes first */
-    size_t workspace_bytes;
-    struct yt_observer *observers; /* [node_count], initialised when needed */
-};
-
-static void report(const struct work *w, enum yt_calibrate_phase phase,
-                   int32_t done, int32_t total)
+enum yt_status yt_calibration_report(const struct yt_calibration *work,
+                                     enum yt_calibrate_phase phase,
+                                     int32_t done, int32_t total)
 {
-    if (w->options->progress)
-        w->options->progress(w->options->user, phase, done, total);
+    const struct yt_calibrate_options *o = work->options;
+    if (o->progress)
+        o->progress(o->user, phase, done, total);
+    YT_FAIL_IF(o->stop && *o->stop && done < total, YT_INTERRUPTED,
+               "calibration was interrupted");
+    return YT_OK;
 }
 
 /* ---------------------------------------------------------------- a tensor */
 
-static enum yt_status find_observer(struct work *w, int32_t node,
+static enum yt_status find_observer(struct yt_calibration *w, int32_t node,
                                     struct yt_observer **observer_out)
 {
     struct yt_observer *o = &w->observers[node];
@@ -54,7 +47,8 @@ struct part {
 };
 
 /* Blocks fill up at their ends, so the channels in one are its first lanes. */
-static enum yt_status observe_part(struct work *w, const struct part *part)
+static enum yt_status observe_part(struct yt_calibration *w,
+                                   const struct part *part)
 {
     const int32_t lanes = w->network->isa->lanes;
     int32_t node = -1;
@@ -92,7 +86,7 @@ static int32_t find_pool(const struct yt_graph *graph, const char *name,
     return -1;
 }
 
-static enum yt_status observe_pools(struct work *w,
+static enum yt_status observe_pools(struct yt_calibration *w,
                                     const struct yt_layer *layer,
                                     const float *values, int32_t count)
 {
@@ -119,7 +113,7 @@ static int is_copy(const struct yt_layer *layer)
     return k == p->k && !p->silu && p->add == YT_ADD_NONE;
 }
 
-static enum yt_status observe_layer(struct work *w, int32_t i)
+static enum yt_status observe_layer(struct yt_calibration *w, int32_t i)
 {
     const struct yt_layer *layer = &w->network->net->layers[i];
     const float *values =
@@ -139,8 +133,9 @@ static enum yt_status observe_layer(struct work *w, int32_t i)
 
 /* --------------------------------------------------------------- pictures */
 
-static enum yt_status observe_image(struct work *w)
+static enum yt_status observe_image(struct yt_calibration *w, int32_t image)
 {
+    (void)image;
     const struct yt_net *net = w->network->net;
     struct yt_observer *o;
     YT_TRY(find_observer(w, 0, &o));
@@ -155,7 +150,7 @@ static enum yt_status observe_image(struct work *w)
 }
 
 /* Into the network's input. A picture that cannot be read is left out. */
-static enum yt_status load_image(struct work *w, int32_t i)
+static enum yt_status load_image(struct yt_calibration *w, int32_t i)
 {
     const char *path = w->images->images[i].path;
     struct yt_detect_options detect;
@@ -181,21 +176,26 @@ static enum yt_status load_image(struct work *w, int32_t i)
     return status;
 }
 
-static enum yt_status observe_images(struct work *w)
+enum yt_status yt_calibration_run(
+    struct yt_calibration *work, enum yt_calibrate_phase phase,
+    enum yt_status (*visit)(struct yt_calibration *, int32_t image))
 {
-    struct yt_dataset *images = w->images;
-    for (int32_t i = 0; i < images->image_count; i++) {
-        const volatile int *stop = w->options->stop;
-        report(w, YT_CALIBRATE_OBSERVE, i, images->image_count);
-        YT_FAIL_IF(stop && *stop, YT_INTERRUPTED,
-                   "interrupted after %d of %d pictures", (int)i,
-                   (int)images->image_count);
+    const struct yt_dataset *images = work->images;
+    const int32_t count = images->image_count;
+    for (int32_t i = 0; i < count; i++) {
+        YT_TRY(yt_calibration_report(work, phase, i, count));
         if (!images->images[i].left_out)
-            YT_TRY(load_image(w, i));
+            YT_TRY(load_image(work, i));
         if (!images->images[i].left_out)
-            YT_TRY(observe_image(w));
+            YT_TRY(visit(work, i));
     }
-    report(w, YT_CALIBRATE_OBSERVE, images->image_count, images->image_count);
+    return yt_calibration_report(work, phase, count, count);
+}
+
+static enum yt_status observe_images(struct yt_calibration *w)
+{
+    const struct yt_dataset *images = w->images;
+    YT_TRY(yt_calibration_run(w, YT_CALIBRATE_OBSERVE, observe_image));
     YT_FAIL_IF(yt_dataset_used(images) == 0, YT_BAD_INPUT,
                "%s: there is no picture to calibrate on%s%s", images->name,
                images->problem_count ? ": " : "",
@@ -205,7 +205,7 @@ static enum yt_status observe_images(struct work *w)
 
 /* ------------------------------------------------------------------ result */
 
-static enum yt_status take_node(const struct work *w, int32_t i,
+static enum yt_status take_node(const struct yt_calibration *w, int32_t i,
                                 struct yt_quantisation *q)
 {
     const struct yt_observer *o = &w->observers[i];
@@ -229,7 +229,7 @@ static enum yt_status take_node(const struct work *w, int32_t i,
     return YT_OK;
 }
 
-static enum yt_status take_ranges(const struct work *w,
+static enum yt_status take_ranges(const struct yt_calibration *w,
                                   struct yt_quantisation *q)
 {
     for (int32_t i = 0; i < q->node_count; i++)
@@ -242,16 +242,17 @@ static enum yt_status take_ranges(const struct work *w,
 
 /* --------------------------------------------------------------------- all */
 
-static enum yt_status open_model(struct work *w, const struct yt_isa *isa,
-                                 int32_t h, int32_t width, int32_t threads)
+static enum yt_status open_model(struct yt_calibration *w,
+                                 const struct yt_isa *isa, int32_t h,
+                                 int32_t width, int32_t threads)
 {
     const struct yt_network_options options = {
         .isa = isa, .h = h, .w = width, .threads = threads, .keep_nodes = 1};
-    report(w, YT_CALIBRATE_COMPILE, 0, 1);
+    YT_TRY(yt_calibration_report(w, YT_CALIBRATE_COMPILE, 0, 1));
     YT_TRY(yt_network_create(w->graph, &options, &w->network));
     YT_TRY(yt_network_build(w->network, threads));
     YT_TRY(yt_model_open(&w->network->bundle, NULL, &w->model));
-    report(w, YT_CALIBRATE_COMPILE, 1, 1);
+    YT_TRY(yt_calibration_report(w, YT_CALIBRATE_COMPILE, 1, 1));
     w->workspace_bytes = (size_t)yt_model_workspace_bytes(w->model);
     w->workspace = yt_memory_alloc(w->workspace_bytes);
     w->observers = calloc((size_t)w->graph->node_count, sizeof *w->observers);
@@ -262,7 +263,7 @@ static enum yt_status open_model(struct work *w, const struct yt_isa *isa,
     return YT_OK;
 }
 
-static void close_work(struct work *w)
+static void close_work(struct yt_calibration *w)
 {
     for (int32_t i = 0; w->observers && i < w->graph->node_count; i++)
         yt_observer_deinit(&w->observers[i]);
@@ -280,8 +281,8 @@ enum yt_status yt_calibrate(const struct yt_graph *graph,
                             struct yt_quantisation **q_out)
 {
     const struct yt_calibrate_options defaults = {0};
-    struct work work = {.graph = graph,
-                        .options = options ? options : &defaults};
+    struct yt_calibration work = {.graph = graph,
+                                  .options = options ? options : &defaults};
     struct yt_quantisation *q = NULL;
     enum yt_status status;
     const int32_t most = work.options->images_max > 0 ? work.options->images_max
@@ -291,6 +292,8 @@ enum yt_status yt_calibrate(const struct yt_graph *graph,
     YT_TRY_GOTO(observe_images(&work));
     YT_TRY_GOTO(yt_quantisation_create(graph, &q));
     YT_TRY_GOTO(take_ranges(&work, q));
+    if (work.options->learn_rounding)
+        YT_TRY_GOTO(yt_calibration_round(&work, q));
     *q_out = q;
     q = NULL;
 done:

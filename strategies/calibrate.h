@@ -19,6 +19,8 @@
 enum yt_calibrate_phase {
     YT_CALIBRATE_COMPILE, /* 0 of 1 */
     YT_CALIBRATE_OBSERVE, /* pictures */
+    YT_CALIBRATE_COLLECT, /* pictures, inputs of the convolutions to round */
+    YT_CALIBRATE_ROUND,   /* convolutions rounded */
     YT_CALIBRATE_PHASES
 };
 
@@ -26,7 +28,10 @@ struct yt_calibrate_options {
     struct yt_range_options range; /* .is_silu is not used */
     int32_t images_max;            /* 0: YT_CALIBRATE_IMAGES */
     int32_t bias_correction;       /* kept in the result */
-    const volatile int *stop;      /* NULL, or ends the work when set */
+    int32_t learn_rounding;   /* 1: round u8s8 weights so that outputs stay, for
+                                 instruction sets with this one's weight_max;
+                                 takes seconds for n, minutes for x */
+    const volatile int *stop; /* NULL, or ends the work when set */
     void (*progress)(void *user, enum yt_calibrate_phase phase, int32_t done,
                      int32_t total); /* or NULL */
     void *user;
@@ -38,7 +43,8 @@ struct yt_calibrate_options {
  * @param h,w      of the network's input; ranges are meant for this size.
  * @param dataset  borrowed; nothing in it changes.
  * @param options  NULL: all defaults.
- * @param[out] q_out ranges and means of all nodes, types all F32; the caller's.
+ * @param[out] q_out ranges and means of all nodes, types all F32, rounding
+ * where asked for; the caller's.
  * @return YT_OK; YT_INTERRUPTED; YT_BAD_INPUT when no picture could be read or
  *         a layer's values are not finite; as yt_network_create() and
  *         yt_network_build(); YT_NO_MEMORY.

@@ -161,6 +161,39 @@ static void every_type_can_be_made_of_it(void **state)
     yt_quantisation_destroy(q);
 }
 
+static int rounded;
+
+static void count_rounded(void *user, enum yt_calibrate_phase phase,
+                          int32_t done, int32_t total)
+{
+    (void)user;
+    if (phase == YT_CALIBRATE_ROUND && done == total)
+        rounded = total;
+}
+
+/* Rounding is there for all convolutions but the four whose concat is never
+ * made. */
+static void rounding_can_be_learned(void **state)
+{
+    (void)state;
+    struct yt_quantisation *q;
+    const struct yt_calibrate_options options = {
+        .learn_rounding = 1, .bias_correction = 1, .progress = count_rounded};
+    assert_int_equal(
+        run(pictures("noise", PICTURES), YT_ISA_SCALAR, 1, &options, &q),
+        YT_OK);
+    int32_t convs = 0, learned = 0;
+    for (int32_t i = 0; i < q->node_count; i++) {
+        convs += graph()->nodes[i].kind == YT_NODE_CONV;
+        learned += q->rounding[i] != NULL;
+    }
+    assert_int_equal(convs - learned, 4);
+    assert_true(rounded > 40 && rounded < learned); /* twins are one */
+    assert_int_equal(q->rounding_weight_max,
+                     yt_isa_weight_max(yt_isa_get(YT_ISA_SCALAR)));
+    yt_quantisation_destroy(q);
+}
+
 /* Neither threads nor when it is done change a bit; another instruction set
  * adds in another order. */
 static void results_repeat(void **state)
@@ -280,6 +313,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_tensors_are_observed),
         cmocka_unit_test(every_type_can_be_made_of_it),
+        cmocka_unit_test(rounding_can_be_learned),
         cmocka_unit_test(results_repeat),
         cmocka_unit_test(an_image_has_its_means),
         cmocka_unit_test(some_pictures_can_be_broken_but_not_all),
