@@ -151,7 +151,7 @@ void yt_manual_print(const struct yt_manual *manual,
      target,                                                                   \
      0,                                                                        \
      0,                                                                        \
-     "Instruction set to generate code for, as `yolotune cpu` lists them: "     \
+     "Instruction set to generate code for, as `yolotune cpu` lists them: "    \
      "scalar, sse4.2, avx2, avx512, avx512vnni ... "                           \
      "(default: the widest this CPU has)."}
 #define YT_OPTION_ROW_DB(target)                                               \

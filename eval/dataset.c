@@ -206,13 +206,14 @@ done:
 /* -------------------------------------------------------------- opening */
 
 /* All that decides the result but the pixels, which file sizes stand for. */
-static enum yt_status hash_dataset(struct yt_dataset *dataset)
+static enum yt_status hash_dataset(struct yt_dataset *dataset,
+                                   int32_t only_pictures)
 {
     char *text = NULL;
     size_t size = 0;
     FILE *out = open_memstream(&text, &size);
     YT_FAIL_IF(out == NULL, YT_NO_MEMORY, "no memory for the data set");
-    for (int32_t i = 0; i < dataset->class_count; i++)
+    for (int32_t i = 0; i < dataset->class_count && !only_pictures; i++)
         fprintf(out, "class %s\n", dataset->classes[i]);
     for (int32_t i = 0; i < dataset->image_count; i++) {
         const struct yt_dataset_image *image = &dataset->images[i];
@@ -267,15 +268,15 @@ static enum yt_status read_form(struct yt_dataset *dataset,
 {
     if (ends_in(options->path, ".json"))
         return yt_dataset_read_coco(dataset, options);
-    if (options->only_pictures &&
-        (is_folder(options->path) || ends_in(options->path, ".txt"))) {
+    const int is_yaml =
+        ends_in(options->path, ".yaml") || ends_in(options->path, ".yml");
+    if (options->only_pictures && !is_yaml) {
         YT_TRY(yt_dataset_add_files(dataset, options->path));
         yt_dataset_sort_images(dataset);
         return YT_OK;
     }
     YT_FAIL_IF(
-        !ends_in(options->path, ".yaml") && !ends_in(options->path, ".yml"),
-        YT_BAD_ARGUMENT,
+        !is_yaml, YT_BAD_ARGUMENT,
         "%s: a data set is a data.yaml or a COCO file of instances (.json)",
         options->path);
     return yt_dataset_read_yaml(dataset, options);
@@ -322,7 +323,7 @@ static enum yt_status open_into(struct yt_dataset *dataset,
                options->path, dataset->image_count, dataset->images[0].path);
     for (int32_t i = 0; i < dataset->image_count; i++)
         dataset->unlabelled += dataset->images[i].count == 0;
-    return hash_dataset(dataset);
+    return hash_dataset(dataset, options->only_pictures);
 }
 
 enum yt_status yt_dataset_open(const struct yt_dataset_options *options,
