@@ -22,6 +22,8 @@ static void add_layer(struct yt_json *doc, json_t *list,
     json_t *row = yt_json_element(doc, list);
     yt_json_text(doc, row, "name", a->name);
     yt_json_text(doc, row, "kind", a->kind);
+    yt_json_text(doc, row, "type", yt_dtype_name(a->dtype));
+    yt_json_text(doc, row, "output_type", yt_dtype_name(a->out));
     add_shape(doc, row, "input", a->in_c, a->in_h, a->in_w);
     add_shape(doc, row, "output", a->out_c, a->out_h, a->out_w);
     yt_json_int(doc, row, "parameters", (int64_t)a->parameters);
@@ -41,6 +43,22 @@ static void add_layer(struct yt_json *doc, json_t *list,
     yt_json_real(doc, row, "gflops", m->gflops);
     yt_json_real(doc, row, "peak_share", m->peak_share);
     yt_json_text(doc, row, "bound", m->memory_bound ? "memory" : "compute");
+}
+
+static void add_types(struct yt_json *doc, const struct yt_analysis *a)
+{
+    json_t *list = yt_json_array(doc, NULL, "by_type");
+    for (int i = 0; i < YT_DTYPE_COUNT; i++) {
+        const struct yt_type_analysis *t = &a->types[i];
+        if (!t->layers)
+            continue;
+        json_t *row = yt_json_element(doc, list);
+        yt_json_text(doc, row, "type", yt_dtype_name((enum yt_dtype)i));
+        yt_json_int(doc, row, "layers", t->layers);
+        yt_json_real(doc, row, "flops_share", t->flops_share);
+        yt_json_int(doc, row, "weight_bytes", (int64_t)t->weight_bytes);
+        yt_json_int(doc, row, "feature_bytes", (int64_t)t->feature_bytes);
+    }
 }
 
 static void add_model(struct yt_json *doc,
@@ -92,6 +110,7 @@ int yt_analysis_print_json(const struct yt_analysis_report *report)
     struct yt_json doc;
     yt_json_init(&doc);
     add_model(&doc, report);
+    add_types(&doc, report->analysis);
     yt_json_bool(&doc, NULL, "tuned", report->measured != NULL);
     if (report->measured)
         add_measured(&doc, report->measured);

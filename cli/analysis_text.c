@@ -9,14 +9,24 @@
 #include "cli/report.h"
 
 #define STATIC_COLUMNS                                                         \
-    "llayer|lkind|routput|rparams|rFLOPs|rweights|rfeatures|rFLOP/B"
+    "llayer|lkind|ltype|routput|rparams|rFLOPs|rweights|rfeatures|rFLOP/B"
 #define MEASURED_COLUMNS "|rtime|rframe|rGFLOP/s|rpeak|lbound"
+
+/* What each layer computes with, and its output where that differs. */
+static void name_types(const struct yt_layer_analysis *a,
+                       char name[YT_TEXT_MAX])
+{
+    const int is_same = a->out == a->dtype;
+    snprintf(name, YT_TEXT_MAX, "%s%s%s", yt_dtype_name(a->dtype),
+             is_same ? "" : " to ", is_same ? "" : yt_dtype_name(a->out));
+}
 
 static void add_layer(struct yt_table *table,
                       const struct yt_analysis_report *report, int32_t i)
 {
     const struct yt_layer_analysis *a = &report->analysis->layers[i];
     char shape[YT_TEXT_MAX];
+    char types[YT_TEXT_MAX];
     char params[YT_TEXT_MAX];
     char flops[YT_TEXT_MAX];
     char weights[YT_TEXT_MAX];
@@ -27,6 +37,7 @@ static void add_layer(struct yt_table *table,
     char gflops[YT_TEXT_MAX] = "";
     char peak[YT_TEXT_MAX] = "";
     const char *bound = "";
+    name_types(a, types);
     snprintf(shape, sizeof shape, "%dx%dx%d", a->out_c, a->out_h, a->out_w);
     snprintf(intensity, sizeof intensity, "%.1f", a->intensity);
     if (report->measured && !isnan(report->measured->layers[i].ns)) {
@@ -40,7 +51,8 @@ static void add_layer(struct yt_table *table,
     yt_table_row(
         table,
         (const char *[]){
-            a->name, a->kind, shape, yt_text_count(a->parameters, params),
+            a->name, a->kind, types, shape,
+            yt_text_count(a->parameters, params),
             yt_text_si((double)a->flops, flops),
             yt_text_bytes(a->weight_bytes, weights),
             yt_text_bytes(a->in_bytes + a->out_bytes + a->add_bytes, features),
@@ -74,6 +86,23 @@ static void print_totals(const struct yt_analysis_report *report)
            (double)a->arena_bytes / (double)a->floor_bytes);
     printf("; %s unshared\n", yt_text_bytes(a->feature_bytes, text));
     printf("intensity    %.1f FLOPs a byte\n", a->intensity);
+}
+
+static void print_types(const struct yt_analysis *a)
+{
+    char weights[YT_TEXT_MAX], features[YT_TEXT_MAX];
+    const char *title = "types";
+    for (int i = YT_DTYPE_COUNT - 1; i >= 0; i--) {
+        const struct yt_type_analysis *t = &a->types[i];
+        if (!t->layers)
+            continue;
+        printf("%-12s %s: %d layers, %.1f %% of the arithmetic, %s of weights, "
+               "%s of features\n",
+               title, yt_dtype_name((enum yt_dtype)i), t->layers,
+               100 * t->flops_share, yt_text_bytes(t->weight_bytes, weights),
+               yt_text_bytes(t->feature_bytes, features));
+        title = "";
+    }
 }
 
 static void print_part(const char *name, double ns, double frame_ns)
@@ -124,6 +153,8 @@ int yt_analysis_print_text(const struct yt_analysis_report *report)
     yt_table_print(&table, stdout);
     yt_table_deinit(&table);
     print_totals(report);
+    if (report->engine->network->quantisation)
+        print_types(report->analysis);
     if (report->measured)
         print_measured(report->measured, report->engine->network->plan.threads);
     else

@@ -62,6 +62,7 @@ static int print_json(const struct yt_engine *engine, const char *name,
     char precision[YT_PRECISION_WORD_MAX];
     yt_json_text(&doc, NULL, "precision", yt_cli_precision(engine, precision));
     yt_json_bool(&doc, NULL, "tuned", engine->tuned);
+    yt_json_int(&doc, NULL, "weight_bytes", engine->network->plan.blob_bytes);
     return yt_json_print(&doc);
 }
 

@@ -42,6 +42,8 @@ enum yt_status yt_cli_export(const struct yt_engine *engine, const char *name,
     const struct yt_network *network = engine->network;
     const struct yt_plan *plan = &network->plan;
     enum yt_status status;
+    char precision[YT_PRECISION_MAX];
+    yt_precision_name(network->quantisation, engine->graph, precision);
     char *text = yt_plan_text_write(network, configuration);
     struct yt_export_kernel *steps =
         calloc((size_t)plan->step_count + 1, sizeof *steps);
@@ -54,6 +56,7 @@ enum yt_status yt_cli_export(const struct yt_engine *engine, const char *name,
         .name = name,
         .model_format = engine->graph->format,
         .model_hash = engine->graph->hash,
+        .precision = precision,
         .plan_text = text,
         .llvm_version = yt_codegen_llvm_version(),
         .generator_version = yt_codegen_version(),

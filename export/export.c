@@ -38,7 +38,8 @@ struct exporter {
     char name[YT_EXPORT_NAME_MAX];
     char model[YT_LAYER_NAME_MAX]; /* safe in comments and .pc files */
     char width[12], height[12], classes[12], threads[12];
-    struct yt_fill fills[9];
+    char precision[16]; /* its first word */
+    struct yt_fill fills[10];
     char archive[PATH_MAX_NAME], shared[PATH_MAX_NAME]; /* below DIR */
     int32_t object_count;                               /* work/kernelNNNN.o */
 };
@@ -71,16 +72,15 @@ static enum yt_status prepare(struct exporter *e)
     snprintf(e->height, sizeof e->height, "%d", plan->h);
     snprintf(e->classes, sizeof e->classes, "%d", plan->nc);
     snprintf(e->threads, sizeof e->threads, "%d", plan->threads);
+    const char *precision = e->in->precision ? e->in->precision : "f32";
+    snprintf(e->precision, sizeof e->precision, "%.*s",
+             (int)strcspn(precision, "-"), precision);
     const struct yt_fill fills[] = {
-        {"NAME", e->name},
-        {"MODEL", e->model},
-        {"ISA", plan->isa->name},
-        {"THREADS", e->threads},
-        {"WIDTH", e->width},
-        {"HEIGHT", e->height},
-        {"CLASSES", e->classes},
-        {"VERSION", YT_VERSION},
-        {NULL, NULL},
+        {"NAME", e->name},        {"MODEL", e->model},
+        {"ISA", plan->isa->name}, {"PRECISION", e->precision},
+        {"THREADS", e->threads},  {"WIDTH", e->width},
+        {"HEIGHT", e->height},    {"CLASSES", e->classes},
+        {"VERSION", YT_VERSION},  {NULL, NULL},
     };
     static_assert(sizeof fills == sizeof e->fills, "room for each key");
     memcpy(e->fills, fills, sizeof fills);

@@ -40,6 +40,8 @@ struct yt_export_input {
     const char *name;              /* NAME; NULL: made from plan->model */
     const char *model_format;      /* "pt", "onnx", "built-in" */
     const char *model_hash;        /* of the model file, hex */
+    const char *precision;         /* "int8-HASH", as plan_text has it; NULL:
+                                      "f32" */
     const char *plan_text;         /* for DIR/plan.txt; NULL: no such file */
     const char *llvm_version;      /* yt_codegen_llvm_version() */
     const char *generator_version; /* yt_codegen_version() */

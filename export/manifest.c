@@ -93,6 +93,17 @@ static json_t *class_names(const struct yt_plan *plan)
     return list;
 }
 
+/* "int8-HASH": the word, and which quantisation that is. */
+static void add_precision(json_t *root, const char *precision)
+{
+    const char *name = precision ? precision : "f32";
+    const char *dash = strchr(name, '-');
+    const size_t length = dash ? (size_t)(dash - name) : strlen(name);
+    json_object_set_new(root, "precision", json_stringn(name, length));
+    if (dash)
+        json_object_set_new(root, "quantisation", text(dash + 1));
+}
+
 enum yt_status yt_export_manifest(const struct yt_export_input *in,
                                   const struct yt_manifest_facts *facts,
                                   char **text_out)
@@ -114,6 +125,8 @@ enum yt_status yt_export_manifest(const struct yt_export_input *in,
         (json_int_t)plan->blob_bytes, "arena", (json_int_t)plan->arena_bytes,
         "scratch_per_thread", (json_int_t)plan->scratch_bytes, "layers",
         layers(in), "kernels", kernels(in));
+    if (root)
+        add_precision(root, in->precision);
     char *document = root ? json_dumps(root, JSON_INDENT(2)) : NULL;
     json_decref(root);
     const size_t length = document ? strlen(document) : 0;

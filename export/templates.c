@@ -10,7 +10,8 @@ static const char header_of_model[] =
     "#ifndef YOLOTUNE_EXPORT_@NAME@_H\n"
     "#define YOLOTUNE_EXPORT_@NAME@_H\n"
     "\n"
-    "/* @MODEL@, tuned for @ISA@ and @THREADS@ thread(s) by yolotune "
+    "/* @MODEL@ in @PRECISION@, tuned for @ISA@ and @THREADS@ "
+    "thread(s) by yolotune "
     "@VERSION@.\n"
     " *\n"
     " * The library holds code, weights and executor; it needs libc and\n"
@@ -280,7 +281,7 @@ const char yt_export_pkgconfig_text[] =
     "libdir=${prefix}/lib\n"
     "\n"
     "Name: @NAME@\n"
-    "Description: @MODEL@ tuned for @ISA@ by yolotune\n"
+    "Description: @MODEL@ in @PRECISION@, tuned for @ISA@ by yolotune\n"
     "Version: @VERSION@\n"
     "Cflags: -I${includedir}\n"
     "Libs: -L${libdir} -l@NAME@ -pthread\n";

@@ -2,7 +2,8 @@
 #define YT_EXPORT_TEMPLATES_H
 
 /* The fixed texts of an export, to be filled by yt_export_fill(). Keys: NAME;
- * MODEL (safe inside comments), ISA, THREADS, WIDTH, HEIGHT, CLASSES, VERSION.
+ * MODEL (safe inside comments), ISA, PRECISION, THREADS, WIDTH, HEIGHT,
+ * CLASSES, VERSION.
  */
 
 /* include/NAME.h in pieces, up to a NULL. */

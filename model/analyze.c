@@ -87,6 +87,8 @@ static void describe(const struct yt_layer *layer, int32_t lanes,
 {
     const struct yt_problem *p = &layer->problem;
     memcpy(a->name, layer->name, sizeof a->name);
+    a->dtype = p->dtype;
+    a->out = p->out;
     switch (p->op) {
     case YT_OP_CONV2D:
         describe_conv(p, lanes, a);
@@ -185,6 +187,15 @@ static int allocate(struct yt_analysis *a, int32_t layer_count)
     return complete;
 }
 
+static void add_types(const struct yt_layer_analysis *layer,
+                      struct yt_type_analysis types[YT_DTYPE_COUNT])
+{
+    types[layer->dtype].layers++;
+    types[layer->dtype].weight_bytes += layer->weight_bytes;
+    types[layer->dtype].flops_share += layer->flops_share;
+    types[layer->out].feature_bytes += layer->out_bytes;
+}
+
 static enum yt_status fill(const struct yt_net *net, struct yt_analysis *a)
 {
     const int allocated = allocate(a, net->layer_count);
@@ -207,6 +218,7 @@ static enum yt_status fill(const struct yt_net *net, struct yt_analysis *a)
         a->run_flops += layer->run_flops;
         a->weight_bytes += layer->weight_bytes;
         a->moved_bytes += layer->moved_bytes;
+        add_types(layer, a->types);
     }
     a->intensity = (double)a->run_flops / (double)a->moved_bytes;
     return sort_layers(a);

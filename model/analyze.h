@@ -23,6 +23,7 @@ struct yt_layer_analysis {
     char name[YT_LAYER_NAME_MAX];
     char kind[32]; /* "conv 3x3 s2", "sppf 5x5", "upsample 2x", "convert to
                       u8s8" */
+    enum yt_dtype dtype, out; /* of its input and arithmetic; of its output */
     int32_t in_c, in_h, in_w;
     int32_t out_c, out_h, out_w; /* SPPF: of its three outputs together */
     uint64_t parameters;         /* of the model's convs inside, folded */
@@ -37,10 +38,19 @@ struct yt_layer_analysis {
     double flops_share;   /* of the network's, 0..1 */
 };
 
+/** What is of one type: layers by their arithmetic, features as they are
+ *  written. */
+struct yt_type_analysis {
+    int32_t layers;
+    uint64_t weight_bytes, feature_bytes;
+    double flops_share; /* of the network's, 0..1 */
+};
+
 struct yt_analysis {
     struct yt_layer_analysis *layers;        /* in order of execution */
     int32_t *order[YT_ANALYSIS_ORDER_COUNT]; /* [layer_count] indexes */
     int32_t layer_count;
+    struct yt_type_analysis types[YT_DTYPE_COUNT];
     int32_t lanes, h, w;
     uint64_t parameters;                           /* of the model, folded */
     uint64_t flops;                                /* of the model, nominal */

@@ -137,6 +137,21 @@ static void types_have_their_bytes(void **state)
         assert_int_equal(layer->add_bytes, byte_rows[i].add_bytes);
     }
     assert_int_equal(find(a, "model.17.cv3.to_u8s8")->run_flops, 0);
+    assert_int_equal(find(a, "model.24.m.2")->dtype, YT_DTYPE_U8S8);
+    assert_int_equal(find(a, "model.24.m.2")->out, YT_DTYPE_F32);
+    const struct yt_type_analysis *t = a->types;
+    assert_int_equal(t[YT_DTYPE_F32].layers, 2); /* the head, the conversion */
+    assert_int_equal(t[YT_DTYPE_F32].weight_bytes, 131580);
+    assert_int_equal(t[YT_DTYPE_F32].layers + t[YT_DTYPE_U8S8].layers,
+                     a->layer_count);
+    assert_int_equal(t[YT_DTYPE_F32].weight_bytes +
+                         t[YT_DTYPE_U8S8].weight_bytes,
+                     a->weight_bytes);
+    assert_true(t[YT_DTYPE_U8S8].feature_bytes > 0);
+    const double head = find(a, "model.24.m.0")->flops_share;
+    assert_float_equal(t[YT_DTYPE_F32].flops_share, head, 1e-9);
+    assert_float_equal(t[YT_DTYPE_U8S8].flops_share, 1 - head, 1e-6);
+    assert_int_equal(t[YT_DTYPE_BF16].layers, 0);
     yt_analysis_destroy(a);
 }
 

@@ -14,7 +14,7 @@ run 3 analyze --model /nowhere/x.pt && says '/nowhere/x.pt'
 # The built-in YOLOv5n has the official model's size.
 run 0 analyze -m builtin:n --imgsz 640
 says '^parameters +1,867,405$' out
-says '^model.0 +conv 6x6 s2 +16x320x320 +1,744 ' out
+says '^model.0 +conv 6x6 s2 +f32 +16x320x320 +1,744 ' out
 says 'Not tuned' out
 run 0 analyze -m builtin:n --imgsz 640 --json
 json 'd["parameters"] == 1867405 == sum(l["parameters"] for l in d["layers"])'
