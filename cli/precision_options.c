@@ -17,10 +17,11 @@ int yt_cli_precision_check(const char *command,
                : yt_cli_usage(command, "%s", yt_error());
 }
 
-static void on_progress(void *user, int32_t done, int32_t total)
+static void on_progress(void *user, const char *what, int32_t done,
+                        int32_t total)
 {
-    yt_progress_show(user, done, total, "calibrating: %d of %d pictures", done,
-                     total);
+    yt_progress_show(user, done, total, "calibrating: %d of %d %s", done, total,
+                     what);
 }
 
 enum yt_status yt_cli_engine_set(const struct yt_engine_options *options,

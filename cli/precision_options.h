@@ -55,7 +55,16 @@
          0,                                                                    \
          0,                                                                    \
          "How ranges are chosen: minmax, percentile, mse, kl, or auto "        \
-         "(default): whichever has the least error, tensor by tensor."}
+         "(default): whichever has the least error, tensor by tensor."},       \
+        {"learn-rounding",                                                     \
+         0,                                                                    \
+         YT_OPTION_FLAG,                                                       \
+         NULL,                                                                 \
+         &(wish)->learn_rounding,                                              \
+         0,                                                                    \
+         0,                                                                    \
+         "Round int8 weights so that outputs stay what they were, instead of " \
+         "each to the nearest: takes seconds for n, minutes for x."}
 
 /** Whether the options can be understood.
  *  @return -1 to go on; the exit code when one is off and a sentence said so.

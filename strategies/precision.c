@@ -139,6 +139,8 @@ enum yt_status yt_precision_check(const struct yt_precision_wish *wish)
                wish->method);
     YT_FAIL_IF(wish->keep_fp32 && !is_quantised, YT_BAD_ARGUMENT,
                "--keep-fp32 needs --precision bf16, int16 or int8");
+    YT_FAIL_IF(wish->learn_rounding && strcmp(word, "int8") != 0,
+               YT_BAD_ARGUMENT, "--learn-rounding needs --precision int8");
     YT_FAIL_IF((wish->calib || wish->method || wish->images) && !is_integer,
                YT_BAD_ARGUMENT,
                "--calib, --calib-images and --calib-method need --precision "
@@ -226,7 +228,21 @@ struct search {
     const struct yt_precision_wish *wish;
     struct yt_engine *engine; /* only looked things up with */
     struct yt_precision_found *found;
+    char settings[64];
 };
+
+/* How a calibration is made, in words that tell it from others. Rounding is
+ * learned for the weights that the instruction set takes. */
+static void name_settings(struct search *s)
+{
+    const struct yt_isa *isa = s->engine->network->isa;
+    const char *method = s->wish->method ? s->wish->method : "auto";
+    if (s->wish->learn_rounding)
+        snprintf(s->settings, sizeof s->settings, "%s, learned rounding to %d",
+                 method, yt_isa_weight_max(isa));
+    else
+        snprintf(s->settings, sizeof s->settings, "%s", method);
+}
 
 static struct yt_db_quantisation key_of(const struct search *s,
                                         const struct yt_dataset *pictures)
@@ -236,7 +252,7 @@ static struct yt_db_quantisation key_of(const struct search *s,
         .model = s->engine->model_id,
         .h = plan->h,
         .w = plan->w,
-        .settings = method_of(s->wish),
+        .settings = s->settings,
         .images = pictures ? yt_dataset_used(pictures) : 0,
         .images_hash = pictures ? pictures->hash : NULL,
     };
@@ -291,9 +307,15 @@ static enum yt_status store(struct search *s, const struct yt_dataset *pictures)
 static void on_progress(void *user, enum yt_calibrate_phase phase, int32_t done,
                         int32_t total)
 {
+    static const char *const names[YT_CALIBRATE_PHASES] = {
+        [YT_CALIBRATE_COMPILE] = NULL,
+        [YT_CALIBRATE_OBSERVE] = "pictures",
+        [YT_CALIBRATE_COLLECT] = "pictures once more",
+        [YT_CALIBRATE_ROUND] = "layers rounded",
+    };
     const struct search *s = user;
-    if (phase == YT_CALIBRATE_OBSERVE)
-        s->wish->progress(s->wish->user, done, total);
+    if (names[phase])
+        s->wish->progress(s->wish->user, names[phase], done, total);
 }
 
 static enum yt_status
@@ -306,6 +328,7 @@ calibrate(struct search *s, const struct yt_dataset *pictures, const char *path)
         .range.method = range_method(s->wish),
         .images_max = pictures->image_count,
         .bias_correction = 1,
+        .learn_rounding = s->wish->learn_rounding,
         .stop = s->wish->stop,
         .progress = s->wish->progress ? on_progress : NULL,
         .user = s,
@@ -353,7 +376,7 @@ static enum yt_status find_plan(struct search *s)
     struct yt_engine *engine = s->engine;
     char *text = NULL;
     if (!engine->db || wish->calib || wish->method || wish->images ||
-        wish->keep_fp32)
+        wish->learn_rounding || wish->keep_fp32)
         return YT_NOT_FOUND;
     char beginning[YT_PRECISION_MAX];
     struct yt_db_plan_key key = yt_engine_plan_key(engine, YT_DB_TUNED);
@@ -416,6 +439,7 @@ yt_precision_find_quantisation(struct yt_engine_options *engine,
     if (engine->preferred || strcmp(word_of(wish), "fp32") == 0)
         return YT_OK;
     YT_TRY(open_to_look(engine, wish, &s.engine));
+    name_settings(&s);
     enum yt_status status = find_plan(&s);
     if (status == YT_NOT_FOUND)
         status = make(&s);

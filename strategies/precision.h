@@ -24,11 +24,12 @@ struct yt_precision_wish {
     const char *method; /* "auto", "minmax", "percentile", "mse", "kl"; NULL:
                            auto */
     int32_t images;     /* most; 0: YT_CALIBRATE_IMAGES */
+    int32_t learn_rounding; /* 1: of int8's weights, see yt_calibrate_options */
     const struct yt_dataset *measured; /* pictures that are none to calibrate
                                           on; NULL: nothing is measured */
     const volatile int *stop;          /* NULL, or end early */
-    /* NULL, or told about the pictures that are calibrated on. */
-    void (*progress)(void *user, int32_t done, int32_t total);
+    /* NULL, or told what calibration does, as "pictures". */
+    void (*progress)(void *user, const char *what, int32_t done, int32_t total);
     void *user;
 };
 

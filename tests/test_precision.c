@@ -177,6 +177,7 @@ static void wishes_that_make_no_sense_are_refused(void **state)
         {{.precision = "bf16", .calib = "x"}, "need --precision int16"},
         {{.images = 5}, "need --precision int16"},
         {{.method = "mse"}, "need --precision int16"},
+        {{.precision = "int16", .learn_rounding = 1}, "needs --precision int8"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         assert_int_equal(yt_precision_check(&cases[i].wish), YT_BAD_ARGUMENT);
@@ -277,7 +278,15 @@ static void calibration_is_done_once(void **state)
     wish.images = 2;
     found = find(&options, &wish);
     assert_int_equal(found.images, 2);
+    assert_null(found.quantisation->rounding[1]);
     yt_precision_deinit(&found);
+    wish.learn_rounding = 1;
+    for (int i = 0; i < 2; i++) {
+        found = find(&options, &wish);
+        assert_int_equal(found.images, i == 0 ? 2 : 0);
+        assert_non_null(found.quantisation->rounding[1]);
+        yt_precision_deinit(&found);
+    }
 
     /* Without any pictures the newest will do, for other types as well. */
     wish = (struct yt_precision_wish){.precision = "int16",
