@@ -181,6 +181,19 @@ LLVMValueRef yt_emit_dot_halves(struct yt_emit *e, LLVMValueRef a,
 /** a * b >> 16 in signed 16 bits, for each half of each lane. */
 LLVMValueRef yt_emit_mul_high_halves(struct yt_emit *e, LLVMValueRef a,
                                      LLVMValueRef b);
+/** Two vectors of halves that are lanes, limited to signed 16 bits; two of
+ * bytes that are halves, limited to 0..255. Both leave parts of 128 bits of the
+ *  first and the second in turn. */
+LLVMValueRef yt_emit_pack_halves(struct yt_emit *e, LLVMValueRef a,
+                                 LLVMValueRef b);
+LLVMValueRef yt_emit_pack_bytes(struct yt_emit *e, LLVMValueRef a,
+                                LLVMValueRef b);
+/** What packing count vectors (2 to halves or 4 to bytes) left, in order. */
+LLVMValueRef yt_emit_packed_in_order(struct yt_emit *e, LLVMValueRef v,
+                                     int32_t count);
+/** Unsigned halves of lanes shifted right. */
+LLVMValueRef yt_emit_shift_right_halves(struct yt_emit *e, LLVMValueRef v,
+                                        int32_t bits);
 /** Unsigned lanes shifted right. */
 LLVMValueRef yt_emit_shift_right(struct yt_emit *e, LLVMValueRef v,
                                  int32_t bits);
@@ -221,5 +234,33 @@ LLVMValueRef yt_emit_silu_coarse(struct yt_emit *e, enum yt_dtype out,
 LLVMValueRef yt_emit_exp(struct yt_emit *e, LLVMValueRef x);
 /** 1 / (1 + exp(-x)). */
 LLVMValueRef yt_emit_sigmoid(struct yt_emit *e, LLVMValueRef x);
+
+/* emit_narrow.c: values as they lie in memory. "Elements" are a vector of
+ * float, of i8 (u8), or of i16 (s16, and the bits of bf16). */
+
+/** The type of count elements. */
+LLVMTypeRef yt_emit_elements(struct yt_emit *e, enum yt_dtype dtype,
+                             int32_t count);
+/** One constant in count elements that are no floats. */
+LLVMValueRef yt_emit_repeat(struct yt_emit *e, enum yt_dtype dtype,
+                            int32_t count, int32_t bits);
+/** Elements order[0] to order[count - 1] of a and, behind it, b: two vectors of
+ *  one type. count <= 64. */
+LLVMValueRef yt_emit_pick(struct yt_emit *e, LLVMValueRef a, LLVMValueRef b,
+                          const int32_t *order, int32_t count);
+/** The larger of elements; of bf16, of their keys. */
+LLVMValueRef yt_emit_larger(struct yt_emit *e, enum yt_dtype dtype,
+                            LLVMValueRef a, LLVMValueRef b);
+/** bf16 elements as signed integers of the same order, -0 below 0, and such
+ *  keys as elements again. */
+LLVMValueRef yt_emit_bf16_key(struct yt_emit *e, LLVMValueRef v);
+/** Lanes, or one i32, to the type's elements, which hold the values exactly. */
+LLVMValueRef yt_emit_narrow(struct yt_emit *e, enum yt_dtype dtype,
+                            LLVMValueRef lanes);
+/** Store the first count (i64) elements, fewer than there are, unaligned. */
+void yt_emit_store_first(struct yt_emit *e, LLVMValueRef v,
+                         LLVMValueRef address, LLVMValueRef count);
+/** Zero a constant number of bytes, unaligned. */
+void yt_emit_zero_bytes(struct yt_emit *e, LLVMValueRef address, int64_t bytes);
 
 #endif

@@ -101,6 +101,51 @@ LLVMValueRef yt_emit_mul_high_halves(struct yt_emit *e, LLVMValueRef a,
     return call(e, names, halves_type(e), a, b);
 }
 
+LLVMValueRef yt_emit_pack_halves(struct yt_emit *e, LLVMValueRef a,
+                                 LLVMValueRef b)
+{
+    static const char *const names[3] = {
+        "llvm.x86.sse2.packssdw.128",
+        "llvm.x86.avx2.packssdw",
+        "llvm.x86.avx512.packssdw.512",
+    };
+    return call(e, names, e->veci, a, b);
+}
+
+LLVMValueRef yt_emit_pack_bytes(struct yt_emit *e, LLVMValueRef a,
+                                LLVMValueRef b)
+{
+    static const char *const names[3] = {
+        "llvm.x86.sse2.packuswb.128",
+        "llvm.x86.avx2.packuswb",
+        "llvm.x86.avx512.packuswb.512",
+    };
+    return call(e, names, halves_type(e), a, b);
+}
+
+/* Each 128 bits hold a piece of every vector. */
+LLVMValueRef yt_emit_packed_in_order(struct yt_emit *e, LLVMValueRef v,
+                                     int32_t count)
+{
+    const int32_t lanes = e->isa->lanes;
+    const int32_t piece = 4 / count; /* in lanes, of 4 in 128 bits */
+    const int32_t share = lanes / count;
+    int32_t order[16];
+    for (int32_t i = 0; i < lanes; i++)
+        order[i] = i % share / piece * 4 + i / share * piece + i % piece;
+    return yt_emit_pick(e, v, v, order, lanes);
+}
+
+LLVMValueRef yt_emit_shift_right_halves(struct yt_emit *e, LLVMValueRef v,
+                                        int32_t bits)
+{
+    LLVMTypeRef type = halves_type(e);
+    v = LLVMBuildBitCast(e->b, v, type, "");
+    v = LLVMBuildLShr(
+        e->b, v, yt_emit_repeat(e, YT_DTYPE_S16, 2 * e->isa->lanes, bits), "");
+    return LLVMBuildBitCast(e->b, v, e->veci, "");
+}
+
 LLVMValueRef yt_emit_shift_right(struct yt_emit *e, LLVMValueRef v,
                                  int32_t bits)
 {

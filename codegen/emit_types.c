@@ -190,48 +190,6 @@ LLVMValueRef yt_emit_round(struct yt_emit *e, LLVMValueRef v)
     return call(e, names, &v, 1);
 }
 
-static LLVMValueRef pack_halves(struct yt_emit *e, LLVMValueRef a,
-                                LLVMValueRef b)
-{
-    static const char *const names[3] = {
-        "llvm.x86.sse2.packssdw.128",
-        "llvm.x86.avx2.packssdw",
-        "llvm.x86.avx512.packssdw.512",
-    };
-    LLVMValueRef args[] = {a, b};
-    return call(e, names, args, 2);
-}
-
-static LLVMValueRef pack_bytes(struct yt_emit *e, LLVMValueRef a,
-                               LLVMValueRef b)
-{
-    static const char *const names[3] = {
-        "llvm.x86.sse2.packuswb.128",
-        "llvm.x86.avx2.packuswb",
-        "llvm.x86.avx512.packuswb.512",
-    };
-    LLVMValueRef args[] = {a, b};
-    return call(e, names, args, 2);
-}
-
-/* Packs leave [vector][chunk] transposed, lane of 128 bits by lane; chunks of
- * @p bits come back into order. */
-static LLVMValueRef untangle(struct yt_emit *e, LLVMValueRef v, unsigned bits,
-                             int32_t vectors)
-{
-    const int32_t lanes128 = e->isa->lanes / 4;
-    LLVMTypeRef type = LLVMVectorType(LLVMIntTypeInContext(e->ctx, bits),
-                                      (unsigned)(vectors * lanes128));
-    v = LLVMBuildBitCast(e->b, v, type, "");
-    LLVMValueRef order[16];
-    assert(vectors * lanes128 <= 16);
-    for (int32_t i = 0; i < vectors * lanes128; i++)
-        order[i] = yt_emit_i32(e, i % lanes128 * vectors + i / lanes128);
-    return LLVMBuildShuffleVector(
-        e->b, v, LLVMGetPoison(type),
-        LLVMConstVector(order, (unsigned)(vectors * lanes128)), "");
-}
-
 static LLVMValueRef to_bf16(struct yt_emit *e, LLVMValueRef low,
                             LLVMValueRef high)
 {
@@ -270,12 +228,14 @@ void yt_emit_store_narrow(struct yt_emit *e, enum yt_dtype dtype,
     if (dtype == YT_DTYPE_BF16)
         packed = to_bf16(e, v[0], v[1]);
     else if (dtype == YT_DTYPE_S16)
-        packed = untangle(e, pack_halves(e, v[0], v[1]), 64, 2);
+        packed =
+            yt_emit_packed_in_order(e, yt_emit_pack_halves(e, v[0], v[1]), 2);
     else if (dtype == YT_DTYPE_U8S8)
-        packed = untangle(e,
-                          pack_bytes(e, pack_halves(e, v[0], v[1]),
-                                     pack_halves(e, v[2], v[3])),
-                          32, 4);
+        packed = yt_emit_packed_in_order(
+            e,
+            yt_emit_pack_bytes(e, yt_emit_pack_halves(e, v[0], v[1]),
+                               yt_emit_pack_halves(e, v[2], v[3])),
+            4);
     for (int32_t at = 0; at < count;) {
         int32_t run = yt_emit_group(dtype);
         while (run > count - at)

@@ -7,9 +7,14 @@
  * that, memory is the limit: most of the time goes into writing the output, and
  * prefetching the source gains nothing (measured, AVX-512 server core).
  *
+ * Every type holds 0..255, so only storing differs from type to type. A border
+ * of zeros is written with the row that it belongs to, above and below with the
+ * first and the last: a row's task writes nothing that another's does.
+ *
  * Images too narrow to be read 8 bytes at a time, and the one ISA without a
  * byte shuffle, take a plain loop. */
 
+#include <assert.h>
 #include <stddef.h>
 
 #include "codegen/generate.h"
@@ -19,6 +24,8 @@
 struct letterbox {
     struct yt_emit *e;
     const struct yt_letterbox *p;
+    enum yt_dtype dtype; /* of the output */
+    int32_t bytes;       /* of one of its elements */
     LLVMValueRef args, pixels, columns, elements;
     LLVMValueRef shuffles, weights, offsets;
     LLVMValueRef upper, lower;               /* the two source rows */
@@ -40,21 +47,44 @@ static LLVMValueRef field_i64(struct letterbox *l, size_t offset,
 
 /* ---------------------------------------------------------------- grey */
 
+/* Elements of a vector of nothing but output. */
+static int32_t wide_count(const struct letterbox *l)
+{
+    return yt_emit_group(l->dtype) * l->e->isa->lanes;
+}
+
+static LLVMValueRef wide_grey(struct letterbox *l)
+{
+    enum { BF16_GREY = 0x42e4 };
+    static_assert(YT_LETTERBOX_GREY == 114, "and so the bits of it");
+    if (l->dtype == YT_DTYPE_F32)
+        return yt_emit_splat(l->e, YT_LETTERBOX_GREY);
+    return yt_emit_repeat(l->e, l->dtype, wide_count(l),
+                          l->dtype == YT_DTYPE_BF16 ? BF16_GREY
+                                                    : YT_LETTERBOX_GREY);
+}
+
+/* Where element i of out is. */
+static LLVMValueRef element(struct letterbox *l, LLVMValueRef out,
+                            LLVMValueRef i)
+{
+    return yt_emit_index(l->e, out, yt_emit_muli(l->e, i, l->bytes));
+}
+
 static void fill_grey(struct letterbox *l, LLVMValueRef out, LLVMValueRef count)
 {
     struct yt_emit *e = l->e;
-    const int64_t lanes = e->isa->lanes;
-    LLVMValueRef grey = yt_emit_splat(e, YT_LETTERBOX_GREY);
-    LLVMValueRef whole = yt_emit_muli(e, yt_emit_divi(e, count, lanes), lanes);
+    const int64_t wide = wide_count(l);
+    LLVMValueRef grey = wide_grey(l);
+    LLVMValueRef whole = yt_emit_muli(e, yt_emit_divi(e, count, wide), wide);
     struct yt_loop i;
     struct yt_branch rest;
-    yt_emit_for(e, &i, "grey", yt_emit_i64(e, 0), whole, lanes, 0);
-    yt_emit_store(e, grey, yt_emit_index(e, out, yt_emit_muli(e, i.i, 4)), 4);
+    yt_emit_for(e, &i, "grey", yt_emit_i64(e, 0), whole, wide, 0);
+    yt_emit_store(e, grey, element(l, out, i.i), (unsigned)l->bytes);
     yt_emit_endfor(e, &i);
     yt_emit_if(e, &rest, yt_emit_less(e, whole, count), "grey_rest");
-    yt_emit_store_masked(e, grey,
-                         yt_emit_index(e, out, yt_emit_muli(e, whole, 4)),
-                         yt_emit_first_lanes(e, yt_emit_sub(e, count, whole)));
+    yt_emit_store_first(e, grey, element(l, out, whole),
+                        yt_emit_sub(e, count, whole));
     yt_emit_endif(e, &rest);
 }
 
@@ -84,27 +114,85 @@ static LLVMValueRef read_pairs(struct letterbox *l, LLVMValueRef row,
                                  shuffle);
 }
 
-/* The values of the lanes from element i on. */
+/* What the taps of the lanes from element i on come to along one source row:
+ * at most 255 * 2048 >> 4, 15 bits, and nothing in the upper half. */
+static LLVMValueRef weigh(struct letterbox *l, LLVMValueRef row, LLVMValueRef i,
+                          enum yt_letterbox_reading reading)
+{
+    struct yt_emit *e = l->e;
+    LLVMValueRef pairs = read_pairs(l, row, i, reading);
+    if (reading == YT_LETTERBOX_COPY)
+        return pairs;
+    LLVMValueRef weights = yt_emit_load(
+        e, e->veci, yt_emit_index(e, l->weights, yt_emit_muli(e, i, 4)), 4);
+    return yt_emit_shift_right(e, yt_emit_dot_halves(e, pairs, weights), 4);
+}
+
+/* The two rows' sums to values, for each half of each lane. */
+static LLVMValueRef blend(struct letterbox *l, LLVMValueRef upper,
+                          LLVMValueRef lower)
+{
+    struct yt_emit *e = l->e;
+    LLVMValueRef sum =
+        yt_emit_add(e, yt_emit_mul_high_halves(e, upper, l->upper_spread),
+                    yt_emit_mul_high_halves(e, lower, l->lower_spread));
+    sum = yt_emit_add(e, sum, yt_emit_splat_i32(e, 0x00020002));
+    return yt_emit_shift_right_halves(e, sum, 2);
+}
+
+/* The values of the lanes from element i on, 0..255. */
 static LLVMValueRef resize(struct letterbox *l, LLVMValueRef i,
                            enum yt_letterbox_reading reading)
 {
-    struct yt_emit *e = l->e;
-    LLVMValueRef upper = read_pairs(l, l->upper, i, reading);
+    LLVMValueRef upper = weigh(l, l->upper, i, reading);
     if (reading == YT_LETTERBOX_COPY)
-        return yt_emit_to_float(e, upper);
-    LLVMValueRef lower = read_pairs(l, l->lower, i, reading);
-    LLVMValueRef weights = yt_emit_load(
-        e, e->veci, yt_emit_index(e, l->weights, yt_emit_muli(e, i, 4)), 4);
-    /* At most 255 * 2048 >> 4: 15 bits, and nothing in the upper half. */
-    LLVMValueRef a =
-        yt_emit_shift_right(e, yt_emit_dot_halves(e, upper, weights), 4);
-    LLVMValueRef b =
-        yt_emit_shift_right(e, yt_emit_dot_halves(e, lower, weights), 4);
-    LLVMValueRef sum =
-        yt_emit_add(e, yt_emit_mul_high_halves(e, a, l->upper_spread),
-                    yt_emit_mul_high_halves(e, b, l->lower_spread));
-    sum = yt_emit_add(e, sum, yt_emit_splat_i32(e, 2));
-    return yt_emit_to_float(e, yt_emit_shift_right(e, sum, 2));
+        return upper;
+    return blend(l, upper, weigh(l, l->lower, i, reading));
+}
+
+/* The same of 2 * lanes elements, as halves, which packing left in turns. */
+static LLVMValueRef resize_halves(struct letterbox *l, LLVMValueRef i,
+                                  enum yt_letterbox_reading reading)
+{
+    struct yt_emit *e = l->e;
+    LLVMValueRef rows[2];
+    LLVMValueRef next = yt_emit_addi(e, i, e->isa->lanes);
+    const int count = reading == YT_LETTERBOX_COPY ? 1 : 2;
+    for (int r = 0; r < count; r++) {
+        LLVMValueRef row = r == 0 ? l->upper : l->lower;
+        rows[r] = yt_emit_pack_halves(e, weigh(l, row, i, reading),
+                                      weigh(l, row, next, reading));
+    }
+    return count == 1 ? rows[0] : blend(l, rows[0], rows[1]);
+}
+
+/* A vector of nothing but bytes or halves of output from element i on. */
+static LLVMValueRef resize_wide(struct letterbox *l, LLVMValueRef i,
+                                enum yt_letterbox_reading reading)
+{
+    struct yt_emit *e = l->e;
+    LLVMValueRef v = resize_halves(l, i, reading);
+    if (l->dtype == YT_DTYPE_S16)
+        return yt_emit_packed_in_order(e, v, 2);
+    LLVMValueRef next = yt_emit_addi(e, i, 2 * (int64_t)e->isa->lanes);
+    v = yt_emit_pack_bytes(e, v, resize_halves(l, next, reading));
+    return yt_emit_packed_in_order(e, v, 4);
+}
+
+/* As many elements as make whole vectors of output; returns how many. */
+static LLVMValueRef resize_wide_groups(struct letterbox *l, LLVMValueRef out,
+                                       enum yt_letterbox_reading reading)
+{
+    struct yt_emit *e = l->e;
+    const int64_t wide = wide_count(l);
+    LLVMValueRef whole =
+        yt_emit_muli(e, yt_emit_divi(e, l->elements, wide), wide);
+    struct yt_loop i;
+    yt_emit_for(e, &i, "wide", yt_emit_i64(e, 0), whole, wide, 0);
+    yt_emit_store(e, resize_wide(l, i.i, reading), element(l, out, i.i),
+                  (unsigned)l->bytes);
+    yt_emit_endfor(e, &i);
+    return whole;
 }
 
 static void resize_groups(struct letterbox *l, LLVMValueRef out,
@@ -116,15 +204,17 @@ static void resize_groups(struct letterbox *l, LLVMValueRef out,
         yt_emit_muli(e, yt_emit_divi(e, l->elements, lanes), lanes);
     struct yt_loop i;
     struct yt_branch rest;
-    yt_emit_for(e, &i, "content", yt_emit_i64(e, 0), whole, lanes, 0);
-    LLVMValueRef v = resize(l, i.i, reading);
-    yt_emit_store(e, v, yt_emit_index(e, out, yt_emit_muli(e, i.i, 4)), 4);
+    LLVMValueRef from = yt_emit_i64(e, 0);
+    if (l->dtype == YT_DTYPE_S16 || l->dtype == YT_DTYPE_U8S8)
+        from = resize_wide_groups(l, out, reading);
+    yt_emit_for(e, &i, "content", from, whole, lanes, 0);
+    LLVMValueRef v = yt_emit_narrow(e, l->dtype, resize(l, i.i, reading));
+    yt_emit_store(e, v, element(l, out, i.i), (unsigned)l->bytes);
     yt_emit_endfor(e, &i);
     yt_emit_if(e, &rest, yt_emit_less(e, whole, l->elements), "content_rest");
-    v = resize(l, whole, reading);
-    yt_emit_store_masked(
-        e, v, yt_emit_index(e, out, yt_emit_muli(e, whole, 4)),
-        yt_emit_first_lanes(e, yt_emit_sub(e, l->elements, whole)));
+    v = yt_emit_narrow(e, l->dtype, resize(l, whole, reading));
+    yt_emit_store_first(e, v, element(l, out, whole),
+                        yt_emit_sub(e, l->elements, whole));
     yt_emit_endif(e, &rest);
 }
 
@@ -173,7 +263,7 @@ static void resize_plain(struct letterbox *l, LLVMValueRef out)
         yt_emit_to_i64(e, yt_emit_load(e, i16, yt_emit_at(e, column, 4), 2));
     LLVMValueRef right =
         yt_emit_to_i64(e, yt_emit_load(e, i16, yt_emit_at(e, column, 6), 2));
-    LLVMValueRef to = yt_emit_index(e, out, yt_emit_muli(e, x.i, 12));
+    LLVMValueRef to = element(l, out, yt_emit_muli(e, x.i, 3));
     for (int c = 0; c < 3; c++) {
         LLVMValueRef left_at = yt_emit_add(e, offset, channel[c]);
         LLVMValueRef right_at = yt_emit_add(e, left_at, right_step);
@@ -186,8 +276,8 @@ static void resize_plain(struct letterbox *l, LLVMValueRef out)
         LLVMValueRef sum = yt_emit_add(e, yt_emit_divi(e, a, 1 << 16),
                                        yt_emit_divi(e, b, 1 << 16));
         LLVMValueRef v = yt_emit_divi(e, yt_emit_addi(e, sum, 2), 4);
-        yt_emit_store(e, yt_emit_to_float(e, yt_emit_to_i32(e, v)),
-                      yt_emit_at(e, to, 4 * c), 4);
+        yt_emit_store(e, yt_emit_narrow(e, l->dtype, yt_emit_to_i32(e, v)),
+                      yt_emit_at(e, to, c * l->bytes), (unsigned)l->bytes);
     }
     yt_emit_endfor(e, &x);
 }
@@ -227,6 +317,14 @@ static void resize_row(struct letterbox *l, LLVMValueRef out)
         yt_emit_endif(e, &branch[i]);
 }
 
+/* In both halves of every lane. */
+static LLVMValueRef spread_weight(struct letterbox *l, LLVMValueRef weight)
+{
+    struct yt_emit *e = l->e;
+    return yt_emit_spread_i32(
+        e, yt_emit_mul(e, weight, yt_emit_i32(e, 0x00010001)));
+}
+
 static void load_row(struct letterbox *l, LLVMValueRef rows, LLVMValueRef y)
 {
     struct yt_emit *e = l->e;
@@ -246,8 +344,29 @@ static void load_row(struct letterbox *l, LLVMValueRef rows, LLVMValueRef y)
     l->lower_weight = yt_emit_field(
         e, row, e->i32, offsetof(struct yt_letterbox_row, lower_weight),
         "lower_weight");
-    l->upper_spread = yt_emit_spread_i32(e, l->upper_weight);
-    l->lower_spread = yt_emit_spread_i32(e, l->lower_weight);
+    l->upper_spread = spread_weight(l, l->upper_weight);
+    l->lower_spread = spread_weight(l, l->lower_weight);
+}
+
+/* Left and right of row y; above the first and below the last. */
+static void zero_border(struct letterbox *l, LLVMValueRef out,
+                        LLVMValueRef line, LLVMValueRef y)
+{
+    struct yt_emit *e = l->e;
+    const int64_t pad = l->p->pad;
+    const int64_t side = 3 * pad * l->bytes;
+    const int64_t content = 3 * (int64_t)l->p->w * l->bytes;
+    const int64_t rows = pad * (content + 2 * side);
+    struct yt_branch edge;
+    yt_emit_zero_bytes(e, yt_emit_at(e, line, -side), side);
+    yt_emit_zero_bytes(e, yt_emit_at(e, line, content), side);
+    yt_emit_if(e, &edge, yt_emit_equal(e, y, yt_emit_i64(e, 0)), "first");
+    yt_emit_zero_bytes(e, out, rows);
+    yt_emit_endif(e, &edge);
+    yt_emit_if(e, &edge, yt_emit_equal(e, y, yt_emit_i64(e, l->p->h - 1)),
+               "last");
+    yt_emit_zero_bytes(e, yt_emit_at(e, line, content + side), rows);
+    yt_emit_endif(e, &edge);
 }
 
 static void load_args(struct letterbox *l)
@@ -273,9 +392,13 @@ void yt_generate_letterbox(struct yt_emit *e, const struct yt_problem *problem,
                            const struct yt_schedule *s)
 {
     (void)s;
-    struct letterbox l = {.e = e, .p = &problem->u.letterbox};
+    struct letterbox l = {.e = e,
+                          .p = &problem->u.letterbox,
+                          .dtype = problem->dtype,
+                          .bytes = yt_dtype_bytes(problem->dtype)};
     load_args(&l);
     const int64_t row_elements = 3 * (int64_t)l.p->w;
+    const int64_t row_bytes = l.bytes * 3 * ((int64_t)l.p->w + 2 * l.p->pad);
     LLVMValueRef out =
         field(&l, e->ptr, offsetof(struct yt_letterbox_args, out), "out");
     LLVMValueRef rows =
@@ -297,7 +420,8 @@ void yt_generate_letterbox(struct yt_emit *e, const struct yt_problem *problem,
     yt_emit_for(e, &task, "task", yt_emit_param(e, 1), yt_emit_param(e, 2), 1,
                 0);
     LLVMValueRef line =
-        yt_emit_index(e, out, yt_emit_muli(e, task.i, 4 * row_elements));
+        yt_emit_at(e, yt_emit_index(e, out, yt_emit_muli(e, task.i, row_bytes)),
+                   l.p->pad * (row_bytes + 3 * l.bytes));
     LLVMValueRef y = yt_emit_sub(e, task.i, top);
     yt_emit_if(e, &inside,
                yt_emit_and(e, yt_emit_less(e, yt_emit_i64(e, -1), y),
@@ -305,11 +429,13 @@ void yt_generate_letterbox(struct yt_emit *e, const struct yt_problem *problem,
                "inside");
     load_row(&l, rows, y);
     fill_grey(&l, line, margin);
-    resize_row(&l, yt_emit_index(e, line, yt_emit_muli(e, margin, 4)));
-    fill_grey(&l, yt_emit_index(e, line, yt_emit_muli(e, right, 4)),
+    resize_row(&l, element(&l, line, margin));
+    fill_grey(&l, element(&l, line, right),
               yt_emit_sub(e, yt_emit_i64(e, row_elements), right));
     yt_emit_else(e, &inside);
     fill_grey(&l, line, yt_emit_i64(e, row_elements));
     yt_emit_endif(e, &inside);
+    if (l.p->pad)
+        zero_border(&l, out, line, task.i);
     yt_emit_endfor(e, &task);
 }

@@ -69,6 +69,25 @@ static enum yt_status check_level(const struct yt_plan *plan,
     return YT_OK;
 }
 
+/* The tensor that the letterbox writes. */
+static enum yt_status check_input(const struct yt_plan *plan)
+{
+    const struct yt_problem *problem = &plan->letterbox.problem;
+    YT_TRY(yt_problem_check(problem));
+    const struct yt_letterbox *p = &problem->u.letterbox;
+    YT_FAIL_IF(p->h != plan->h || p->w != plan->w, YT_BAD_ARGUMENT,
+               "plan '%s': letterbox to %dx%d, not %dx%d", plan->model, p->w,
+               p->h, plan->w, plan->h);
+    const int64_t bytes = ((int64_t)p->h + 2 * p->pad) *
+                          ((int64_t)p->w + 2 * p->pad) * 3 *
+                          yt_dtype_bytes(problem->dtype);
+    YT_FAIL_IF(plan->letterbox.out > plan->arena_bytes - bytes, YT_BAD_ARGUMENT,
+               "plan '%s': input of %lld bytes at byte %lld of %lld",
+               plan->model, (long long)bytes, (long long)plan->letterbox.out,
+               (long long)plan->arena_bytes);
+    return YT_OK;
+}
+
 static enum yt_status check_plan(const struct yt_plan *plan)
 {
     YT_FAIL_IF(plan->h < 1 || plan->w < 1 || plan->nc < 1 ||
@@ -84,6 +103,7 @@ static enum yt_status check_plan(const struct yt_plan *plan)
     YT_FAIL_IF(plan->letterbox.tasks != plan->h || plan->letterbox.out < 0,
                YT_BAD_ARGUMENT, "plan '%s': letterbox of %lld tasks, not %d",
                plan->model, (long long)plan->letterbox.tasks, plan->h);
+    YT_TRY(check_input(plan));
     for (int32_t i = 0; i < plan->step_count; i++)
         YT_TRY(check_step(plan, &plan->steps[i]));
     for (int32_t i = 0; i < plan->level_count; i++)

@@ -298,11 +298,14 @@ static void find_wide_columns(struct yt_letterbox_args *args, int32_t row_bytes)
 }
 
 void yt_letterbox_setup(const struct yt_image *image,
-                        const struct yt_framing *framing, void *tables,
-                        float *out, struct yt_letterbox_args *args_out)
+                        const struct yt_framing *framing,
+                        const struct yt_problem *problem, void *tables,
+                        void *out, struct yt_letterbox_args *args_out)
 {
     const int32_t h = framing->h;
     const int32_t w = framing->w;
+    assert(problem->op == YT_OP_LETTERBOX && problem->u.letterbox.h == h &&
+           problem->u.letterbox.w == w);
     struct yt_letterbox_map map;
     yt_letterbox_map(framing, image->height, image->width, &map);
     /* The groups' tables come first, where they are best aligned. */
@@ -327,6 +330,8 @@ void yt_letterbox_setup(const struct yt_image *image,
         .content_h = map.content_h,
         .content_w = map.content_w,
         .right_step = image->width > 1 ? pixel_bytes : 0,
+        .dtype = problem->dtype,
+        .pad = problem->u.letterbox.pad,
     };
     const int32_t row_bytes = image->width * pixel_bytes;
     const int same_size =

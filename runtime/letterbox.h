@@ -7,7 +7,7 @@
  * input, or with INTER_NEAREST, or mirrored: all of it is in the tables, and
  * the kernels are the same.
  *
- *      out [h][w][3] f32, red first, values 0..255
+ *      out [h][w][3] of any type, red first, values 0..255
  *
  *      +----------------------+ 0
  *      |         114          |
@@ -17,11 +17,14 @@
  *      |         114          |
  *      +----------------------+ h
  *
+ * in the middle of [h + 2 pad][w + 2 pad][3], which has zeros all around.
+ *
  * The setup turns sizes, weights and pixel format into tables, once a frame;
  * the kernel moves and multiplies, row by row: a task is an output row. */
 
 #include <stdint.h>
 
+#include "runtime/problem.h"
 #include "yolotune/runtime.h"
 #include "yolotune/status.h"
 
@@ -71,7 +74,7 @@ struct yt_letterbox_groups {
  * and is in 0..255. The order of the roundings is OpenCV's. */
 struct yt_letterbox_args {
     const uint8_t *pixels;
-    float *out;                                /* [h][w][3] */
+    void *out; /* [h + 2 pad][w + 2 pad][3] of dtype */
     const struct yt_letterbox_column *columns; /* [content_w] */
     const struct yt_letterbox_row *rows;       /* [content_h] */
     int32_t h, w;
@@ -80,7 +83,9 @@ struct yt_letterbox_args {
     int32_t right_step; /* bytes between the two taps; 0: one column wide */
     int32_t wide_begin, wide_end; /* columns where 8 bytes may be read at
                                      offset: both taps of any format */
-    uint8_t channel[4];           /* byte of red, green, blue in a pixel */
+    enum yt_dtype dtype;
+    int32_t pad;
+    uint8_t channel[4]; /* byte of red, green, blue in a pixel */
     struct yt_letterbox_groups groups;
 };
 
@@ -116,14 +121,17 @@ int64_t yt_letterbox_table_bytes(int32_t h, int32_t w);
 
 /** Fill the tables and the kernel's arguments for one frame.
  *
- * @param image  checked by yt_image_check(); borrowed while the kernel runs.
- * @param tables yt_letterbox_table_bytes() of the framing's h and w, aligned
- *               to 8 bytes; to YT_ALIGN, kernels with byte shuffles are faster.
- * @param out    [h][w][3].
+ * @param image   checked by yt_image_check(); borrowed while the kernel runs.
+ * @param problem LETTERBOX to the framing's size: the output's type and border.
+ * @param tables  yt_letterbox_table_bytes() of the framing's h and w, aligned
+ *                to 8 bytes; to YT_ALIGN, kernels with byte shuffles are
+ * faster.
+ * @param out     [h + 2 pad][w + 2 pad][3], aligned to its elements.
  */
 void yt_letterbox_setup(const struct yt_image *image,
-                        const struct yt_framing *framing, void *tables,
-                        float *out, struct yt_letterbox_args *args_out);
+                        const struct yt_framing *framing,
+                        const struct yt_problem *problem, void *tables,
+                        void *out, struct yt_letterbox_args *args_out);
 
 /** The kernel in C, schedule "c": tasks are the output rows, h of them. In
  *  runtime/letterbox_kernel.c. */

@@ -200,9 +200,9 @@ void yt_model_run_letterbox(struct yt_model *model,
     char *base = workspace;
     struct yt_letterbox_args args;
     assert(framing->h == plan->h && framing->w == plan->w);
-    yt_letterbox_setup(image, framing, base + layout->tables,
-                       (float *)(base + layout->arena + plan->letterbox.out),
-                       &args);
+    yt_letterbox_setup(image, framing, &plan->letterbox.problem,
+                       base + layout->tables,
+                       base + layout->arena + plan->letterbox.out, &args);
     yt_pool_run(model->pool, plan->letterbox.kernel, &args, NULL,
                 plan->letterbox.tasks);
 }

@@ -4,7 +4,7 @@
 /* A plan: one tuned network as data. The tuner's JIT and an exported library
  * fill in the same structure and the same executor (runtime/model.h) runs it.
  *
- *   image u8 --letterbox--> [h][w][3] f32 --steps--> head tensors
+ *   image u8 --letterbox--> [h][w][3] --steps--> head tensors
  *         --decode per level--> candidates --NMS--> boxes
  *
  * All tensors of a run live in one arena (the caller's workspace) at fixed

@@ -33,6 +33,16 @@ static uint8_t *make_pixels(int32_t height, int32_t width)
     return pixels;
 }
 
+static struct yt_problem problem_of(const struct yt_framing *framing,
+                                    enum yt_dtype dtype, int32_t pad)
+{
+    return (struct yt_problem){
+        .op = YT_OP_LETTERBOX,
+        .dtype = dtype,
+        .out = dtype,
+        .u.letterbox = {.h = framing->h, .w = framing->w, .pad = pad}};
+}
+
 /* The framed image; freed by the caller. */
 static float *run_framed(const struct yt_image *image,
                          const struct yt_framing *framing)
@@ -45,7 +55,8 @@ static float *run_framed(const struct yt_image *image,
     assert_non_null(tables);
     struct yt_letterbox_args args;
     assert_int_equal(yt_image_check(image), YT_OK);
-    yt_letterbox_setup(image, framing, tables, out, &args);
+    const struct yt_problem problem = problem_of(framing, YT_DTYPE_F32, 0);
+    yt_letterbox_setup(image, framing, &problem, tables, out, &args);
     yt_letterbox_c(&args, h / 3, h);
     yt_letterbox_c(&args, 0, h / 3);
     free(tables);
@@ -269,6 +280,87 @@ static void all_framings_equal_the_model(void **state)
         }
 }
 
+/* ----------------------------------------------- other types, a border */
+
+static float value_at(enum yt_dtype dtype, const void *out, size_t i)
+{
+    if (dtype == YT_DTYPE_U8S8)
+        return ((const uint8_t *)out)[i];
+    if (dtype == YT_DTYPE_S16)
+        return ((const int16_t *)out)[i];
+    if (dtype == YT_DTYPE_F32)
+        return ((const float *)out)[i];
+    const uint32_t bits = (uint32_t)((const uint16_t *)out)[i] << 16;
+    float v;
+    memcpy(&v, &bits, sizeof v);
+    return v;
+}
+
+/* What f32 without a border gives, in the middle of zeros. */
+static void check_bordered(const struct yt_image *image,
+                           const struct yt_framing *framing,
+                           enum yt_dtype dtype, int32_t pad)
+{
+    const int32_t h = framing->h + 2 * pad;
+    const int32_t w = framing->w + 2 * pad;
+    const struct yt_problem problem = problem_of(framing, dtype, pad);
+    const size_t bytes =
+        (size_t)h * (size_t)w * 3 * (size_t)yt_dtype_bytes(dtype);
+    void *tables =
+        malloc((size_t)yt_letterbox_table_bytes(framing->h, framing->w));
+    void *out = malloc(bytes);
+    assert_non_null(tables);
+    assert_non_null(out);
+    memset(out, 0xa5, bytes);
+    float *want = run_framed(image, framing);
+    struct yt_letterbox_args args;
+    yt_letterbox_setup(image, framing, &problem, tables, out, &args);
+    for (int32_t y = framing->h; y-- > 0;)
+        yt_letterbox_c(&args, y, y + 1);
+    for (int32_t y = 0; y < h; y++)
+        for (int32_t x = 0; x < 3 * w; x++) {
+            const int32_t inner_y = y - pad;
+            const int32_t inner_x = x - 3 * pad;
+            const int inside = inner_y >= 0 && inner_y < framing->h &&
+                               inner_x >= 0 && inner_x < 3 * framing->w;
+            const float value =
+                inside ? want[inner_y * 3 * framing->w + inner_x] : 0;
+            const float got =
+                value_at(dtype, out, (size_t)y * 3 * (size_t)w + (size_t)x);
+            if (got != value)
+                fail_msg("%dx%d to %dx%d of %s, pad %d: value %d of row %d is "
+                         "%g, not %g",
+                         image->height, image->width, framing->h, framing->w,
+                         yt_dtype_name(dtype), pad, x, y, (double)got,
+                         (double)value);
+        }
+    free(want);
+    free(out);
+    free(tables);
+}
+
+static void other_types_and_borders_hold_the_same(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(model_sizes); i++)
+        for (int dtype = 0; dtype < YT_DTYPE_COUNT; dtype++)
+            for (int32_t pad = 0; pad < 4; pad++) {
+                const struct yt_framing framing = {.h = model_sizes[i].h,
+                                                   .w = model_sizes[i].w,
+                                                   .mirror = pad & 1};
+                uint8_t *pixels =
+                    make_pixels(model_sizes[i].image_h, model_sizes[i].image_w);
+                const struct yt_image image = {
+                    .pixels = pixels,
+                    .width = model_sizes[i].image_w,
+                    .height = model_sizes[i].image_h,
+                    .stride_bytes = 3 * model_sizes[i].image_w,
+                    .format = pad & 2 ? YT_PIXEL_BGR : YT_PIXEL_RGB};
+                check_bordered(&image, &framing, (enum yt_dtype)dtype, pad);
+                free(pixels);
+            }
+}
+
 /* Red of a 5x3 image in 8x8, so that a wrong checksum has a smaller sister. */
 static const uint8_t small[8][8] = {
     {114, 0, 87, 218, 196, 181, 114, 114},
@@ -398,7 +490,8 @@ static void check_tables(int32_t width, size_t f,
     float unused;
     struct yt_letterbox_args args;
     assert_int_equal(yt_letterbox_table_bytes(32, 48), sizeof tables);
-    yt_letterbox_setup(&image, framing, tables, &unused, &args);
+    const struct yt_problem problem = problem_of(framing, YT_DTYPE_F32, 0);
+    yt_letterbox_setup(&image, framing, &problem, tables, &unused, &args);
     for (int32_t x = 0; x < args.content_w; x++) {
         const struct yt_letterbox_column *column = &args.columns[x];
         assert_in_range(column->offset, 0,
@@ -590,6 +683,7 @@ int main(void)
         cmocka_unit_test(equals_opencv),
         cmocka_unit_test(framings_equal_opencv),
         cmocka_unit_test(all_framings_equal_the_model),
+        cmocka_unit_test(other_types_and_borders_hold_the_same),
         cmocka_unit_test(small_image_value_by_value),
         cmocka_unit_test(formats_and_strides_agree),
         cmocka_unit_test(tables_stay_inside_the_image),

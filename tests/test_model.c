@@ -101,8 +101,8 @@ static int32_t expected_boxes(const struct yt_image *image, float conf,
     assert_non_null(tables);
     struct yt_letterbox_args args;
     const struct yt_framing framing = {.h = H, .w = W};
-    yt_letterbox_setup(image, &framing, tables,
-                       (float *)(arena + plan.letterbox.out), &args);
+    yt_letterbox_setup(image, &framing, &plan.letterbox.problem, tables,
+                       arena + plan.letterbox.out, &args);
     yt_letterbox_c(&args, 0, H);
     for (int i = 0; i < STEPS; i++) {
         const struct yt_args step = {
@@ -268,7 +268,8 @@ static void framed_images_give_boxes_of_the_image(void **state)
         void *tables = malloc((size_t)yt_letterbox_table_bytes(H, W));
         assert_non_null(tables);
         struct yt_letterbox_args args;
-        yt_letterbox_setup(test_image(), &framing, tables, framed, &args);
+        yt_letterbox_setup(test_image(), &framing, &plan.letterbox.problem,
+                           tables, framed, &args);
         yt_letterbox_c(&args, 0, H);
         free(tables);
         for (size_t i = 0; i < sizeof bytes; i++)
@@ -494,6 +495,12 @@ static void bad_bundles_are_refused(void **state)
     refuse(YT_BAD_ARGUMENT, "differs from its problem");
     plan.letterbox.tasks = 1;
     refuse(YT_BAD_ARGUMENT, "letterbox");
+    plan.letterbox.problem.u.letterbox.w++;
+    refuse(YT_BAD_ARGUMENT, "letterbox to");
+    plan.letterbox.problem.u.letterbox.pad = -1;
+    refuse(YT_BAD_ARGUMENT, "letterbox p-1");
+    plan.letterbox.out = plan.arena_bytes - 64;
+    refuse(YT_BAD_ARGUMENT, "input of");
     plan.level_count = YT_LEVELS_MAX + 1;
     refuse(YT_BAD_ARGUMENT, "levels");
     plan.iou.problem.op = YT_OP_SPPF;

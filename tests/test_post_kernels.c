@@ -86,68 +86,113 @@ static const struct {
     {15, 15, 5, 5},
 };
 
-static void letterbox_frame(const struct bench *b, yt_kernel_fn kernel,
-                            size_t which, enum yt_pixel_format format, int way)
+static size_t output_elements(const struct yt_letterbox *p)
 {
-    const int32_t w = frames[which].w;
-    const int32_t h = frames[which].h;
+    return ((size_t)p->h + 2 * (size_t)p->pad) *
+           ((size_t)p->w + 2 * (size_t)p->pad) * 3;
+}
+
+/* The framed image of one frame, and where a kernel writes the same. */
+struct letterbox_case {
+    struct guarded pixels, want, got, tables;
+    struct yt_image image;
+    struct yt_framing framing;
+    struct yt_letterbox_args args;
+};
+
+static void open_letterbox(struct letterbox_case *c,
+                           const struct yt_problem *problem, size_t which,
+                           enum yt_pixel_format format, int way)
+{
+    const struct yt_letterbox *p = &problem->u.letterbox;
     const int64_t row =
         (int64_t)frames[which].image_w * yt_image_pixel_bytes(format);
     const int64_t stride = row + (which % 3) * 5;
     const int64_t pixel_bytes = stride * (frames[which].image_h - 1) + row;
-    const size_t out_bytes = (size_t)w * (size_t)h * 3 * sizeof(float);
-    const size_t table_bytes = (size_t)yt_letterbox_table_bytes(h, w);
-    struct guarded pixels, want, got, tables;
-    uint8_t *bytes = guarded_open(&pixels, (size_t)pixel_bytes, 1);
+    const size_t bytes = (size_t)yt_dtype_bytes(problem->dtype);
+    uint8_t *pixels = guarded_open(&c->pixels, (size_t)pixel_bytes, 1);
     for (int64_t i = 0; i < pixel_bytes; i++)
-        bytes[i] = (uint8_t)random_bits();
-    guarded_open(&want, out_bytes, 4);
-    guarded_open(&got, out_bytes, 4);
-    guarded_open(&tables, table_bytes, 8);
-    const struct yt_image image = {.pixels = bytes,
-                                   .width = frames[which].image_w,
-                                   .height = frames[which].image_h,
-                                   .stride_bytes = stride,
-                                   .format = format};
-    assert_int_equal(yt_image_check(&image), YT_OK);
-    struct yt_letterbox_args args;
-    const struct yt_framing framing = {.h = h,
-                                       .w = w,
-                                       .fit = (enum yt_fit)(way & 1),
-                                       .filter = (enum yt_filter)(way >> 1 & 1),
-                                       .mirror = way >> 2};
-    yt_letterbox_setup(&image, &framing, tables.data, (float *)want.data,
-                       &args);
-    yt_letterbox_c(&args, 0, h);
-    args.out = (float *)got.data;
-    kernel(&args, h / 3, h);
-    kernel(&args, 0, 0);
-    kernel(&args, 0, h / 3);
-    if (memcmp(want.data, got.data, out_bytes) != 0)
-        fail_msg("%dx%d, format %d, to %dx%d, fit %d filter %d mirror %d on "
-                 "%s: differs",
-                 image.width, image.height, (int)format, w, h, (int)framing.fit,
-                 (int)framing.filter, framing.mirror, b->isa->name);
-    guarded_close(&pixels);
-    guarded_close(&want);
-    guarded_close(&got);
-    guarded_close(&tables);
+        pixels[i] = (uint8_t)random_bits();
+    guarded_open(&c->want, output_elements(p) * bytes, bytes);
+    guarded_open(&c->got, output_elements(p) * bytes, bytes);
+    guarded_open(&c->tables, (size_t)yt_letterbox_table_bytes(p->h, p->w), 8);
+    c->image = (struct yt_image){.pixels = pixels,
+                                 .width = frames[which].image_w,
+                                 .height = frames[which].image_h,
+                                 .stride_bytes = stride,
+                                 .format = format};
+    c->framing = (struct yt_framing){.h = p->h,
+                                     .w = p->w,
+                                     .fit = (enum yt_fit)(way & 1),
+                                     .filter = (enum yt_filter)(way >> 1 & 1),
+                                     .mirror = way >> 2};
+    assert_int_equal(yt_image_check(&c->image), YT_OK);
+    yt_letterbox_setup(&c->image, &c->framing, problem, c->tables.data,
+                       c->want.data, &c->args);
 }
 
+static void close_letterbox(struct letterbox_case *c)
+{
+    guarded_close(&c->pixels);
+    guarded_close(&c->want);
+    guarded_close(&c->got);
+    guarded_close(&c->tables);
+}
+
+static void letterbox_frame(const struct bench *b, yt_kernel_fn kernel,
+                            const struct yt_problem *problem, size_t which,
+                            enum yt_pixel_format format, int way)
+{
+    const int32_t h = problem->u.letterbox.h;
+    struct letterbox_case c;
+    open_letterbox(&c, problem, which, format, way);
+    yt_letterbox_c(&c.args, 0, h);
+    c.args.out = c.got.data;
+    kernel(&c.args, h / 3, h);
+    kernel(&c.args, 0, 0);
+    kernel(&c.args, 0, h / 3);
+    if (memcmp(c.want.data, c.got.data, c.want.bytes) != 0)
+        fail_msg("%dx%d, format %d, to %dx%d of %s, pad %d, fit %d filter %d "
+                 "mirror %d on %s: differs",
+                 c.image.width, c.image.height, (int)format, c.framing.w, h,
+                 yt_dtype_name(problem->dtype), problem->u.letterbox.pad,
+                 (int)c.framing.fit, (int)c.framing.filter, c.framing.mirror,
+                 b->isa->name);
+    close_letterbox(&c);
+}
+
+/* Whether this ISA's code for a type is not that of one above it. */
+static int tests_type(const struct yt_isa *isa, enum yt_dtype dtype)
+{
+    if (dtype == YT_DTYPE_BF16)
+        return isa->id == YT_ISA_AVX512BF16;
+    return isa->id != YT_ISA_AVX2VNNI && isa->id <= YT_ISA_AVX512;
+}
+
+/* Pads 0 to 2 and 7 for each type in turn, over the frames. */
 static void letterbox_on(const struct bench *b)
 {
+    static const int32_t pads[] = {0, 1, 2, 7};
     seed = 1;
-    for (size_t i = 0; i < COUNT(frames); i++) {
-        const struct yt_problem p = {
-            .op = YT_OP_LETTERBOX,
-            .u.letterbox = {.h = frames[i].h, .w = frames[i].w}};
-        const yt_kernel_fn kernel = compile(b, &p);
-        for (int f = YT_PIXEL_RGB; f <= YT_PIXEL_BGRA; f++)
-            letterbox_frame(b, kernel, i, (enum yt_pixel_format)f, 0);
-        for (int way = 1; way < 8; way++)
-            letterbox_frame(b, kernel, i,
-                            (enum yt_pixel_format)(((size_t)way + i) % 4), way);
-    }
+    for (size_t i = 0; i < COUNT(frames); i++)
+        for (size_t dtype = 0; dtype < YT_DTYPE_COUNT; dtype++) {
+            struct yt_problem p = {
+                .op = YT_OP_LETTERBOX,
+                .dtype = (enum yt_dtype)dtype,
+                .out = (enum yt_dtype)dtype,
+                .u.letterbox = {.h = frames[i].h, .w = frames[i].w}};
+            if (dtype != YT_DTYPE_F32)
+                p.u.letterbox.pad = pads[(i + dtype) % COUNT(pads)];
+            if (dtype != YT_DTYPE_F32 && !tests_type(b->isa, p.dtype))
+                continue;
+            const yt_kernel_fn kernel = compile(b, &p);
+            for (int f = YT_PIXEL_RGB; f <= YT_PIXEL_BGRA; f++)
+                letterbox_frame(b, kernel, &p, i, (enum yt_pixel_format)f, 0);
+            for (int way = 1; way < 8; way++)
+                letterbox_frame(b, kernel, &p, i,
+                                (enum yt_pixel_format)(((size_t)way + i) % 4),
+                                way);
+        }
 }
 
 static void letterbox_gives_the_same_bits(void **state)
