@@ -1,7 +1,12 @@
 /* Max-pools of an odd window, stride 1, on one channel block per task: first
  * down the columns into the output, then along each row in place, with the
- * window's not yet overwritten values in registers. Outside counts as -inf, so
- * edges only shorten the window. */
+ * window's not yet overwritten values in registers. Outside counts as the least
+ * value, so edges only shorten the window.
+ *
+ * A vector is one pixel of f32, two of 16 bits, four of bytes. Along a row the
+ * window is vectors too, and its taps are pixels of two neighbours; a row that
+ * is no whole vectors ends in single pixels. Integers keep their order as
+ * codes. bf16 goes through both passes as integers of the same order. */
 
 #include <assert.h>
 #include <math.h>
@@ -10,118 +15,256 @@
 #include "codegen/generate.h"
 #include "runtime/kernel.h"
 
-#define WINDOW_MAX 31
+#define WINDOW_MAX   31
+#define ELEMENTS_MAX 64
+#define GROUP_MAX    4
 
-/* out[oh][ow] = max of in[oh-half..oh+half][ow], rows inside only. */
-static void pool_columns(struct yt_emit *e, const struct yt_pool2d *p,
-                         LLVMValueRef in, LLVMValueRef out)
-{
-    const int64_t pixel = 4 * (int64_t)e->isa->lanes;
-    const int64_t row_bytes = pixel * p->w;
-    const unsigned align = (unsigned)pixel;
-    LLVMValueRef zero = yt_emit_i64(e, 0);
-    LLVMValueRef best = yt_emit_var(e, e->vec, "best");
-    struct yt_loop oh, ow, ih;
-    yt_emit_for(e, &oh, "column_oh", zero, yt_emit_i64(e, p->h), 1, 1);
-    LLVMValueRef top = yt_emit_max(e, zero, yt_emit_addi(e, oh.i, -(p->r / 2)));
-    LLVMValueRef end = yt_emit_min(e, yt_emit_i64(e, p->h),
-                                   yt_emit_addi(e, oh.i, p->r / 2 + 1));
-    LLVMValueRef out_row =
-        yt_emit_index(e, out, yt_emit_muli(e, oh.i, row_bytes));
-    yt_emit_for(e, &ow, "column_ow", zero, yt_emit_i64(e, p->w), 1, 1);
-    LLVMValueRef column = yt_emit_muli(e, ow.i, pixel);
-    LLVMValueRef in_column = yt_emit_index(e, in, column);
-    yt_emit_set(e, best, yt_emit_splat(e, -INFINITY));
-    yt_emit_for(e, &ih, "column_ih", top, end, 1, 1);
-    LLVMValueRef x = yt_emit_load(
-        e, e->vec,
-        yt_emit_index(e, in_column, yt_emit_muli(e, ih.i, row_bytes)), align);
-    yt_emit_set(e, best, yt_emit_fmax(e, x, yt_emit_get(e, best)));
-    yt_emit_endfor(e, &ih);
-    yt_emit_store(e, yt_emit_get(e, best), yt_emit_index(e, out_row, column),
-                  align);
-    yt_emit_endfor(e, &ow);
-    yt_emit_endfor(e, &oh);
-}
-
-struct window {
+struct pool {
     struct yt_emit *e;
-    int32_t r;
+    const struct yt_pool2d *p;
+    enum yt_dtype dtype;
+    int32_t group;                   /* pixels of a vector */
+    int32_t whole;                   /* vectors of a row */
+    int32_t rest;                    /* pixels of a row behind them */
+    int32_t reach;                   /* vectors of the window on either side */
+    int64_t pixel;                   /* bytes */
+    int64_t row_bytes;               /* of a row */
     LLVMValueRef values[WINDOW_MAX]; /* variables, oldest first */
 };
 
-/* Drop the oldest value, take the next, and store the maximum at pixel. */
-static void window_step(struct window *w, LLVMValueRef next, LLVMValueRef pixel)
+static LLVMTypeRef pixels_type(const struct pool *pool, int32_t pixels)
 {
-    struct yt_emit *e = w->e;
-    for (int32_t i = 0; i + 1 < w->r; i++)
-        yt_emit_set(e, w->values[i], yt_emit_get(e, w->values[i + 1]));
-    yt_emit_set(e, w->values[w->r - 1], next);
-    LLVMValueRef best = next;
-    for (int32_t i = 0; i + 1 < w->r; i++)
-        best = yt_emit_fmax(e, yt_emit_get(e, w->values[i]), best);
-    yt_emit_store(e, best, pixel, 4 * (unsigned)e->isa->lanes);
+    struct yt_emit *e = pool->e;
+    return yt_emit_elements(e, pool->dtype, pixels * e->isa->lanes);
 }
 
-/* row[ow] = max of row[ow-half..ow+half], in place. */
-static void pool_row(struct yt_emit *e, const struct yt_pool2d *p,
-                     struct window *window, LLVMValueRef row)
+static LLVMValueRef outside(const struct pool *pool, int32_t pixels)
 {
-    const int64_t pixel = 4 * (int64_t)e->isa->lanes;
-    const unsigned align = (unsigned)pixel;
-    const int32_t half = p->r / 2;
-    LLVMValueRef outside = yt_emit_splat(e, -INFINITY);
-    for (int32_t i = 0; i < p->r; i++)
-        yt_emit_set(e, window->values[i], outside);
-    /* Before the first step the window ends at column half - 1. */
-    for (int32_t i = 0; i < half && i < p->w; i++)
-        yt_emit_set(
-            e, window->values[p->r - half + i],
-            yt_emit_load(e, e->vec, yt_emit_at(e, row, i * pixel), align));
-    const int32_t full = p->w > half ? p->w - half : 0;
-    if (full) {
-        struct yt_loop ow;
-        yt_emit_for(e, &ow, "row_ow", yt_emit_i64(e, 0), yt_emit_i64(e, full),
-                    1, 1);
-        LLVMValueRef at = yt_emit_index(e, row, yt_emit_muli(e, ow.i, pixel));
-        LLVMValueRef next =
-            yt_emit_load(e, e->vec, yt_emit_at(e, at, half * pixel), align);
-        window_step(window, next, at);
-        yt_emit_endfor(e, &ow);
-    }
-    for (int32_t i = full; i < p->w; i++)
-        window_step(window, outside, yt_emit_at(e, row, i * pixel));
+    struct yt_emit *e = pool->e;
+    if (pool->dtype == YT_DTYPE_F32)
+        return yt_emit_splat(e, -INFINITY);
+    return yt_emit_repeat(e, pool->dtype, pixels * e->isa->lanes,
+                          pool->dtype == YT_DTYPE_U8S8 ? 0 : INT16_MIN);
 }
 
-static void pool_block(struct yt_emit *e, const struct yt_pool2d *p,
-                       struct window *window, LLVMValueRef in, LLVMValueRef out)
+static LLVMValueRef load(const struct pool *pool, LLVMValueRef at,
+                         int32_t pixels)
 {
-    const int64_t row_bytes = 4 * (int64_t)e->isa->lanes * p->w;
-    pool_columns(e, p, in, out);
+    return yt_emit_load(pool->e, pixels_type(pool, pixels), at,
+                        (unsigned)pool->pixel);
+}
+
+static LLVMValueRef key(const struct pool *pool, LLVMValueRef v)
+{
+    return pool->dtype == YT_DTYPE_BF16 ? yt_emit_bf16_key(pool->e, v) : v;
+}
+
+/* ------------------------------------------------------------- columns */
+
+/* Pixels [begin, end) of an output row, pixels at a time. */
+static void pool_column(const struct pool *pool, int32_t begin, int32_t end,
+                        int32_t pixels, LLVMValueRef in, LLVMValueRef out_row,
+                        LLVMValueRef top, LLVMValueRef bottom)
+{
+    struct yt_emit *e = pool->e;
+    if (begin == end)
+        return;
+    LLVMValueRef best = yt_emit_var(e, pixels_type(pool, pixels), "best");
+    struct yt_loop ow, ih;
+    yt_emit_for(e, &ow, "column_ow", yt_emit_i64(e, begin), yt_emit_i64(e, end),
+                pixels, 1);
+    LLVMValueRef column = yt_emit_muli(e, ow.i, pool->pixel);
+    LLVMValueRef in_column = yt_emit_index(e, in, column);
+    yt_emit_set(e, best, outside(pool, pixels));
+    yt_emit_for(e, &ih, "column_ih", top, bottom, 1, 1);
+    LLVMValueRef x = load(
+        pool,
+        yt_emit_index(e, in_column, yt_emit_muli(e, ih.i, pool->row_bytes)),
+        pixels);
+    yt_emit_set(
+        e, best,
+        yt_emit_larger(e, pool->dtype, key(pool, x), yt_emit_get(e, best)));
+    yt_emit_endfor(e, &ih);
+    yt_emit_store(e, yt_emit_get(e, best), yt_emit_index(e, out_row, column),
+                  (unsigned)pool->pixel);
+    yt_emit_endfor(e, &ow);
+}
+
+/* out[oh][ow] = max of in[oh-half..oh+half][ow], rows inside only; keys. */
+static void pool_columns(const struct pool *pool, LLVMValueRef in,
+                         LLVMValueRef out)
+{
+    struct yt_emit *e = pool->e;
+    const struct yt_pool2d *p = pool->p;
+    LLVMValueRef zero = yt_emit_i64(e, 0);
     struct yt_loop oh;
-    yt_emit_for(e, &oh, "row_oh", yt_emit_i64(e, 0), yt_emit_i64(e, p->h), 1,
-                1);
-    pool_row(e, p, window,
-             yt_emit_index(e, out, yt_emit_muli(e, oh.i, row_bytes)));
+    yt_emit_for(e, &oh, "column_oh", zero, yt_emit_i64(e, p->h), 1, 1);
+    LLVMValueRef top = yt_emit_max(e, zero, yt_emit_addi(e, oh.i, -(p->r / 2)));
+    LLVMValueRef bottom = yt_emit_min(e, yt_emit_i64(e, p->h),
+                                      yt_emit_addi(e, oh.i, p->r / 2 + 1));
+    LLVMValueRef out_row =
+        yt_emit_index(e, out, yt_emit_muli(e, oh.i, pool->row_bytes));
+    const int32_t whole = pool->whole * pool->group;
+    pool_column(pool, 0, whole, pool->group, in, out_row, top, bottom);
+    pool_column(pool, whole, p->w, 1, in, out_row, top, bottom);
     yt_emit_endfor(e, &oh);
+}
+
+/* ---------------------------------------------------------------- rows */
+
+/* The pixels behind a row's vectors, as a vector. */
+static LLVMValueRef load_rest(const struct pool *pool, LLVMValueRef at)
+{
+    LLVMValueRef pixels[GROUP_MAX];
+    for (int32_t i = 0; i < pool->group; i++)
+        pixels[i] =
+            i < pool->rest
+                ? load(pool, yt_emit_at(pool->e, at, i * pool->pixel), 1)
+                : outside(pool, 1);
+    return yt_emit_concat(pool->e, pixels, (unsigned)pool->group);
+}
+
+static void store_rest(const struct pool *pool, LLVMValueRef v, LLVMValueRef at)
+{
+    struct yt_emit *e = pool->e;
+    const int32_t lanes = e->isa->lanes;
+    for (int32_t i = 0; i < pool->rest; i++) {
+        int32_t order[ELEMENTS_MAX];
+        for (int32_t lane = 0; lane < lanes; lane++)
+            order[lane] = i * lanes + lane;
+        yt_emit_store(e, yt_emit_pick(e, v, v, order, lanes),
+                      yt_emit_at(e, at, i * pool->pixel),
+                      (unsigned)pool->pixel);
+    }
+}
+
+/* The window's tap for each pixel of its middle vector. */
+static LLVMValueRef tap(const struct pool *pool, int32_t distance)
+{
+    struct yt_emit *e = pool->e;
+    const int32_t at = pool->reach * pool->group + distance;
+    const int32_t first = at % pool->group * e->isa->lanes;
+    const LLVMValueRef *values = &pool->values[at / pool->group];
+    LLVMValueRef v = yt_emit_get(e, values[0]);
+    if (first == 0)
+        return v;
+    const int32_t count = pool->group * e->isa->lanes;
+    int32_t order[ELEMENTS_MAX];
+    for (int32_t i = 0; i < count; i++)
+        order[i] = first + i;
+    return yt_emit_pick(e, v, yt_emit_get(e, values[1]), order, count);
+}
+
+/* Drop the oldest vector and take the next. Returns the maximum around the one
+ * that is now in the middle. */
+static LLVMValueRef window_step(const struct pool *pool, LLVMValueRef next)
+{
+    struct yt_emit *e = pool->e;
+    const int32_t last = 2 * pool->reach;
+    const int32_t half = pool->p->r / 2;
+    for (int32_t i = 0; i < last; i++)
+        yt_emit_set(e, pool->values[i], yt_emit_get(e, pool->values[i + 1]));
+    yt_emit_set(e, pool->values[last], next);
+    LLVMValueRef best = tap(pool, half);
+    for (int32_t distance = -half; distance < half; distance++)
+        best = yt_emit_larger(e, pool->dtype, tap(pool, distance), best);
+    return key(pool, best);
+}
+
+/* Vector i of a row and, behind the last, what is left of it. */
+static LLVMValueRef load_vector(const struct pool *pool, LLVMValueRef row,
+                                int32_t i)
+{
+    LLVMValueRef at = yt_emit_at(pool->e, row, i * pool->group * pool->pixel);
+    if (i < pool->whole)
+        return load(pool, at, pool->group);
+    return i == pool->whole && pool->rest ? load_rest(pool, at)
+                                          : outside(pool, pool->group);
+}
+
+/* row[ow] = max of row[ow-half..ow+half], in place, from keys to values. */
+static void pool_row(const struct pool *pool, LLVMValueRef row)
+{
+    struct yt_emit *e = pool->e;
+    const int64_t vector = pool->group * pool->pixel;
+    const int32_t reach = pool->reach;
+    const int32_t count = pool->whole + (pool->rest > 0);
+    for (int32_t i = 0; i <= reach; i++)
+        yt_emit_set(e, pool->values[i], outside(pool, pool->group));
+    /* Before the first step the window ends at vector reach - 1. */
+    for (int32_t i = 0; i < reach; i++)
+        yt_emit_set(e, pool->values[reach + 1 + i], load_vector(pool, row, i));
+    const int32_t full = pool->whole > reach ? pool->whole - reach : 0;
+    if (full) {
+        struct yt_loop i;
+        yt_emit_for(e, &i, "row_ow", yt_emit_i64(e, 0), yt_emit_i64(e, full), 1,
+                    1);
+        LLVMValueRef at = yt_emit_index(e, row, yt_emit_muli(e, i.i, vector));
+        LLVMValueRef next =
+            load(pool, yt_emit_at(e, at, reach * vector), pool->group);
+        yt_emit_store(e, window_step(pool, next), at, (unsigned)pool->pixel);
+        yt_emit_endfor(e, &i);
+    }
+    for (int32_t i = full; i < count; i++) {
+        LLVMValueRef at = yt_emit_at(e, row, i * vector);
+        LLVMValueRef best =
+            window_step(pool, load_vector(pool, row, i + reach));
+        if (i < pool->whole)
+            yt_emit_store(e, best, at, (unsigned)pool->pixel);
+        else
+            store_rest(pool, best, at);
+    }
+}
+
+/* -------------------------------------------------------------- blocks */
+
+static void pool_block(const struct pool *pool, LLVMValueRef in,
+                       LLVMValueRef out)
+{
+    struct yt_emit *e = pool->e;
+    pool_columns(pool, in, out);
+    struct yt_loop oh;
+    yt_emit_for(e, &oh, "row_oh", yt_emit_i64(e, 0), yt_emit_i64(e, pool->p->h),
+                1, 1);
+    pool_row(pool,
+             yt_emit_index(e, out, yt_emit_muli(e, oh.i, pool->row_bytes)));
+    yt_emit_endfor(e, &oh);
+}
+
+static struct pool open_pool(struct yt_emit *e,
+                             const struct yt_problem *problem)
+{
+    const struct yt_pool2d *p = &problem->u.pool;
+    const int32_t bytes = yt_dtype_bytes(problem->dtype);
+    struct pool pool = {.e = e, .p = p, .dtype = problem->dtype};
+    pool.group = yt_emit_group(problem->dtype);
+    pool.whole = p->w / pool.group;
+    pool.rest = p->w % pool.group;
+    pool.reach = (p->r / 2 + pool.group - 1) / pool.group;
+    pool.pixel = (int64_t)bytes * e->isa->lanes;
+    pool.row_bytes = pool.pixel * p->w;
+    assert(p->r <= WINDOW_MAX);
+    for (int32_t i = 0; i <= 2 * pool.reach; i++)
+        pool.values[i] =
+            yt_emit_var(e, pixels_type(&pool, pool.group), "window");
+    return pool;
 }
 
 /* chain pools, each reading what the one before wrote; results lie one tensor
  * apart. */
-static void generate(struct yt_emit *e, const struct yt_pool2d *p, int chain)
+static void generate(struct yt_emit *e, const struct yt_problem *problem,
+                     int chain)
 {
-    assert(p->r <= WINDOW_MAX);
+    const struct pool pool = open_pool(e, problem);
+    const struct yt_pool2d *p = pool.p;
     const int64_t lanes = e->isa->lanes;
-    const int64_t block_bytes = 4 * lanes * p->h * p->w;
+    const int64_t block_bytes = pool.row_bytes * p->h;
     const int64_t tensor_bytes = block_bytes * ((p->c + lanes - 1) / lanes);
     LLVMValueRef args = yt_emit_param(e, 0);
     LLVMValueRef in =
         yt_emit_field(e, args, e->ptr, offsetof(struct yt_args, in), "in");
     LLVMValueRef out =
         yt_emit_field(e, args, e->ptr, offsetof(struct yt_args, out), "out");
-    struct window window = {.e = e, .r = p->r};
-    for (int32_t i = 0; i < p->r; i++)
-        window.values[i] = yt_emit_var(e, e->vec, "window");
 
     struct yt_loop task;
     yt_emit_for(e, &task, "task", yt_emit_param(e, 1), yt_emit_param(e, 2), 1,
@@ -130,7 +273,7 @@ static void generate(struct yt_emit *e, const struct yt_pool2d *p, int chain)
     LLVMValueRef from = yt_emit_index(e, in, block);
     LLVMValueRef to = yt_emit_index(e, out, block);
     for (int i = 0; i < chain; i++) {
-        pool_block(e, p, &window, from, to);
+        pool_block(&pool, from, to);
         from = to;
         to = yt_emit_at(e, to, tensor_bytes);
     }
@@ -141,12 +284,12 @@ void yt_generate_sppf(struct yt_emit *e, const struct yt_problem *p,
                       const struct yt_schedule *s)
 {
     (void)s;
-    generate(e, &p->u.pool, 3);
+    generate(e, p, 3);
 }
 
 void yt_generate_maxpool(struct yt_emit *e, const struct yt_problem *p,
                          const struct yt_schedule *s)
 {
     (void)s;
-    generate(e, &p->u.pool, 1);
+    generate(e, p, 1);
 }

@@ -236,9 +236,8 @@ enum yt_status yt_reference_run(const struct yt_problem *p, int32_t lanes,
                                 const struct yt_args *args)
 {
     assert(lanes >= 1 && lanes <= LANES_MAX);
-    YT_FAIL_IF(p->dtype != YT_DTYPE_F32 || p->out != YT_DTYPE_F32,
-               YT_UNSUPPORTED, "reference: %s of %s has no reference yet",
-               yt_op_name(p->op), yt_dtype_name(p->dtype));
+    if (p->dtype != YT_DTYPE_F32 || p->out != YT_DTYPE_F32)
+        return yt_reference_types(p, lanes, args);
     switch (p->op) {
     case YT_OP_CONV2D:
         return conv2d(&p->u.conv2d, lanes, args);

@@ -14,7 +14,8 @@
  * @param lanes B of the blocked layout of in, out and add.
  * @param args  as the kernel gets them, except that weights are the plain
  *              filter [k][c][r][r] f32.
- * @return YT_OK; YT_UNSUPPORTED for another operator or dtype; YT_NO_MEMORY.
+ * @return YT_OK; YT_UNSUPPORTED for another operator, and for a CONV2D of
+ *         another type than f32; YT_NO_MEMORY.
  */
 enum yt_status yt_reference_run(const struct yt_problem *p, int32_t lanes,
                                 const struct yt_args *args);
@@ -43,6 +44,21 @@ typedef void yt_reference_output(void *user, int32_t k, int64_t at,
 enum yt_status yt_reference_sums(const struct yt_conv2d *p, int32_t lanes,
                                  const float *in, const float *weights,
                                  yt_reference_output *output, void *user);
+
+/** The part of yt_reference_run() for SPPF, MAXPOOL and UPSAMPLE of other types
+ *  than f32: exact. In runtime/reference_types.c, as the next one is. */
+enum yt_status yt_reference_types(const struct yt_problem *p, int32_t lanes,
+                                  const struct yt_args *args);
+
+/** Solve CONVERT, exactly as kernels do: in f32, without fused arithmetic.
+ *
+ * @param args     in and out; no constants.
+ * @param integers where the input or output is of integers; else NULL.
+ * @return YT_OK; YT_UNSUPPORTED for another operator.
+ */
+enum yt_status yt_reference_convert(const struct yt_problem *p, int32_t lanes,
+                                    const struct yt_args *args,
+                                    const struct yt_integers *integers);
 
 /** exp(x) in double, |relative error| < 1e-14; products have no libm. */
 double yt_reference_exp(double x);

@@ -229,11 +229,49 @@ static void exp_is_exact_enough(void **state)
     assert_true(fabs(yt_reference_exp(-740) / exp(-740) - 1) < 1e-2);
 }
 
+/* One row of four channels, one pixel each side of the largest. */
+static void pools_order_other_types(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        uint16_t in[3], want[3]; /* of lane 0 */
+    } rows[] = {
+        {"maxpool-u8s8-4x1x3-r3", {3, 200, 127}, {200, 200, 200}},
+        {"maxpool-s16-4x1x3-r3", {0xf001, 0xffff, 5}, {0xffff, 5, 5}},
+        /* -2, -1, -3, then -infinity, 1e-38 or so, 1 */
+        {"maxpool-bf16-4x1x3-r3",
+         {0xc000, 0xbf80, 0xc040},
+         {0xbf80, 0xbf80, 0xbf80}},
+        {"maxpool-bf16-4x1x3-r3",
+         {0xff80, 0x0080, 0x3f80},
+         {0x0080, 0x3f80, 0x3f80}},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct yt_problem p;
+        assert_int_equal(yt_problem_parse(rows[i].name, &p), YT_OK);
+        uint16_t in[12] = {0}, out[12];
+        uint8_t *bytes = (uint8_t *)in;
+        const int is_u8 = p.dtype == YT_DTYPE_U8S8;
+        for (int x = 0; x < 3; x++)
+            if (is_u8)
+                bytes[4 * x] = (uint8_t)rows[i].in[x];
+            else
+                in[4 * x] = rows[i].in[x];
+        const struct yt_args args = {.in = in, .out = out};
+        assert_int_equal(yt_reference_run(&p, 4, &args), YT_OK);
+        for (int x = 0; x < 3; x++)
+            assert_int_equal(is_u8 ? ((uint8_t *)out)[4 * x] : out[4 * x],
+                             rows[i].want[x]);
+    }
+}
+
 static void what_has_no_reference_is_refused(void **state)
 {
     (void)state;
     static const char *const names[] = {"letterbox-f32-64x64", "iou-f32-b16",
-                                        "maxpool-bf16-16x4x4-r3"};
+                                        "conv2d-bf16-16x4x4-k16r1s1p0",
+                                        "convert-f32_bf16-16x4x4"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         struct yt_problem problem;
         const struct yt_args args = {0};
@@ -251,6 +289,7 @@ int main(void)
         cmocka_unit_test(pools_take_the_largest),
         cmocka_unit_test(upsample_repeats_pixels),
         cmocka_unit_test(exp_is_exact_enough),
+        cmocka_unit_test(pools_order_other_types),
         cmocka_unit_test(what_has_no_reference_is_refused),
     };
     return cmocka_run_group_tests_name("reference", tests, NULL, NULL);
