@@ -28,6 +28,7 @@ static const struct {
     {YT_OP_SPPF, yt_generate_sppf},
     {YT_OP_MAXPOOL, yt_generate_maxpool},
     {YT_OP_UPSAMPLE, yt_generate_upsample},
+    {YT_OP_CONVERT, yt_generate_convert},
     {YT_OP_LETTERBOX, yt_generate_letterbox},
     {YT_OP_DECODE, yt_generate_decode},
     {YT_OP_IOU, yt_generate_iou},

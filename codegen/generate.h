@@ -24,6 +24,8 @@ void yt_generate_maxpool(struct yt_emit *e, const struct yt_problem *p,
                          const struct yt_schedule *s);
 void yt_generate_upsample(struct yt_emit *e, const struct yt_problem *p,
                           const struct yt_schedule *s);
+void yt_generate_convert(struct yt_emit *e, const struct yt_problem *p,
+                         const struct yt_schedule *s);
 void yt_generate_letterbox(struct yt_emit *e, const struct yt_problem *p,
                            const struct yt_schedule *s);
 void yt_generate_decode(struct yt_emit *e, const struct yt_problem *p,
