@@ -21,7 +21,7 @@ struct list {
     int32_t count;
 };
 
-static const int32_t unrolls[] = {1, 2, 3, 4, 8, 16};
+static const int32_t unrolls[] = {1, 2, 3, 4, 5, 8, 9, 16};
 #define UNROLLS ((int32_t)(sizeof unrolls / sizeof unrolls[0]))
 
 static int32_t ceil_div(int32_t a, int32_t b)
