@@ -269,7 +269,9 @@ static enum yt_status run_reference(struct yt_case *c)
     if (conv)
         return yt_reference_conv(&c->problem, lanes, &args, &c->integers,
                                  c->want);
-    YT_TRY(yt_reference_run(&c->problem, lanes, &args));
+    YT_TRY(c->problem.op == YT_OP_CONVERT
+               ? yt_reference_convert(&c->problem, lanes, &args, &c->integers)
+               : yt_reference_run(&c->problem, lanes, &args));
     for (size_t i = 0; i < c->out_elems; i++)
         c->want[i] = stored(c->problem.out, c->guarded, i);
     return YT_OK;
