@@ -42,7 +42,8 @@ enum yt_range_method {
     YT_RANGE_MIN_MAX,    /* all values */
     YT_RANGE_PERCENTILE, /* all but a share of values at each end */
     YT_RANGE_MSE,        /* the least squared error, searched */
-    YT_RANGE_ENTROPY,    /* the least divergence of the coded distribution */
+    YT_RANGE_ENTROPY,    /* the least divergence of the coded distribution;
+                            cuts off most, which detectors do not stand */
     YT_RANGE_COUNT
 };
 
