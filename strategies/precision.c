@@ -396,11 +396,24 @@ static enum yt_dtype dtype_of(const char *word)
                                         : YT_DTYPE_U8S8;
 }
 
+/* Before seconds of calibration, not after them. */
+static enum yt_status check_layers(const struct search *s)
+{
+    struct yt_quantisation *q = NULL;
+    YT_TRY(yt_quantisation_create(s->engine->graph, &q));
+    const enum yt_status status =
+        yt_keep_fp32(q, s->engine->graph, s->wish->keep_fp32);
+    yt_quantisation_destroy(q);
+    return status;
+}
+
 static enum yt_status make(struct search *s)
 {
     const struct yt_graph *graph = s->engine->graph;
     const enum yt_dtype dtype = dtype_of(word_of(s->wish));
     struct yt_quantisation **q = &s->found->quantisation;
+    if (s->wish->keep_fp32)
+        YT_TRY(check_layers(s));
     YT_TRY(dtype == YT_DTYPE_BF16 ? yt_quantisation_create(graph, q)
                                   : calibrate_or_find(s));
     yt_quantisation_set_all(*q, graph, dtype);

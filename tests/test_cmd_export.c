@@ -59,19 +59,38 @@ static void find_data(const char *name, char *path, size_t path_bytes)
     }
 }
 
+/* What the exported plan says the network computes with; NULL: f32. */
+static struct yt_quantisation *exported_quantisation(const char *model)
+{
+    static char plan[1 << 20];
+    struct yt_graph *graph = NULL;
+    struct yt_quantisation *q = NULL;
+    assert_int_equal(shell("cat out/plan.txt", plan, sizeof plan), 0);
+    assert_int_equal(yt_engine_graph(model, &graph), YT_OK);
+    assert_int_equal(yt_plan_text_quantisation(graph, plan, &q), YT_OK);
+    yt_graph_destroy(graph);
+    return q;
+}
+
 /* What examples/detect_image prints about picture.ppm. @return boxes. */
 static size_t expected_lines(const char *model, const struct yt_picture *p,
                              char *text, size_t text_bytes)
 {
+    struct yt_quantisation *q = exported_quantisation(model);
     char db[128];
     snprintf(db, sizeof db, "%s/results.db", folder);
-    const struct yt_engine_options options = {
-        .model = model, .h = 320, .w = 320, .threads = 2, .db = db};
+    const struct yt_engine_options options = {.model = model,
+                                              .h = 320,
+                                              .w = 320,
+                                              .threads = 2,
+                                              .db = db,
+                                              .quantisation = q};
     struct yt_engine *engine = NULL;
     const enum yt_status status = yt_engine_open(&options, &engine);
     if (status != YT_OK)
         print_message("%s\n", yt_error());
     assert_int_equal(status, YT_OK);
+    yt_quantisation_destroy(q);
 
     struct yt_model_info info;
     yt_model_info(engine->model, &info);
@@ -105,19 +124,20 @@ static size_t expected_lines(const char *model, const struct yt_picture *p,
 
 static char text[65536], expected[65536];
 
-/* Export @p model as "net" and compare. */
-static size_t check_model(const char *model, const struct yt_picture *picture)
+/* Export @p model as "net" and compare. Calibration sees the picture. */
+static size_t check_model(const char *model, const struct yt_picture *picture,
+                          const char *precision)
 {
     char path[128], command[1024];
     snprintf(path, sizeof path, "%s/picture.ppm", folder);
     assert_int_equal(yt_picture_save(picture, path), YT_OK);
     snprintf(command, sizeof command,
              "\"$YT_BUILD_DIR/yolotune\" export --model '%s' --imgsz 320 "
-             "--threads 2 --db results.db --name net --out out && "
+             "--threads 2 --db results.db --name net --out out %s && "
              "cc -std=c11 -O2 -DMODEL=net -Iout/include "
              "\"$YT_SOURCE_DIR/examples/detect_image/main.c\" "
              "out/lib/libnet.a -pthread -o product",
-             model);
+             model, precision);
     const int answer = shell(command, text, sizeof text);
     if (answer != 0)
         print_message("%s\n", text);
@@ -136,7 +156,39 @@ static void the_builtin_network_gives_the_same_boxes(void **state)
     assert_int_equal(yt_picture_init(200, 150, &picture), YT_OK);
     for (int i = 0; i < 200 * 150 * 3; i++)
         picture.rgb[i] = (uint8_t)(i * 2654435761u >> 23);
-    check_model("builtin:n", &picture);
+    check_model("builtin:n", &picture, "");
+    yt_picture_deinit(&picture);
+}
+
+/* Bytes that a library's constants take. */
+static long constant_bytes(void)
+{
+    assert_int_equal(shell("sed -n 's/.*\"constants\": *\\([0-9]*\\).*/\\1/p' "
+                           "out/manifest.json",
+                           text, sizeof text),
+                     0);
+    return strtol(text, NULL, 10);
+}
+
+static void integers_give_the_same_boxes_from_fewer_bytes(void **state)
+{
+    (void)state;
+    char model[512], image[512];
+    find_data("weights/yolov5n.pt", model, sizeof model);
+    find_data("images/bus.jpg", image, sizeof image);
+    struct yt_picture picture;
+    assert_int_equal(yt_picture_load(image, &picture), YT_OK);
+    check_model(model, &picture, "");
+    const long plain = constant_bytes();
+    const size_t count = check_model(
+        model, &picture, "--precision int8 --keep-fp32 model.24 --calib .");
+    assert_true(count >= 3);
+    assert_true(constant_bytes() > plain / 5 && constant_bytes() < plain / 2);
+    assert_int_equal(shell("grep -q '\"precision\": \"mixed\"' "
+                           "out/manifest.json && grep -q 'yolov5n in mixed' "
+                           "out/include/net.h",
+                           text, sizeof text),
+                     0);
     yt_picture_deinit(&picture);
 }
 
@@ -148,7 +200,7 @@ static void a_checkpoint_gives_the_same_boxes(void **state)
     find_data("images/bus.jpg", image, sizeof image);
     struct yt_picture picture;
     assert_int_equal(yt_picture_load(image, &picture), YT_OK);
-    const size_t count = check_model(model, &picture);
+    const size_t count = check_model(model, &picture, "");
     yt_picture_deinit(&picture);
     assert_true(count >= 3); /* people and a bus */
     assert_non_null(strstr(expected, ": person 0."));
@@ -189,6 +241,8 @@ int main(void)
             the_builtin_network_gives_the_same_boxes, setup, teardown),
         cmocka_unit_test_setup_teardown(a_checkpoint_gives_the_same_boxes,
                                         setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            integers_give_the_same_boxes_from_fewer_bytes, setup, teardown),
         cmocka_unit_test_setup_teardown(bad_command_lines_are_refused, setup,
                                         teardown),
     };
