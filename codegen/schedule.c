@@ -11,6 +11,9 @@
 #include "codegen/conv_tiles.h"
 #include "runtime/fail.h"
 
+/* Tasks along pixels that a default schedule makes, about. */
+#define DEFAULT_GROUPS 16
+
 static const char order_letter[] = "pc";
 static_assert(YT_ORDER_COUNT == 2, "a letter for each task order");
 static const char tune_letter[] = "hig";
@@ -184,6 +187,35 @@ int yt_schedule_applies(const struct yt_problem *p, const struct yt_schedule *s,
     return s->algo != YT_ALGO_ROWS && direct_applies(p, s, isa);
 }
 
+/* Registers that a step takes beside the accumulators and the weights. */
+static int32_t working_registers(const struct yt_problem *p,
+                                 const struct yt_isa *isa)
+{
+    const uint32_t dots = YT_CPU_AVX_VNNI | YT_CPU_AVX512_VNNI;
+    const int products = yt_dtype_is_integer(p->dtype) && !(isa->needs & dots);
+    return products ? 3 : 2;
+}
+
+/* A tile that fits the registers, two vectors of channels wide where they come
+ * in pairs, and tasks for a dozen threads. */
+static void default_tile(const struct yt_problem *p, const struct yt_isa *isa,
+                         struct yt_schedule *s)
+{
+    struct yt_conv_tiles t;
+    yt_conv_tiles(p, s, isa, &t);
+    s->nr = s->algo == YT_ALGO_DIRECT && t.k_blocks % 2 == 0 ? 2 : 1;
+    s->mr = (isa->regs - s->nr - working_registers(p, isa)) / s->nr;
+    s->mr = s->mr > 12 ? 12 : s->mr;
+    s->mr = s->mr > t.row ? t.row : s->mr;
+    for (int32_t ku = 2; p->u.conv2d.r == 1 && ku <= 4; ku *= 2)
+        s->ku = t.steps % ku ? s->ku : ku;
+    yt_conv_tiles(p, s, isa, &t);
+    const int32_t units = t.flat ? t.tiles : t.rows;
+    s->tiles = ceil_div(units, DEFAULT_GROUPS);
+    if (s->tiles >= units)
+        s->tiles = 0;
+}
+
 void yt_schedule_default(const struct yt_problem *p, const struct yt_isa *isa,
                          struct yt_schedule *s_out)
 {
@@ -196,13 +228,11 @@ void yt_schedule_default(const struct yt_problem *p, const struct yt_isa *isa,
     }
     const int32_t lazy = p->u.conv2d.lazy;
     s.algo = lazy && lazy <= isa->lanes ? YT_ALGO_LAZY : YT_ALGO_DIRECT;
-    s.nr = 1;
-    s.ku = 1;
-    s.launder = s.algo == YT_ALGO_DIRECT;
+    s.mr = s.nr = s.ku = 1;
+    s.launder = s.algo == YT_ALGO_DIRECT && p->u.conv2d.r > 1;
     s.coarse = yt_schedule_may_be_coarse(p);
-    s.mr = 4;
-    while (s.mr > 1 && !yt_schedule_applies(p, &s, isa))
-        s.mr--;
+    default_tile(p, isa, &s);
+    s.order = s.algo == YT_ALGO_DIRECT ? YT_ORDER_CHANNELS : YT_ORDER_PIXELS;
     assert(yt_schedule_applies(p, &s, isa));
     *s_out = s;
 }

@@ -71,7 +71,8 @@ int yt_schedule_applies(const struct yt_problem *p, const struct yt_schedule *s,
 /** Whether a SiLU as precise as the output needs is another than f32's. */
 int yt_schedule_may_be_coarse(const struct yt_problem *p);
 
-/** The first legal schedule: what is used before anything was tuned. */
+/** What is used before anything was tuned: a tile that should suit the
+ *  registers, and tasks for a dozen threads. */
 void yt_schedule_default(const struct yt_problem *p, const struct yt_isa *isa,
                          struct yt_schedule *s_out);
 
