@@ -144,6 +144,9 @@ static LLVMValueRef requantise(struct yt_conv_emit *c, LLVMValueRef v,
         v = yt_emit_fma(e, yt_emit_load_wide(e, c->out, add),
                         constant(c, e->vec, c->k_constants, c->l.add_gain, n),
                         v);
+    /* Sums of integers are bounded so that rounding does not overflow. */
+    if (c->out == YT_DTYPE_U8S8 && !yt_dtype_is_integer(c->dtype))
+        v = yt_emit_fmin(e, v, yt_emit_splat(e, 255));
     if (c->out == YT_DTYPE_S16)
         v = yt_emit_fmax(e, yt_emit_fmin(e, v, yt_emit_splat(e, YT_S16_MAX)),
                          yt_emit_splat(e, -YT_S16_MAX));
