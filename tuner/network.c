@@ -21,9 +21,10 @@
 static struct yt_kernel_entry *find_kernel(const struct yt_network *network,
                                            const char *symbol)
 {
-    for (int32_t i = 0; i < network->kernel_count; i++)
-        if (strcmp(network->kernels[i].object.symbol, symbol) == 0)
-            return &network->kernels[i];
+    const struct yt_network *home = network->home;
+    for (int32_t i = 0; i < home->kernel_count; i++)
+        if (strcmp(home->kernels[i].object.symbol, symbol) == 0)
+            return &home->kernels[i];
     return NULL;
 }
 
@@ -32,6 +33,7 @@ static enum yt_status add_kernel(struct yt_network *network,
                                  struct yt_object *object,
                                  struct yt_kernel_entry **entry_out)
 {
+    network = network->home;
     if (network->kernel_count == network->kernel_cap) {
         const int32_t cap = network->kernel_cap ? 2 * network->kernel_cap : 64;
         struct yt_kernel_entry *grown =
@@ -401,6 +403,7 @@ enum yt_status yt_network_create(const struct yt_graph *graph,
     struct yt_network *network = calloc(1, sizeof *network);
     YT_FAIL_IF(!network, YT_NO_MEMORY, "no memory for a network");
     network->isa = options->isa;
+    network->home = options->kernels_of ? options->kernels_of : network;
     network->graph = graph;
     const struct yt_net_options lower = {
         .lanes = options->isa->lanes,
@@ -421,7 +424,8 @@ enum yt_status yt_network_create(const struct yt_graph *graph,
         YT_TRY_GOTO(yt_quantise(network->net, graph, options->quantisation,
                                 yt_isa_weight_max(options->isa)));
     }
-    YT_TRY_GOTO(yt_jit_create(&network->jit));
+    if (network->home == network)
+        YT_TRY_GOTO(yt_jit_create(&network->jit));
     const size_t layers = (size_t)network->net->layer_count;
     network->schedules = calloc(layers, sizeof *network->schedules);
     network->plan.steps = calloc(layers, sizeof *network->plan.steps);

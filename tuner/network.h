@@ -20,6 +20,9 @@ struct yt_network_options {
     /* Which arithmetic each convolution uses; borrowed for the call; NULL: f32
      * everywhere. */
     const struct yt_quantisation *quantisation;
+    /* A network of the same ISA whose compiled kernels are used, and which
+     * keeps the new ones; it outlives this one. NULL: its own. */
+    struct yt_network *kernels_of;
 };
 
 /** Every compiled kernel once, by symbol. */
@@ -39,6 +42,7 @@ struct yt_network {
     struct yt_schedule pre, iou;   /* of letterbox and NMS */
     struct yt_schedule decode[YT_LEVELS_MAX];
 
+    struct yt_network *home;         /* who has the kernels: mostly itself */
     struct yt_kernel_entry *kernels; /* grows; borrowed pointers go stale */
     int32_t kernel_count, kernel_cap;
     struct yt_jit *jit;
