@@ -9,18 +9,18 @@
  * gives an assignment for each bound on the sum of losses, and those are
  * measured jointly, since losses need not add up. Labels are not looked at.
  *
- * The loss of one picture is the mean, over the cells that f32 gives a score of
- * YT_ASSIGN_SCORE or more, of
+ * The loss is the mean, over the cells that f32 gives a score of YT_LOSS_SCORE
+ * or more, of
  *
  *      |score - score of f32| + score of f32 * (1 - overlap with f32's box)
  *
- * with the best class's score; 0 is the same detections. */
+ * with the best class's score, and what cells beyond those are over it now; 0
+ * is the same detections. */
 
 #include "eval/dataset.h"
 #include "quant/quantisation.h"
 #include "tuner/engine.h"
 
-#define YT_ASSIGN_SCORE  0.05
 #define YT_ASSIGN_IMAGES 8
 
 /** A convolution of the graph (or several that run as one) in one type. */
@@ -50,7 +50,7 @@ struct yt_assignment {
 
 struct yt_assign_options {
     int32_t images;        /* 0: YT_ASSIGN_IMAGES */
-    int32_t mixes_max;     /* 0: 6 */
+    int32_t mixes_max;     /* 0: 8 */
     uint32_t dtypes;       /* bit (1 << enum yt_dtype) of those that may be used
                               besides F32; 0: U8S8 and S16 */
     const char *keep_fp32; /* layers that stay F32, or NULL */
@@ -62,7 +62,8 @@ struct yt_assign_options {
 /** Measure and solve.
  *
  * @param engine     opened, f32 and built: its graph, ISA, size, threads, and
- *                   its database, from which and into which the table goes.
+ *                   its database, whose measured schedules times are taken
+ *                   with.
  * @param calibrated ranges; its types are not looked at.
  * @param pictures   to run on; the calibration's, never those that accuracy is
  *                   then measured on.
