@@ -95,7 +95,11 @@ static void add_measured(struct yt_json *doc, const struct yt_measured *m)
 {
     json_t *object = yt_json_object(doc, NULL, "measured");
     yt_json_int(doc, object, "threads", m->threads);
-    yt_json_real(doc, object, "peak_gflops", m->peak_gflops);
+    json_t *peaks = yt_json_object(doc, object, "peak_gflops");
+    for (int t = 0; t < YT_DTYPE_COUNT; t++)
+        if (m->peaks[t] > 0)
+            yt_json_real(doc, peaks, yt_dtype_name((enum yt_dtype)t),
+                         m->peaks[t]);
     yt_json_real(doc, object, "bandwidth_gbs", m->bandwidth_gbs);
     yt_json_real(doc, object, "conv_peak_share", m->conv_peak_share);
     yt_json_real(doc, object, "layers_ms", m->layers_ns * 1e-6);

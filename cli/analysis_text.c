@@ -114,9 +114,13 @@ static void print_part(const char *name, double ns, double frame_ns)
 
 static void print_measured(const struct yt_measured *m, int32_t threads)
 {
-    printf("\nlayers measured on %d thread%s: peak %.1f GFLOP/s, %.1f GB/s; "
-           "convolutions run at %.1f %% of the peak\n",
-           m->threads, m->threads == 1 ? "" : "s", m->peak_gflops,
+    printf("\nlayers measured on %d thread%s: peak", m->threads,
+           m->threads == 1 ? "" : "s");
+    for (int t = 0; t < YT_DTYPE_COUNT; t++)
+        if (m->peaks[t] > 0)
+            printf(" %.1f GFLOP/s in %s,", m->peaks[t],
+                   yt_dtype_name((enum yt_dtype)t));
+    printf(" %.1f GB/s; convolutions run at %.1f %% of the peak\n",
            m->bandwidth_gbs, 100 * m->conv_peak_share);
     if (isnan(m->frame_ns))
         return;

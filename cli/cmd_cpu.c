@@ -30,7 +30,8 @@ struct job {
     const char *isa_name;
     const struct yt_isa *isa;
     struct yt_host host;
-    struct yt_peak peak; /* with --measure */
+    struct yt_peak peaks[YT_DTYPE_COUNT]; /* with --measure; threads 0: the
+                                             ISA lacks the type */
 };
 
 static int is_usable(const struct job *job, const struct yt_isa *isa)
@@ -56,6 +57,18 @@ static void print_isas(const struct job *job)
     yt_table_deinit(&table);
 }
 
+/* "  2 threads  431.0 GFLOP/s f32, ...," of all types that are there. */
+static void print_peaks(const struct job *job, int32_t threads)
+{
+    printf("  %d thread%s ", threads, threads == 1 ? " " : "s");
+    for (int t = 0; t < YT_DTYPE_COUNT; t++) {
+        const struct yt_peak *p = &job->peaks[t];
+        if (p->threads)
+            printf(" %.1f%s %s,", threads == 1 ? p->gflops_1 : p->gflops_n,
+                   t ? "" : " GFLOP/s", yt_dtype_name((enum yt_dtype)t));
+    }
+}
+
 static void print_text(const struct job *job)
 {
     const struct yt_host *h = &job->host;
@@ -74,12 +87,12 @@ static void print_text(const struct job *job)
     print_isas(job);
     if (!job->measure)
         return;
-    const struct yt_peak *p = &job->peak;
+    const struct yt_peak *p = &job->peaks[YT_DTYPE_F32];
     printf("\nmeasured, %s:\n", job->isa->name);
-    printf("  1 thread   %.1f GFLOP/s f32, %.1f GB/s from memory\n",
-           p->gflops_1, p->gbs_1);
-    printf("  %d thread%s  %.1f GFLOP/s f32, %.1f GB/s from memory\n",
-           p->threads, p->threads == 1 ? " " : "s", p->gflops_n, p->gbs_n);
+    print_peaks(job, 1);
+    printf(" %.1f GB/s from memory\n", p->gbs_1);
+    print_peaks(job, p->threads);
+    printf(" %.1f GB/s from memory\n", p->gbs_n);
 }
 
 static int print_json(const struct job *job)
@@ -116,11 +129,19 @@ static int print_json(const struct job *job)
     if (job->measure) {
         json_t *peak = yt_json_object(&doc, NULL, "peak");
         yt_json_text(&doc, peak, "isa", job->isa->name);
-        yt_json_real(&doc, peak, "gflops_1", job->peak.gflops_1);
-        yt_json_real(&doc, peak, "gbs_1", job->peak.gbs_1);
-        yt_json_int(&doc, peak, "threads", job->peak.threads);
-        yt_json_real(&doc, peak, "gflops_n", job->peak.gflops_n);
-        yt_json_real(&doc, peak, "gbs_n", job->peak.gbs_n);
+        const struct yt_peak *f32 = &job->peaks[YT_DTYPE_F32];
+        yt_json_real(&doc, peak, "gflops_1", f32->gflops_1);
+        yt_json_real(&doc, peak, "gbs_1", f32->gbs_1);
+        yt_json_int(&doc, peak, "threads", f32->threads);
+        yt_json_real(&doc, peak, "gflops_n", f32->gflops_n);
+        yt_json_real(&doc, peak, "gbs_n", f32->gbs_n);
+        for (int t = 1; t < YT_DTYPE_COUNT; t++)
+            if (job->peaks[t].threads) {
+                json_t *type =
+                    yt_json_object(&doc, peak, yt_dtype_name((enum yt_dtype)t));
+                yt_json_real(&doc, type, "gflops_1", job->peaks[t].gflops_1);
+                yt_json_real(&doc, type, "gflops_n", job->peaks[t].gflops_n);
+            }
     }
     return yt_json_print(&doc);
 }
@@ -132,8 +153,12 @@ static enum yt_status read_facts(struct job *job)
         status = yt_cli_isa(job->isa_name, &job->isa);
     if (status != YT_OK || !job->measure)
         return status;
-    return yt_peak_measure(
-        job->isa, job->threads ? job->threads : job->host.threads, &job->peak);
+    const int32_t threads = job->threads ? job->threads : job->host.threads;
+    for (int t = 0; status == YT_OK && t < YT_DTYPE_COUNT; t++)
+        if (t != YT_DTYPE_BF16 || job->isa->needs & YT_CPU_AVX512_BF16)
+            status = yt_peak_measure(job->isa, (enum yt_dtype)t, threads,
+                                     &job->peaks[t]);
+    return status;
 }
 
 int yt_cmd_cpu(int argc, char **argv)

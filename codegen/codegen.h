@@ -54,16 +54,19 @@ const struct yt_isa *yt_codegen_best_isa(uint32_t cpu_bits);
 
 /** Kernels that measure the machine instead of solving a problem. */
 enum yt_probe {
-    YT_PROBE_FMA, /* one task: YT_PROBE_FMAS vector multiply-adds on registers;
-                     args->out takes one vector at the end */
+    YT_PROBE_DOT, /* one task: YT_PROBE_DOTS vector multiply-adds on registers
+                     (of narrow types: dot products); args->out takes one
+                     vector at the end */
     YT_PROBE_READ /* one task: reads YT_PROBE_READ_BYTES at args->in */
 };
-#define YT_PROBE_FMAS       960
+#define YT_PROBE_DOTS       960
 #define YT_PROBE_READ_BYTES 4096
 
 /** Compile a probe; the ABI is that of all kernels, args a struct yt_args.
+ *  @param dtype of YT_PROBE_DOT; bf16 where the ISA has it.
  *  @return as yt_codegen_compile(). */
-enum yt_status yt_codegen_probe(enum yt_probe probe, const struct yt_isa *isa,
+enum yt_status yt_codegen_probe(enum yt_probe probe, enum yt_dtype dtype,
+                                const struct yt_isa *isa,
                                 struct yt_object *object_out);
 
 /** Whether there is a generator for this operator; the runtime has a kernel in

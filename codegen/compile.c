@@ -150,6 +150,7 @@ struct source {
     const struct yt_problem *problem;
     const struct yt_schedule *schedule;
     enum yt_probe probe;
+    enum yt_dtype dtype;  /* of YT_PROBE_DOT */
     const char *tune_cpu; /* NULL: the host's */
     const char *title;    /* of a dump */
 };
@@ -158,8 +159,8 @@ static void generate_body(struct yt_emit *e, const struct source *source)
 {
     if (source->generate)
         source->generate(e, source->problem, source->schedule);
-    else if (source->probe == YT_PROBE_FMA)
-        yt_generate_probe_fma(e);
+    else if (source->probe == YT_PROBE_DOT)
+        yt_generate_probe_dot(e, source->dtype);
     else
         yt_generate_probe_read(e);
 }
@@ -232,14 +233,16 @@ enum yt_status yt_codegen_compile(const struct yt_problem *p,
     return YT_OK;
 }
 
-enum yt_status yt_codegen_probe(enum yt_probe probe, const struct yt_isa *isa,
+enum yt_status yt_codegen_probe(enum yt_probe probe, enum yt_dtype dtype,
+                                const struct yt_isa *isa,
                                 struct yt_object *object_out)
 {
     struct yt_object object;
     memset(&object, 0, sizeof object);
     snprintf(object.symbol, sizeof object.symbol, "yt_probe_%s_%d_lanes",
-             probe == YT_PROBE_FMA ? "fma" : "read", isa->lanes);
-    const struct source source = {.probe = probe, .title = object.symbol};
+             probe == YT_PROBE_DOT ? yt_dtype_name(dtype) : "read", isa->lanes);
+    const struct source source = {
+        .probe = probe, .dtype = dtype, .title = object.symbol};
     YT_TRY(compile_source(&source, isa, &object));
     *object_out = object;
     return YT_OK;

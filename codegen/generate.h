@@ -10,7 +10,7 @@ typedef void (*yt_generator)(struct yt_emit *e, const struct yt_problem *p,
                              const struct yt_schedule *s);
 
 /** Bodies of the probes; see enum yt_probe. */
-void yt_generate_probe_fma(struct yt_emit *e);
+void yt_generate_probe_dot(struct yt_emit *e, enum yt_dtype dtype);
 void yt_generate_probe_read(struct yt_emit *e);
 
 void yt_generate_conv2d(struct yt_emit *e, const struct yt_problem *p,

@@ -9,15 +9,32 @@
 
 #define READ_WAYS 8
 
-void yt_generate_probe_fma(struct yt_emit *e)
+/* The same vector, but LLVM does not know: where no instruction multiplies and
+ * adds at once, each product is made anew. */
+static LLVMValueRef hide(struct yt_emit *e, LLVMValueRef v)
+{
+    LLVMTypeRef own = LLVMTypeOf(v);
+    LLVMTypeRef type = LLVMFunctionType(own, &own, 1, 0);
+    static const char zmm[] = "=v,0", other[] = "=x,0";
+    const char *constraints = e->isa->lanes == 16 ? zmm : other;
+    LLVMValueRef nothing =
+        LLVMGetInlineAsm(type, "", 0, constraints, sizeof zmm - 1, 0, 0,
+                         LLVMInlineAsmDialectATT, 0);
+    return LLVMBuildCall2(e->b, type, nothing, &v, 1, "");
+}
+
+void yt_generate_probe_dot(struct yt_emit *e, enum yt_dtype dtype)
 {
     /* As many chains as registers allow: latency times throughput is 8 to 10
-     * on the CPUs of today. Every count divides YT_PROBE_FMAS. */
-    const int chains = e->isa->regs == 32 ? 24 : 12;
+     * on the CPUs of today. Every count divides YT_PROBE_DOTS. */
+    const int chains = e->isa->regs == 32 ? 24 : 10;
+    LLVMTypeRef type = yt_emit_sum_type(e, dtype);
     LLVMValueRef acc[24];
     for (int i = 0; i < chains; i++) {
-        acc[i] = yt_emit_var(e, e->vec, "acc");
-        yt_emit_set(e, acc[i], yt_emit_splat(e, (float)i));
+        acc[i] = yt_emit_var(e, type, "acc");
+        yt_emit_set(e, acc[i],
+                    type == e->vec ? yt_emit_splat(e, (float)i)
+                                   : yt_emit_splat_i32(e, i));
     }
     LLVMValueRef args = yt_emit_param(e, 0);
     LLVMValueRef in =
@@ -26,22 +43,26 @@ void yt_generate_probe_fma(struct yt_emit *e)
         yt_emit_field(e, args, e->ptr, offsetof(struct yt_args, out), "out");
     /* Loaded, so that nothing is known about them: no folding. */
     const unsigned align = 4 * (unsigned)e->isa->lanes;
-    LLVMValueRef x = yt_emit_load(e, e->vec, in, align);
-    LLVMValueRef y = yt_emit_load(e, e->vec, yt_emit_at(e, in, 64), align);
+    LLVMValueRef x = yt_emit_load(e, type, in, align);
+    LLVMValueRef y = yt_emit_load(e, type, yt_emit_at(e, in, 64), align);
     struct yt_loop task, inner;
     yt_emit_for(e, &task, "task", yt_emit_param(e, 1), yt_emit_param(e, 2), 1,
                 0);
     yt_emit_for(e, &inner, "inner", yt_emit_i64(e, 0),
-                yt_emit_i64(e, YT_PROBE_FMAS / chains / 4), 1, 1);
+                yt_emit_i64(e, YT_PROBE_DOTS / chains / 4), 1, 1);
+    const int apart = type == e->veci && !yt_emit_has_dot(e);
     for (int unrolled = 0; unrolled < 4; unrolled++)
-        for (int i = 0; i < chains; i++)
+        for (int i = 0; i < chains; i++) {
+            x = apart ? hide(e, x) : x;
             yt_emit_set(e, acc[i],
-                        yt_emit_fma(e, yt_emit_get(e, acc[i]), x, y));
+                        yt_emit_dot(e, dtype, yt_emit_get(e, acc[i]), x, y));
+        }
     yt_emit_endfor(e, &inner);
     yt_emit_endfor(e, &task);
     LLVMValueRef sum = yt_emit_get(e, acc[0]);
     for (int i = 1; i < chains; i++)
-        sum = yt_emit_fadd(e, sum, yt_emit_get(e, acc[i]));
+        sum = type == e->vec ? yt_emit_fadd(e, sum, yt_emit_get(e, acc[i]))
+                             : yt_emit_add(e, sum, yt_emit_get(e, acc[i]));
     yt_emit_store(e, sum, out, align);
 }
 

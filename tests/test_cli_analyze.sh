@@ -51,7 +51,7 @@ done
 # Tuned, if only for a moment: every layer has a time and a bound.
 run 0 tune -m builtin:n --imgsz 64 --budget 2s --quiet
 run 0 analyze -m builtin:n --imgsz 64 --json
-json 'd["tuned"] and d["measured"]["peak_gflops"] > 0'
+json 'd["tuned"] and d["measured"]["peak_gflops"]["f32"] > 0'
 json 'all(l["ms"] > 0 and l["bound"] in ("memory", "compute") and
           l["gflops"] >= 0 for l in d["layers"])'
 json '0 < sum(l["frame_share"] for l in d["layers"]) <= 1.000001'

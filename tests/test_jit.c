@@ -212,11 +212,16 @@ static void probes_run(void **state)
     assert_non_null(memory);
     memset(memory, 0, YT_PROBE_READ_BYTES);
     _Alignas(64) float out[16];
-    for (int i = YT_PROBE_FMA; i <= YT_PROBE_READ; i++) {
+    for (int i = 0; i <= YT_DTYPE_COUNT; i++) {
+        const int dot = i < YT_DTYPE_COUNT;
+        const enum yt_dtype dtype = dot ? (enum yt_dtype)i : YT_DTYPE_F32;
+        if (dtype == YT_DTYPE_BF16 && !(best_isa()->needs & YT_CPU_AVX512_BF16))
+            continue;
         struct yt_object object;
         yt_kernel_fn kernel;
-        assert_int_equal(
-            yt_codegen_probe((enum yt_probe)i, best_isa(), &object), YT_OK);
+        assert_int_equal(yt_codegen_probe(dot ? YT_PROBE_DOT : YT_PROBE_READ,
+                                          dtype, best_isa(), &object),
+                         YT_OK);
         check_symbols(&object);
         assert_int_equal(yt_jit_add(jit, &object, &kernel), YT_OK);
         memset(out, 0xff, sizeof out);

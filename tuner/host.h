@@ -6,6 +6,7 @@
 
 #include "db/db.h"
 #include "runtime/isa.h"
+#include "runtime/problem.h"
 
 /** CPUs that sched_setaffinity() takes in one cpu_set_t. */
 #define YT_HOST_CPUS_MAX 1024
@@ -45,21 +46,23 @@ double yt_host_quota(const char *root);
 void yt_host_row(const struct yt_host *host, struct yt_db_host *row_out);
 
 struct yt_peak {
-    double gflops_1, gflops_n; /* f32 FMA from registers, 1 and n threads */
+    double gflops_1, gflops_n; /* multiply-adds of a type from registers, 1 and
+                                  n threads; integers' count as flops, too */
     double gbs_1, gbs_n;       /* reading a buffer past the caches */
     int32_t threads;           /* n */
 };
 
 /** Measure; takes about half a second.
  *  @return YT_OK; YT_COMPILE; YT_NO_MEMORY; YT_IO (threads). */
-enum yt_status yt_peak_measure(const struct yt_isa *isa, int32_t threads,
-                               struct yt_peak *peak_out);
+enum yt_status yt_peak_measure(const struct yt_isa *isa, enum yt_dtype dtype,
+                               int32_t threads, struct yt_peak *peak_out);
 
 /** The peak from the database when it is there, else measured and stored.
  *  @p db NULL: measured. @p again 1: measured in any case, and stored where it
  *  is higher. */
 enum yt_status yt_peak_get(struct yt_db *db, const struct yt_db_here *here,
-                           const struct yt_isa *isa, int32_t threads, int again,
+                           const struct yt_isa *isa, enum yt_dtype dtype,
+                           int32_t threads, int again,
                            struct yt_peak *peak_out);
 
 #endif

@@ -67,7 +67,7 @@ static void derive(const struct yt_db_plan *plan,
                    const struct yt_analysis *analysis, struct yt_measured *m)
 {
     double conv_ns = 0;
-    double conv_flops = 0;
+    double ideal_ns = 0; /* the convolutions' at the peak of their types */
     for (int32_t i = 0; i < m->layer_count; i++) {
         const struct yt_layer_analysis *a = &analysis->layers[i];
         const double ns = plan->layers[i].median_ns;
@@ -76,24 +76,24 @@ static void derive(const struct yt_db_plan *plan,
         m->layers_ns += ns;
         if (strncmp(a->kind, "conv", 4) == 0) {
             conv_ns += ns;
-            conv_flops += (double)a->run_flops;
+            ideal_ns += (double)a->run_flops / m->peaks[a->dtype];
         }
     }
-    m->conv_peak_share = conv_flops / conv_ns / m->peak_gflops;
+    m->conv_peak_share = ideal_ns / conv_ns;
     /* Layers are timed one by one, frames whole, at another moment: shares are
      * of the sum, so that they add up. */
     double frame_ns = m->layers_ns;
     if (!isnan(m->frame_ns))
         frame_ns += m->pre_ns + m->post_ns;
-    const double ridge = m->peak_gflops / m->bandwidth_gbs;
     for (int32_t i = 0; i < m->layer_count; i++) {
         const struct yt_layer_analysis *a = &analysis->layers[i];
         struct yt_measured_layer *layer = &m->layers[i];
         layer->ns = plan->layers[i].median_ns;
         layer->frame_share = layer->ns / frame_ns;
         layer->gflops = (double)a->run_flops / layer->ns;
-        layer->peak_share = layer->gflops / m->peak_gflops;
-        layer->memory_bound = a->intensity < ridge;
+        layer->peak_share = layer->gflops / m->peaks[a->dtype];
+        layer->memory_bound =
+            a->intensity < m->peaks[a->dtype] / m->bandwidth_gbs;
     }
 }
 
@@ -109,6 +109,22 @@ static void sort_by_time(struct yt_measured *m)
     }
 }
 
+static enum yt_status read_peaks(const struct yt_engine *engine,
+                                 const struct yt_analysis *analysis,
+                                 struct yt_measured *m)
+{
+    for (int t = 0; t < YT_DTYPE_COUNT; t++) {
+        struct yt_peak peak;
+        if (!analysis->types[t].layers)
+            continue;
+        YT_TRY(yt_peak_get(engine->db, &engine->here, engine->network->isa,
+                           (enum yt_dtype)t, m->threads, 0, &peak));
+        m->peaks[t] = peak.gflops_n;
+        m->bandwidth_gbs = fmax(m->bandwidth_gbs, peak.gbs_n);
+    }
+    return YT_OK;
+}
+
 static enum yt_status fill(const struct yt_engine *engine,
                            const struct yt_analysis *analysis,
                            const struct yt_db_plan *plan, struct yt_measured *m)
@@ -120,11 +136,7 @@ static enum yt_status fill(const struct yt_engine *engine,
     m->by_time = calloc((size_t)m->layer_count, sizeof *m->by_time);
     YT_FAIL_IF(!m->layers || !m->by_time, YT_NO_MEMORY,
                "no memory for %d layers", m->layer_count);
-    struct yt_peak peak;
-    YT_TRY(yt_peak_get(engine->db, &engine->here, engine->network->isa,
-                       m->threads, 0, &peak));
-    m->peak_gflops = peak.gflops_n;
-    m->bandwidth_gbs = peak.gbs_n;
+    YT_TRY(read_peaks(engine, analysis, m));
     YT_TRY(read_evaluation(engine, plan, m));
     derive(plan, analysis, m);
     sort_by_time(m);

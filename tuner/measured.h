@@ -11,7 +11,7 @@ struct yt_measured_layer {
     double ns;            /* median inside the running network; NAN: none */
     double frame_share;   /* of all layers, pre- and postprocessing; 0..1 */
     double gflops;        /* run_flops / ns */
-    double peak_share;    /* of the machine's arithmetic peak, 0..1 */
+    double peak_share;    /* of the peak of its arithmetic, 0..1 */
     int32_t memory_bound; /* 1: at this intensity bandwidth would end before
                              arithmetic does */
 };
@@ -20,10 +20,13 @@ struct yt_measured {
     struct yt_measured_layer *layers; /* [layer_count], as in the analysis */
     int32_t *by_time;                 /* [layer_count] indexes, slowest first */
     int32_t layer_count;
-    int32_t threads;                   /* that the layers were timed on */
-    double peak_gflops, bandwidth_gbs; /* of that many threads */
-    double conv_peak_share;            /* of all convolutions, FLOP-weighted */
-    double layers_ns;                  /* sum over the layers */
+    int32_t threads;              /* that the layers were timed on */
+    double peaks[YT_DTYPE_COUNT]; /* GFLOP/s of that many threads; 0: no
+                                     layer computes so */
+    double bandwidth_gbs;         /* of that many threads */
+    double conv_peak_share;       /* time at their peaks / time, of all
+                                     convolutions */
+    double layers_ns;             /* sum over the layers */
     double pre_ns, network_ns, post_ns, frame_ns; /* medians of the newest
                                                      evaluation; NAN: none */
 };

@@ -12,7 +12,7 @@
 #include "tuner/host.h"
 #include "tuner/measure.h"
 
-#define FMA_TASKS    4096
+#define DOT_TASKS    4096
 #define REPEATS      40
 #define READ_REPEATS 4
 #define READ_BYTES   ((size_t)256 << 20) /* past the caches of most machines */
@@ -54,9 +54,9 @@ static int keep_to_cores(int32_t threads, cpu_set_t *before)
     return sched_setaffinity(0, sizeof cores, &cores) == 0;
 }
 
-static enum yt_status measure_on(const struct probe *fma,
+static enum yt_status measure_on(const struct probe *dot,
                                  const struct probe *read, int32_t threads,
-                                 const struct yt_isa *isa, double *gflops_out,
+                                 double task_flops, double *gflops_out,
                                  double *gbs_out)
 {
     struct yt_pool *pool;
@@ -70,10 +70,9 @@ static enum yt_status measure_on(const struct probe *fma,
     }
     /* Every thread stores its sum, which nobody reads, to the same line: once
      * in its share of a run, nothing beside the work. */
-    struct yt_args args = {.in = fma->memory, .out = fma->memory + 256};
-    double ns = best_ns(fma, pool, &args, REPEATS);
-    const double flops = 2.0 * YT_PROBE_FMAS * isa->lanes;
-    *gflops_out = flops * (double)(fma->tasks * threads) / ns;
+    struct yt_args args = {.in = dot->memory, .out = dot->memory + 256};
+    double ns = best_ns(dot, pool, &args, REPEATS);
+    *gflops_out = task_flops * (double)(dot->tasks * threads) / ns;
 
     args.in = read->memory;
     struct probe share = *read;
@@ -87,38 +86,42 @@ static enum yt_status measure_on(const struct probe *fma,
     return YT_OK;
 }
 
-enum yt_status yt_peak_measure(const struct yt_isa *isa, int32_t threads,
-                               struct yt_peak *peak_out)
+enum yt_status yt_peak_measure(const struct yt_isa *isa, enum yt_dtype dtype,
+                               int32_t threads, struct yt_peak *peak_out)
 {
     struct yt_peak peak = {.threads = threads};
+    const double task_flops =
+        2.0 * YT_PROBE_DOTS * isa->lanes * 4 / yt_dtype_bytes(dtype);
     struct yt_jit *jit = NULL;
-    struct yt_object fma_object = {0}, read_object = {0};
-    struct probe fma = {.tasks = FMA_TASKS};
+    struct yt_object dot_object = {0}, read_object = {0};
+    struct probe dot = {.tasks = DOT_TASKS};
     struct probe read = {.tasks = READ_BYTES / YT_PROBE_READ_BYTES};
     void *small = NULL, *big = NULL;
     enum yt_status status;
     YT_TRY_GOTO(yt_jit_create(&jit));
-    YT_TRY_GOTO(yt_codegen_probe(YT_PROBE_FMA, isa, &fma_object));
-    YT_TRY_GOTO(yt_codegen_probe(YT_PROBE_READ, isa, &read_object));
-    YT_TRY_GOTO(yt_jit_add(jit, &fma_object, &fma.kernel));
+    YT_TRY_GOTO(yt_codegen_probe(YT_PROBE_DOT, dtype, isa, &dot_object));
+    YT_TRY_GOTO(
+        yt_codegen_probe(YT_PROBE_READ, YT_DTYPE_F32, isa, &read_object));
+    YT_TRY_GOTO(yt_jit_add(jit, &dot_object, &dot.kernel));
     YT_TRY_GOTO(yt_jit_add(jit, &read_object, &read.kernel));
     YT_FAIL_IF_GOTO(posix_memalign(&small, 4096, 4096) != 0 ||
                         posix_memalign(&big, 4096, READ_BYTES) != 0,
                     YT_NO_MEMORY, "no memory to measure bandwidth");
     memset(small, 0, 4096); /* 0 * 0 + 0: no denormals, no infinities */
     memset(big, 0, READ_BYTES);
-    fma.memory = small;
+    dot.memory = small;
     read.memory = big;
-    YT_TRY_GOTO(measure_on(&fma, &read, 1, isa, &peak.gflops_1, &peak.gbs_1));
+    YT_TRY_GOTO(
+        measure_on(&dot, &read, 1, task_flops, &peak.gflops_1, &peak.gbs_1));
     peak.gflops_n = peak.gflops_1;
     peak.gbs_n = peak.gbs_1;
     if (threads > 1)
-        YT_TRY_GOTO(
-            measure_on(&fma, &read, threads, isa, &peak.gflops_n, &peak.gbs_n));
+        YT_TRY_GOTO(measure_on(&dot, &read, threads, task_flops, &peak.gflops_n,
+                               &peak.gbs_n));
     *peak_out = peak;
 done:
     yt_jit_destroy(jit);
-    yt_object_deinit(&fma_object);
+    yt_object_deinit(&dot_object);
     yt_object_deinit(&read_object);
     free(small);
     free(big);
@@ -126,12 +129,12 @@ done:
 }
 
 static enum yt_status put(struct yt_db *db, const struct yt_db_here *here,
-                          const struct yt_isa *isa, int32_t threads,
-                          double gflops, double gbs)
+                          const struct yt_isa *isa, enum yt_dtype dtype,
+                          int32_t threads, double gflops, double gbs)
 {
     const struct yt_db_peak row = {
         .isa = isa->name,
-        .precision = "f32",
+        .precision = yt_dtype_name(dtype),
         .threads = threads,
         .gflops = gflops,
         .bandwidth_gbs = gbs,
@@ -146,11 +149,11 @@ static void raise_to(double *gflops, double *gbs, const struct yt_db_peak *row)
 }
 
 enum yt_status yt_peak_get(struct yt_db *db, const struct yt_db_here *here,
-                           const struct yt_isa *isa, int32_t threads, int again,
-                           struct yt_peak *peak_out)
+                           const struct yt_isa *isa, enum yt_dtype dtype,
+                           int32_t threads, int again, struct yt_peak *peak_out)
 {
     struct yt_db_peak one = {
-        .isa = isa->name, .precision = "f32", .threads = 1};
+        .isa = isa->name, .precision = yt_dtype_name(dtype), .threads = 1};
     struct yt_db_peak all = one;
     all.threads = threads;
     if (db && !again && yt_db_peak_find(db, here->host, &one) == YT_OK &&
@@ -162,7 +165,7 @@ enum yt_status yt_peak_get(struct yt_db *db, const struct yt_db_here *here,
                                      .threads = threads};
         return YT_OK;
     }
-    YT_TRY(yt_peak_measure(isa, threads, peak_out));
+    YT_TRY(yt_peak_measure(isa, dtype, threads, peak_out));
     if (!db || yt_db_is_read_only(db))
         return YT_OK;
     /* Noise only ever lowers a peak: the highest ever seen is the truth. */
@@ -170,8 +173,8 @@ enum yt_status yt_peak_get(struct yt_db *db, const struct yt_db_here *here,
         raise_to(&peak_out->gflops_1, &peak_out->gbs_1, &one);
     if (yt_db_peak_find(db, here->host, &all) == YT_OK)
         raise_to(&peak_out->gflops_n, &peak_out->gbs_n, &all);
-    YT_TRY(put(db, here, isa, 1, peak_out->gflops_1, peak_out->gbs_1));
-    return threads > 1 ? put(db, here, isa, threads, peak_out->gflops_n,
+    YT_TRY(put(db, here, isa, dtype, 1, peak_out->gflops_1, peak_out->gbs_1));
+    return threads > 1 ? put(db, here, isa, dtype, threads, peak_out->gflops_n,
                              peak_out->gbs_n)
                        : YT_OK;
 }

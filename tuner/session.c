@@ -406,6 +406,19 @@ done:
     return status;
 }
 
+/* What most of the arithmetic is done in. */
+static enum yt_dtype main_type(const struct yt_net *net)
+{
+    uint64_t flops[YT_DTYPE_COUNT] = {0};
+    int best = 0;
+    for (int32_t i = 0; i < net->layer_count; i++)
+        flops[net->layers[i].problem.dtype] +=
+            yt_problem_flops(&net->layers[i].problem);
+    for (int t = 1; t < YT_DTYPE_COUNT; t++)
+        best = flops[t] > flops[best] ? t : best;
+    return (enum yt_dtype)best;
+}
+
 enum yt_status yt_tune(struct yt_engine *engine,
                        const struct yt_tune_options *options,
                        struct yt_tune_result *result_out)
@@ -424,12 +437,13 @@ enum yt_status yt_tune(struct yt_engine *engine,
     s.times =
         calloc((size_t)engine->network->net->layer_count, sizeof *s.times);
     YT_FAIL_IF_GOTO(!s.times, YT_NO_MEMORY, "no memory for a session");
+    const enum yt_dtype dtype = main_type(engine->network->net);
     YT_TRY_GOTO(yt_peak_get(engine->db, &engine->here, engine->network->isa,
-                            engine->threads, 0, &s.peak));
+                            dtype, engine->threads, 0, &s.peak));
     YT_TRY_GOTO(search_alone(&s));
     if (result.measured)
         YT_TRY_GOTO(yt_peak_get(engine->db, &engine->here, engine->network->isa,
-                                engine->threads, 1, &s.peak));
+                                dtype, engine->threads, 1, &s.peak));
     YT_TRY_GOTO(decide_in_network(&s));
     YT_TRY_GOTO(choose_threads(&s));
     YT_TRY_GOTO(evaluate(&s));
