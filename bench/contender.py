@@ -5,6 +5,7 @@ The protocol, the same for every contender, one line each way:
     it prints                  ready {"name": ..., "version": ...}
     "run K\\n"        ->        {"network_ns": [K times], ...}
     "nms FILE K\\n"   ->        {"ns": [K times], "kept": [rows of FILE]}
+    "input FILE\\n"   ->        {"input": FILE}, a .npy to run on (peers only)
     "heads FILE\\n"   ->        {"heads": 3}, raw float32 in FILE (peers only)
     end of input               it exits
 
@@ -22,6 +23,9 @@ import tempfile
 import time
 
 PR_SET_PDEATHSIG = 1
+
+# The driver goes first: it must be able to stop a contender that spins.
+DRIVER_PRIORITY, CONTENDER_PRIORITY = 20, 10
 
 
 class Refused(Exception):
@@ -44,6 +48,15 @@ def share_of_cpus(ticks, seconds):
     return max(0.0, ticks / room)
 
 
+def realtime_priority(priority):
+    """Ahead of everything that is not; round robin, so that a thread of a pool
+    that spins cannot keep another of the same pool from its CPU for ever."""
+    try:
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(priority))
+    except PermissionError as error:
+        raise Refused(f"--realtime: {error.strerror}") from error
+
+
 def wait_for_calm(share, patience_s=30):
     """Wait, but not for ever, until others use at most SHARE of the CPUs."""
     deadline = time.monotonic() + patience_s
@@ -58,10 +71,13 @@ def wait_for_calm(share, patience_s=30):
 class Contender:
     """One process, its protocol, and what it has measured so far."""
 
-    def __init__(self, name, command, cpus, peer=True, timeout_s=600):
+    def __init__(
+        self, name, command, cpus, peer=True, timeout_s=600, realtime=False
+    ):
         self.name = name
         self.peer = peer  # counts when the best peer is looked for
         self.cpus = cpus
+        self.realtime = realtime
         self.timeout_s = timeout_s
         self.rounds = []  # the answers, one a round
         self.others = []  # share of the machine that others used meanwhile
@@ -88,6 +104,8 @@ class Contender:
     def prepare(self):
         """In the child: its CPUs, and not to outlive a killed driver."""
         os.sched_setaffinity(0, self.cpus)
+        if self.realtime:
+            realtime_priority(CONTENDER_PRIORITY)
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
     def read_line(self):

@@ -19,8 +19,11 @@ import onnx.shape_inference
 class Prepared:
     """One network at one size: its files and its nominal work."""
 
-    def __init__(self, name, size, heads, full, ncnn, flops, head_shapes):
+    def __init__(
+        self, name, source, size, heads, full, ncnn, flops, head_shapes
+    ):
         self.name = name
+        self.source = source  # the fp32 export
         self.size = size
         self.heads = heads  # ONNX that ends at the three detect convolutions
         self.full = full  # ONNX with the decode tail; None at other sizes
@@ -63,6 +66,18 @@ def resized(model, size):
     for output in copy.graph.output:
         output.type.tensor_type.ClearField("shape")
     return onnx.shape_inference.infer_shapes(copy, strict_mode=True)
+
+
+def weight_bytes(path):
+    """Bytes of all constants in a model file of any of the peers."""
+    path = pathlib.Path(path)
+    if path.suffix != ".onnx":
+        return path.with_suffix(".bin").stat().st_size
+    total = 0
+    for tensor in onnx.load(path).graph.initializer:
+        item = onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize
+        total += math.prod(tensor.dims) * item
+    return total
 
 
 def conv_flops(model):
@@ -169,6 +184,7 @@ def prepare(source, size, cache):
         param = convert_to_ncnn(heads, folder)
     return Prepared(
         name,
+        source,
         size,
         heads,
         source if size == native else None,  # the tail's grids fix its size

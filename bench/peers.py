@@ -17,9 +17,16 @@ import cv2
 import numpy
 
 import models
+import quantise
 import report
 import yolov5
-from contender import Contender, Refused, wait_for_calm
+from contender import (
+    DRIVER_PRIORITY,
+    Contender,
+    Refused,
+    realtime_priority,
+    wait_for_calm,
+)
 
 HERE = pathlib.Path(__file__).resolve().parent
 VENV = pathlib.Path(sys.prefix)
@@ -40,6 +47,11 @@ TITLES = [
     "head error",
     "others",
 ]
+# Quantised together with its decode, which leaves it no boxes: shown, but never
+# the peer to compare with.
+BLIND = "onnxruntime int8 full"
+
+ACCURACY_TITLES = ["mAP", "mAP@.5", "weights MB"]
 
 
 def parse_arguments():
@@ -79,9 +91,32 @@ def parse_arguments():
         "--goal",
         action="append",
         default=[],
-        metavar="MODEL=RATIO",
+        metavar="MODEL[:PRECISION]=RATIO",
         help="exit with 1 unless yolotune, at the most threads, is RATIO times "
         "as fast as the best peer",
+    )
+    add(
+        "--precisions",
+        help="of fp32, bf16, int8, int16, auto, by commas: yolotune with "
+        "--precision, and the peers that have it (default: peers in fp32, "
+        "yolotune without the option)",
+    )
+    add(
+        "--accuracy",
+        metavar="FILE",
+        help="what peer_map.py --json wrote: adds mAP, and peers that lose too "
+        "much of it do not count as best",
+    )
+    add(
+        "--max-loss",
+        type=float,
+        default=0.02,
+        help="mAP below a model's fp32 peers that is too much (default 0.02)",
+    )
+    add(
+        "--realtime",
+        action="store_true",
+        help="run the contenders at real-time priority (SCHED_RR; needs root)",
     )
     add("--json", help="write every sample and fact to this file")
     return parser.parse_args()
@@ -109,29 +144,59 @@ def find_yolotune(path):
     return str(built[-1]) if built else shutil.which("yolotune")
 
 
+class Peer:
+    """A peer's engine on one model file in one precision."""
+
+    def __init__(self, name, kind, model, precision="fp32"):
+        self.name = name
+        self.kind = kind  # of worker.py
+        self.model = model
+        self.precision = precision  # of worker.py
+
+    def command(self, threads, image):
+        return [
+            sys.executable,
+            HERE / "worker.py",
+            self.kind,
+            self.model,
+            threads,
+            image,
+            self.precision,
+        ]
+
+
+def peers_of(network, precisions, data, cache):
+    """Every peer that runs this network in one of the PRECISIONS."""
+    rows = []
+    if "fp32" in precisions:
+        rows.append(Peer("onnxruntime", "onnxruntime", network.heads))
+        rows.append(Peer("openvino", "openvino", network.heads))
+        if network.ncnn:
+            rows.append(Peer("ncnn", "ncnn", network.ncnn))
+        if network.full:
+            rows.append(Peer("onnxruntime full", "onnxruntime", network.full))
+            rows.append(Peer("openvino full", "openvino", network.full))
+    if "bf16" in precisions:
+        rows.append(Peer("openvino bf16", "openvino", network.heads, "bf16"))
+        if network.ncnn:
+            rows.append(Peer("ncnn bf16", "ncnn", network.ncnn, "bf16"))
+    if "int8" in precisions:
+        pictures = data / "coco128" / "images" / "train2017"
+        files = quantise.prepare(network, pictures, cache)
+        for name, file in files.items():
+            precision = "int8-direct" if name.endswith("direct") else "int8"
+            rows.append(Peer(name, name.split()[0], file, precision))
+    return rows
+
+
 def commands(options, data, network, threads, image):
     """(name, command, is a peer) of every contender, the peak meter first."""
     peak = [VENV / "bin" / "yt-limits", threads, options.vector_bits]
     rows = [("peak", peak, False)]
-
-    def peer(name, kind, model):
-        command = [
-            sys.executable,
-            HERE / "worker.py",
-            kind,
-            model,
-            threads,
-            image,
-        ]
-        rows.append((name, command, True))
-
-    peer("onnxruntime", "onnxruntime", network.heads)
-    peer("openvino", "openvino", network.heads)
-    if network.ncnn:
-        peer("ncnn", "ncnn", network.ncnn)
-    if network.full:
-        peer("onnxruntime full", "onnxruntime", network.full)
-        peer("openvino full", "openvino", network.full)
+    given = (options.precisions or "").split(",")
+    given = [word for word in given if word]
+    for peer in peers_of(network, given or ["fp32"], data, VENV / "models"):
+        rows.append((peer.name, peer.command(threads, image), True))
 
     if options.yolotune:
         model = data / "weights" / f"{network.name}.pt"
@@ -139,11 +204,19 @@ def commands(options, data, network, threads, image):
         base += ["--imgsz", network.size, "--threads", threads]
         if options.db:
             base += ["--db", options.db]
-        # The peers compute the heads whole; yolotune need not, and shows both.
-        rows.append(("yolotune dense heads", base + ["--dense-heads"], False))
-        rows.append(("yolotune", base, False))
-        for isa in options.isa or []:
-            rows.append((f"yolotune {isa}", base + ["--isa", isa], False))
+        for precision in given or [None]:
+            name, command = "yolotune", base
+            if precision:
+                name = f"yolotune {precision}"
+                command = [*base, "--precision", precision]
+            # The peers compute the heads whole; yolotune need not, and shows
+            # both.
+            rows.append(
+                (f"{name} dense heads", [*command, "--dense-heads"], False)
+            )
+            rows.append((name, command, False))
+            for isa in options.isa or []:
+                rows.append((f"{name} {isa}", [*command, "--isa", isa], False))
     if options.only:
         wanted = options.only.split(",")
         rows = rows[:1] + [
@@ -152,12 +225,14 @@ def commands(options, data, network, threads, image):
     return rows
 
 
-def start(rows, cpus):
+def start(rows, cpus, realtime=False):
     """Start them all; one that refuses is reported and left out."""
     started = []
     for name, command, peer in rows:
         try:
-            started.append(Contender(name, command, cpus, peer))
+            started.append(
+                Contender(name, command, cpus, peer, realtime=realtime)
+            )
         except Refused as why:
             print(f"{name}: left out: {why}", file=sys.stderr)
     return started
@@ -171,7 +246,7 @@ def check_heads(contenders, network, folder):
     count = sum(int(numpy.prod(shape)) for shape in network.head_shapes)
     errors, reference = {}, None
     for contender in contenders:
-        if not contender.peer or contender.name.endswith("full"):
+        if not contender.peer or "full" in contender.name:
             continue
         path = os.path.join(folder, "heads.bin")
         contender.ask(f"heads {path}")
@@ -221,7 +296,36 @@ def samples(contender):
     return [answer["network_ns"] for answer in contender.rounds]
 
 
-def summarise(contenders, network, threads, errors):
+def accuracies(path, network):
+    """{contender: its row of peer_map.py} of this model and size."""
+    if not path:
+        return {}
+    rows = json.loads(pathlib.Path(path).read_text())
+    return {
+        row["contender"]: row
+        for row in rows
+        if (row["model"], row["imgsz"]) == (network.name, network.size)
+    }
+
+
+def best_peer(peers, known, max_loss):
+    """The fastest peer, of those known to be accurate where that is known."""
+    fp32 = [r["map"] for r in known.values() if r["precision"] == "fp32"]
+    floor = max(fp32, default=0) - max_loss
+
+    def good(peer):
+        if peer.name in known:
+            return known[peer.name]["map"] >= floor
+        return peer.name != BLIND
+
+    return min(
+        filter(good, peers),
+        key=lambda c: report.median_of_rounds(samples(c))[0],
+        default=None,
+    )
+
+
+def summarise(contenders, network, threads, errors, options):
     """One dictionary a contender, and the peak's median in GFLOP/s."""
     peak = None
     for contender in contenders:
@@ -232,11 +336,8 @@ def summarise(contenders, network, threads, errors):
             )
     runners = [c for c in contenders if c.name != "peak"]
     peers = [c for c in runners if c.peer]
-    best = min(
-        peers,
-        key=lambda c: report.median_of_rounds(samples(c))[0],
-        default=None,
-    )
+    known = accuracies(options.accuracy, network)
+    best = best_peer(peers, known, options.max_loss)
     results = []
     for contender in runners:
         median, low, high, least = report.median_of_rounds(samples(contender))
@@ -257,6 +358,10 @@ def summarise(contenders, network, threads, errors):
             "facts": contender.facts,
             "rounds": contender.rounds,
         }
+        # Heads are computed where they are read or everywhere: the same boxes.
+        accuracy = known.get(contender.name.removesuffix(" dense heads"), {})
+        for key in ("map", "map50", "weight_bytes"):
+            row[key] = accuracy.get(key)
         if best:
             pairs = report.paired_ratios(samples(best), samples(contender))
             row["best_peer"] = best.name
@@ -272,8 +377,20 @@ def error_text(error):
     return f"{error:.0e}" if error else "reference"
 
 
-def show(results, network, threads, peak):
+def accuracy_cells(row):
+    def cell(key, form, scale=1):
+        return format(row[key] * scale, form) if row[key] is not None else "-"
+
+    return [
+        cell("map", ".3f"),
+        cell("map50", ".3f"),
+        cell("weight_bytes", ".2f", 1e-6),
+    ]
+
+
+def show(results, network, threads, peak, options):
     rows = []
+    titles = TITLES + (ACCURACY_TITLES if options.accuracy else [])
     for r in results:
         share = r["share_of_peak"]
         error = r["head_error"]
@@ -291,15 +408,17 @@ def show(results, network, threads, peak):
                 f"{min(pairs):.2f}-{max(pairs):.2f}" if pairs else "-",
                 error_text(error),
                 f"{100 * r['others']:.0f} %",
+                *(accuracy_cells(r) if options.accuracy else []),
             ]
         )
     limit = f"; peak measured alongside {peak:.0f} GFLOP/s fp32" if peak else ""
     print(
-        f"\n{network.name} {network.size}x{network.size}, batch 1, fp32, "
+        f"\n{network.name} {network.size}x{network.size}, batch 1, "
+        f"{options.precisions or 'fp32'}, "
         f"{network.flops / 1e9:.3f} GFLOP, {threads} "
         f"thread{'s' if threads > 1 else ''}{limit}\n"
     )
-    print(report.table(TITLES, rows), flush=True)
+    print(report.table(titles, rows), flush=True)
 
 
 def verdicts(goals, results, threads):
@@ -307,8 +426,10 @@ def verdicts(goals, results, threads):
     met = True
     for goal in goals:
         name, _, wanted = goal.partition("=")
+        model, _, precision = name.partition(":")
+        contender = f"yolotune {precision}" if precision else "yolotune"
         for row in results:
-            if row["model"] != name or row["contender"] != "yolotune":
+            if row["model"] != model or row["contender"] != contender:
                 continue
             if row["threads"] != threads or "ratio" not in row:
                 continue
@@ -333,15 +454,21 @@ def measure(options, data, network, threads, folder):
             f"--threads {threads}: only {len(cpus)} CPUs to run on"
         )
 
-    contenders = start(commands(options, data, network, threads, image), cpus)
+    contenders = start(
+        commands(options, data, network, threads, image),
+        cpus,
+        options.realtime,
+    )
     try:
         errors = check_heads(contenders, network, folder)
         race(contenders, options)
-        results, peak = summarise(contenders, network, threads, errors)
+        results, peak = summarise(
+            contenders, network, threads, errors, options
+        )
     finally:
         for contender in contenders:
             contender.close()
-    show(results, network, threads, peak)
+    show(results, network, threads, peak, options)
     return results, peak
 
 
@@ -350,6 +477,8 @@ def main():
     data = find_data(options.data)
     threads = [int(word) for word in options.threads.split(",")]
     facts = report.host()
+    if options.realtime:
+        realtime_priority(DRIVER_PRIORITY)
     print(f"{facts['cpu']}, CPUs {facts['cpus']}, {' '.join(facts['flags'])}")
     options.yolotune = find_yolotune(options.yolotune)
     print(f"yolotune: {options.yolotune or 'not built, the peers run alone'}")

@@ -1,10 +1,16 @@
 """One peer in a process of its own: load once, then run on request.
 
-    worker.py KIND MODEL THREADS INPUT
+    worker.py KIND MODEL THREADS INPUT [PRECISION]
 
 INPUT is a .npy of the network's input, float32 1x3xHxW. It speaks the protocol
 of contender.py on standard input and output; each KIND is a class below, with
-the settings that make it run at its best in true fp32 on THREADS threads.
+the settings that make it run at its best on THREADS threads in PRECISION:
+
+    fp32            true fp32 throughout (default)
+    bf16            an fp32 model, in bf16 where the engine can
+    int8            a quantised model, and whatever the engine prefers between
+                    its quantised operators
+    int8-direct     the same without Winograd (ncnn)
 
 A run is timed from the input lying ready in the peer's own tensor to the
 outputs lying ready in the peer's own tensors: no image work, no NMS.
@@ -20,8 +26,11 @@ import time
 class OnnxRuntime:
     """All graph optimisations, sequential, outputs bound to kept buffers."""
 
-    def __init__(self, model, threads, image):
+    def __init__(self, model, threads, image, precision):
         import onnxruntime as ort
+
+        if precision == "bf16":
+            raise SystemExit("ONNX Runtime has no bf16 kernels for CPUs")
 
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
@@ -45,7 +54,10 @@ class OnnxRuntime:
             )
             self.binding.bind_ortvalue_output(output.name, value)
             self.outputs.append(value)
-        self.facts = {"version": ort.__version__, "precision": "f32"}
+        self.facts = {"version": ort.__version__, "precision": precision}
+
+    def feed(self, image):
+        self.binding.bind_cpu_input(self.session.get_inputs()[0].name, image)
 
     def run(self):
         self.session.run_with_iobinding(self.binding)
@@ -55,22 +67,26 @@ class OnnxRuntime:
 
 
 class OpenVino:
-    """Latency hint, and the f32 hint or a CPU with bf16 or AMX uses that."""
+    """Latency hint, and the f32 hint or a CPU with bf16 or AMX uses that.
 
-    def __init__(self, model, threads, image):
+    A quantised model gets no hint: between its int8 operators OpenVINO takes
+    what it holds to be fastest here.
+    """
+
+    def __init__(self, model, threads, image, precision):
         import openvino as ov
 
         core = ov.Core()
-        self.compiled = core.compile_model(
-            model,
-            "CPU",
-            {
-                "PERFORMANCE_HINT": "LATENCY",
-                "INFERENCE_PRECISION_HINT": "f32",
-                "INFERENCE_NUM_THREADS": threads,
-                "NUM_STREAMS": 1,
-            },
-        )
+        settings = {
+            "PERFORMANCE_HINT": "LATENCY",
+            "INFERENCE_NUM_THREADS": threads,
+            "NUM_STREAMS": 1,
+        }
+        hints = {"fp32": "f32", "bf16": "bf16"}
+        if precision in hints:
+            settings["INFERENCE_PRECISION_HINT"] = hints[precision]
+        self.ov = ov
+        self.compiled = core.compile_model(model, "CPU", settings)
         self.request = self.compiled.create_infer_request()
         self.image = image  # shared with the tensor, not copied
         self.request.set_input_tensor(ov.Tensor(image, shared_memory=True))
@@ -93,6 +109,12 @@ class OpenVino:
             "kernels": kernels,
         }
 
+    def feed(self, image):
+        self.image = image
+        self.request.set_input_tensor(
+            self.ov.Tensor(image, shared_memory=True)
+        )
+
     def run(self):
         self.request.infer(share_inputs=True, share_outputs=True)
 
@@ -104,9 +126,10 @@ class OpenVino:
 
 
 class Ncnn:
-    """No 16-bit storage or arithmetic; Winograd, GEMM and packing on."""
+    """Only the 8-bit or 16-bit options of its precision; Winograd, GEMM and
+    packing on."""
 
-    def __init__(self, model, threads, image):
+    def __init__(self, model, threads, image, precision):
         import ncnn
 
         self.ncnn = ncnn
@@ -119,10 +142,12 @@ class Ncnn:
         option = self.net.opt
         option.num_threads = threads
         option.use_vulkan_compute = False
+        wanted = {"bf16": "use_bf16_", "int8": "use_int8_"}
+        wanted = wanted.get(precision.partition("-")[0], "none")
         for name in dir(option):
             if name.startswith(("use_fp16_", "use_bf16_", "use_int8_")):
-                setattr(option, name, False)
-        option.use_winograd_convolution = True
+                setattr(option, name, name.startswith(wanted))
+        option.use_winograd_convolution = precision != "int8-direct"
         option.use_sgemm_convolution = True
         option.use_packing_layout = True
         option.blob_allocator = self.blobs
@@ -136,13 +161,16 @@ class Ncnn:
         self.outputs = []
         self.facts = {
             "version": ncnn.__version__,
-            "precision": "f32",
+            "precision": precision,
             "options": {
                 name: getattr(option, name)
                 for name in dir(option)
                 if name.startswith("use_")
             },
         }
+
+    def feed(self, image):
+        self.input = self.ncnn.Mat(image[0]).clone()
 
     def run(self):
         self.outputs = []  # back to the pool, as at the end of a frame
@@ -164,7 +192,7 @@ class TorchvisionNms:
     IOU = 0.45
     CLASS_STEP = 7680  # YOLOv5's max_wh: moves each class to its own plane
 
-    def __init__(self, model, threads, _image):
+    def __init__(self, model, threads, _image, _precision):
         import torch
         import torchvision
 
@@ -209,6 +237,12 @@ KINDS = {
 }
 
 
+def load(path):
+    import numpy
+
+    return numpy.ascontiguousarray(numpy.load(path))
+
+
 def answer(peer, line):
     """The JSON value that one request line asks for."""
     words = line.split()
@@ -219,6 +253,9 @@ def answer(peer, line):
             peer.run()
             times.append(time.perf_counter_ns() - begin)
         return {"network_ns": times}
+    if words[0] == "input":
+        peer.feed(load(words[1]))
+        return {"input": words[1]}
     if words[0] == "heads":
         import numpy
 
@@ -235,18 +272,15 @@ def answer(peer, line):
 
 
 def main():
-    kind, model, threads, path = sys.argv[1:]
+    kind, model, threads, path = sys.argv[1:5]
+    precision = sys.argv[5] if len(sys.argv) > 5 else "fp32"
     # Libraries print on standard output what they please: keep it from the
     # protocol by moving the protocol to a descriptor of its own.
     replies = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
 
-    image = None
-    if path != "-":
-        import numpy
-
-        image = numpy.ascontiguousarray(numpy.load(path))
-    peer = KINDS[kind](model, int(threads), image)
+    image = None if path == "-" else load(path)
+    peer = KINDS[kind](model, int(threads), image, precision)
     gc.disable()
     replies.write("ready " + json.dumps({"name": kind, **peer.facts}) + "\n")
     for line in sys.stdin:

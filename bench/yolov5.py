@@ -14,6 +14,13 @@ CLASS_STEP = 7680  # moves each class to a plane of its own for NMS
 MAX_CANDIDATES = 30000
 MAX_DETECTIONS = 300
 
+# Of yolov5n to yolov5x, (width, height) in pixels, finest level first.
+ANCHORS = (
+    ((10, 13), (16, 30), (33, 23)),
+    ((30, 61), (62, 45), (59, 119)),
+    ((116, 90), (156, 198), (373, 326)),
+)
+
 
 def letterbox(image, size):
     """IMAGE (h, w, 3) inside a SIZE x SIZE square, aspect kept, centred."""
@@ -41,6 +48,28 @@ def to_input(bgr):
     """BGR pixels to the network's input: RGB, 0..1, float32 [1][3][h][w]."""
     planes = bgr[:, :, ::-1].transpose(2, 0, 1)[None]
     return numpy.ascontiguousarray(planes).astype(numpy.float32) / 255
+
+
+def decode(heads, size):
+    """The decode tail: HEADS [1][3 * (5 + classes)][h][w], finest first, to
+    [rows][5 + classes] as detections() wants them, in the tail's order."""
+    rows = []
+    for head, anchors in zip(heads, ANCHORS, strict=True):
+        height, width = head.shape[2:]
+        values = head.reshape(len(anchors), -1, height, width)
+        values = 1 / (1 + numpy.exp(-values.transpose(0, 2, 3, 1)))
+        across, down = numpy.meshgrid(
+            numpy.arange(width, dtype=numpy.float32),
+            numpy.arange(height, dtype=numpy.float32),
+        )
+        grid = numpy.stack((across, down), 2)
+        stride = size / height
+        values[..., :2] = (values[..., :2] * 2 - 0.5 + grid) * stride
+        values[..., 2:4] = (values[..., 2:4] * 2) ** 2 * numpy.array(
+            anchors, numpy.float32
+        )[:, None, None]
+        rows.append(values.reshape(-1, values.shape[-1]))
+    return numpy.concatenate(rows)
 
 
 def detections(output, size, image_shape, conf, iou):
