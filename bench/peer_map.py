@@ -1,8 +1,8 @@
 """What accuracy does each contender's precision keep? One table of mAP.
 
-Every contender gets the same letterboxed pictures, and the same decode, val.py's
-candidates and suppression, and pycocotools follow its raw heads (eval_agree.py
-does it for the fp32 graph alone). `full` contenders decode by themselves.
+Every contender gets the same letterboxed pictures, and the same decode,
+val.py's candidates and suppression, and pycocotools follow its raw heads
+(eval_agree.py does it for the fp32 graph alone). `full` contenders decode by themselves.
 yolotune, whose heads do not leave it, is asked for its boxes (`yolotune eval
 --save-json`), which pycocotools measures as well; that its steps around the
 network are the same is what eval_agree.py checks.
@@ -108,7 +108,7 @@ def yolotune_results(options, precision, network, data, folder):
         "--save-json", own, "--quiet", "--json",
     ]  # fmt: skip
     if precision:
-        words += ["--precision", precision]
+        words += peers.precision_words(precision, data)
     if options.db:
         words += ["--db", options.db]
     said = json.loads(agree.ask(options.yolotune, *words))

@@ -47,6 +47,9 @@ TITLES = [
     "head error",
     "others",
 ]
+# Pictures, in the data folder, that everybody calibrates on.
+CALIBRATION = "coco128/images/train2017"
+
 # Quantised together with its decode, which leaves it no boxes: shown, but never
 # the peer to compare with.
 BLIND = "onnxruntime int8 full"
@@ -181,12 +184,19 @@ def peers_of(network, precisions, data, cache):
         if network.ncnn:
             rows.append(Peer("ncnn bf16", "ncnn", network.ncnn, "bf16"))
     if "int8" in precisions:
-        pictures = data / "coco128" / "images" / "train2017"
-        files = quantise.prepare(network, pictures, cache)
+        files = quantise.prepare(network, data / CALIBRATION, cache)
         for name, file in files.items():
             precision = "int8-direct" if name.endswith("direct") else "int8"
             rows.append(Peer(name, name.split()[0], file, precision))
     return rows
+
+
+def precision_words(precision, data):
+    """yolotune's options: it calibrates on the peers' pictures."""
+    words = ["--precision", precision]
+    if precision in ("int8", "int16"):
+        words += ["--calib", data / CALIBRATION]
+    return words
 
 
 def commands(options, data, network, threads, image):
@@ -208,7 +218,7 @@ def commands(options, data, network, threads, image):
             name, command = "yolotune", base
             if precision:
                 name = f"yolotune {precision}"
-                command = [*base, "--precision", precision]
+                command = [*base, *precision_words(precision, data)]
             # The peers compute the heads whole; yolotune need not, and shows
             # both.
             rows.append(

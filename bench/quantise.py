@@ -5,11 +5,12 @@
 Calibration pictures are letterboxed and scaled exactly as in inference. The
 models lie in the cache folder beside the fp32 ones and are made once; a change
 of a quantiser's version makes them anew. This runs in a process of its own, at
-low priority, so that nothing it loads or allocates is left when peers are timed.
+low priority, so that nothing it loads or allocates is left when peers are
+timed.
 
-    onnxruntime int8        quantize_static: QDQ, u8 activations, s8 weights with
-                            a scale for each channel, all operators of the graph
-                            cut at the detect convolutions
+    onnxruntime int8        quantize_static: QDQ, u8 activations, s8 weights
+                            with a scale for each channel, all operators of the
+                            graph cut at the detect convolutions
     onnxruntime int8 conv   the same, convolutions alone
     onnxruntime int8 full   the same on the whole graph, decode included, as a
                             first try has it
@@ -20,7 +21,8 @@ low priority, so that nothing it loads or allocates is left when peers are timed
     ncnn int8               ncnn2table's KL method and ncnn2int8's format, with
                             6-bit weights for the 3x3 convolutions that ncnn
                             runs as Winograd in int8
-    ncnn int8 direct        the same with 8-bit weights throughout, Winograd off
+    ncnn int8 direct        thresholds of least squared error, which keep more,
+                            8-bit weights throughout, Winograd off
 """
 
 import importlib.metadata
@@ -186,33 +188,52 @@ def each_activation(param, images, names):
             yield place, numpy.abs(numpy.asarray(value.numpy())).ravel()
 
 
-def between(total, points):
-    """The integral TOTAL (of whole bins) at fractional POINTS."""
-    return numpy.interp(points, numpy.arange(total.size), total)
-
-
 def divergence(histogram, limit):
-    """KL of HISTOGRAM cut at LIMIT bins from its form in 128 levels."""
+    """KL of HISTOGRAM cut at LIMIT bins from its form in 128 levels.
+
+    As ncnn2table has it: of a bin that lies in two levels, the share of the
+    lower one is left out, except between the first two. That matters: put
+    right, the input would be clipped at half its range.
+    """
     cut = histogram[:limit].copy()
     cut[-1] += histogram[limit:].sum()
     edges = numpy.linspace(0, limit, LEVELS + 1)
     total = numpy.concatenate(([0.0], numpy.cumsum(histogram[:limit])))
-    levels = between(total, edges)  # the integral, exact at the edges ...
-    coarse = numpy.interp(numpy.arange(limit + 1), edges, levels)
-    cut, coarse = cut + EPSILON, numpy.diff(coarse) + EPSILON  # ... linear in
-    return float((cut * numpy.log(cut / coarse)).sum())  # between: a level
+    levels = numpy.interp(edges, numpy.arange(limit + 1), total)
+    coarse = numpy.diff(numpy.interp(numpy.arange(limit + 1), edges, levels))
+    inner = edges[2:-1]
+    whole = numpy.floor(inner).astype(int)
+    density = numpy.diff(levels)[1:-1] * LEVELS / limit
+    coarse[whole] -= (inner - whole) * density
+    cut, coarse = cut + EPSILON, coarse + EPSILON
+    return float((cut * numpy.log(cut / coarse)).sum())
 
 
-def threshold(histogram, largest):
-    histogram = histogram / histogram.sum()
-    best = min(
-        range(LEVELS, BINS), key=lambda limit: divergence(histogram, limit)
-    )
-    return (best + 0.5) * largest / BINS
+def squared_error(histogram, limit):
+    """Of bins rounded to 127 steps up to LIMIT, and clipped there."""
+    centres = numpy.arange(BINS) + 0.5
+    step = limit / 127
+    rounded = numpy.minimum(numpy.rint(centres / step), 127) * step
+    return float((histogram * (centres - rounded) ** 2).sum())
 
 
-def ncnn_scales(param, images, names):
-    """127 over the threshold, for each of the activations NAMES."""
+def thresholds(largest, counts, loss):
+    """Of each activation, where LOSS is least."""
+    found = []
+    for top, histogram in zip(largest, counts, strict=True):
+        histogram = histogram / histogram.sum()
+        best = min(
+            range(LEVELS, BINS), key=lambda limit: loss(histogram, limit)
+        )
+        found.append((best + 0.5) * top / BINS)
+    return numpy.array(found)
+
+
+def ncnn_statistics(param, images, names, kept):
+    """(largest magnitudes, histograms below them) of NAMES; KEPT in a file."""
+    if kept.exists():
+        with numpy.load(kept) as file:
+            return file["largest"], file["counts"]
     largest = numpy.zeros(len(names))
     for place, values in each_activation(param, images, names):
         largest[place] = max(largest[place], values.max())
@@ -224,9 +245,8 @@ def ncnn_scales(param, images, names):
         counts[place] += numpy.bincount(
             numpy.minimum(bins, BINS - 1)[values > 0], minlength=BINS
         )
-    return [
-        127 / threshold(counts[i], largest[i]) for i in range(len(names))
-    ]
+    numpy.savez(kept, largest=largest, counts=counts)
+    return largest, counts
 
 
 def quantised_weights(weights, levels):
@@ -237,12 +257,15 @@ def quantised_weights(weights, levels):
     return numpy.clip(away, -127, 127).astype(numpy.int8), scales
 
 
-def make_ncnn(param, images, outs):
-    """OUTS: (file, does 3x3 stride 1 run as Winograd), one calibration."""
+def make_ncnn(param, images, tool, direct):
+    """TOOL: as ncnn's tools do it. DIRECT: as it keeps more accuracy."""
     header, layers, convolutions = ncnn_layers(param)
-    scales = ncnn_scales(param, images, [w[4] for w in convolutions])
-    for out, winograd in outs:
-        write_ncnn(param, header, layers, scales, winograd, out)
+    names = [words[4] for words in convolutions]
+    kept = direct.with_name(direct.stem + "_statistics.npz")
+    statistics = ncnn_statistics(param, images, names, kept)
+    for out, loss in ((tool, divergence), (direct, squared_error)):
+        scales = 127 / thresholds(*statistics, loss)
+        write_ncnn(param, header, layers, scales, out == tool, out)
 
 
 def write_ncnn(param, header, layers, scales, winograd, out):
@@ -318,10 +341,8 @@ def make(source, size, pictures, cache):
         make_ncnn(
             network.ncnn,
             images,
-            [
-                (paths["ncnn int8"], True),
-                (paths["ncnn int8 direct"], False),
-            ],
+            paths["ncnn int8"],
+            paths["ncnn int8 direct"],
         )
 
 
