@@ -2,10 +2,10 @@
 
 Every contender gets the same letterboxed pictures, and the same decode,
 val.py's candidates and suppression, and pycocotools follow its raw heads
-(eval_agree.py does it for the fp32 graph alone). `full` contenders decode by themselves.
-yolotune, whose heads do not leave it, is asked for its boxes (`yolotune eval
---save-json`), which pycocotools measures as well; that its steps around the
-network are the same is what eval_agree.py checks.
+(eval_agree.py does it for the fp32 graph alone). `full` contenders decode by
+themselves. yolotune, whose heads do not leave it, is asked for its boxes
+(`yolotune eval --save-json`), which pycocotools measures as well; that its
+steps around the network are the same is what eval_agree.py checks.
 
 Nothing here is timed. `peers.py --accuracy` takes what --json writes.
 """

@@ -324,9 +324,8 @@ def best_peer(peers, known, max_loss):
     floor = max(fp32, default=0) - max_loss
 
     def good(peer):
-        if peer.name in known:
-            return known[peer.name]["map"] >= floor
-        return peer.name != BLIND
+        accuracy = known.get(peer.name, {}).get("map", floor)
+        return peer.name != BLIND and accuracy >= floor
 
     return min(
         filter(good, peers),
