@@ -226,8 +226,8 @@ void yt_emit_store_narrow(struct yt_emit *e, enum yt_dtype dtype,
 
 /** x * sigmoid(x) on a vec: see codegen/silu.c for method and error bound. */
 LLVMValueRef yt_emit_silu(struct yt_emit *e, LLVMValueRef x);
-/** The same at less cost, for outputs of type @p out, u8s8 or bf16: within 8e-4
- *  of it, or within 5e-4 of its size. */
+/** The same at less cost, for outputs of type @p out, which is not f32: within
+ *  8e-4 of it (s16: 1.2e-4), or within 5e-4 of its size. */
 LLVMValueRef yt_emit_silu_coarse(struct yt_emit *e, enum yt_dtype out,
                                  LLVMValueRef x);
 /** exp(x) on a vec, for x in about [-87, 88]; outside it is clamped. */

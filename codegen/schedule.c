@@ -166,8 +166,7 @@ static int direct_applies(const struct yt_problem *problem,
 
 int yt_schedule_may_be_coarse(const struct yt_problem *p)
 {
-    return p->op == YT_OP_CONV2D && p->u.conv2d.silu &&
-           (p->out == YT_DTYPE_U8S8 || p->out == YT_DTYPE_BF16);
+    return p->op == YT_OP_CONV2D && p->u.conv2d.silu && p->out != YT_DTYPE_F32;
 }
 
 int yt_schedule_applies(const struct yt_problem *p, const struct yt_schedule *s,

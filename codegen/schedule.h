@@ -53,8 +53,8 @@ struct yt_schedule {
     enum yt_tune_cpu tune;
     int32_t launder;  /* 1: hide the input pointer at each tap */
     int32_t ic_outer; /* 1: channel blocks outside filter rows */
-    int32_t coarse;   /* 1: a SiLU as precise as an output in u8 or bf16 needs,
-                         not one that f32 needs */
+    int32_t coarse;   /* 1: a SiLU as precise as a narrow output needs, not
+                         as f32 needs */
 };
 
 /** Write the canonical name, e.g. "direct-m8n3k4-t4p-hl". */

@@ -223,6 +223,117 @@ static const float silu_square[] = {0.247139856f,
                                     0.101695821f,
                                     0.198819578f};
 
+/* Around 16 bits' outputs a step is smaller by far: cubics, each for 4/5 of x,
+ * up to 11.6. Within 1.1e-4 of SiLU everywhere. */
+#define CUBICS_PER_UNIT 1.25f
+#define CUBICS_CLAMP    12.0f
+
+static const float cubic_constant[] = {6.50973743e-05f,
+                                       0.00295987679f,
+                                       -0.0224937312f,
+                                       -0.219274059f,
+                                       -0.499463618f,
+                                       -0.668693542f,
+                                       -0.680642188f,
+                                       -0.589778483f,
+                                       -0.460535288f,
+                                       -0.334374815f,
+                                       -0.229975089f,
+                                       -0.151623696f,
+                                       -0.0966072455f,
+                                       -0.0598325916f,
+                                       -0.0361784063f,
+                                       0.0f,
+                                       0.0f,
+                                       0.0f,
+                                       -0.0361784063f,
+                                       -0.0598325916f,
+                                       -0.0966072455f,
+                                       -0.151623696f,
+                                       -0.229975089f,
+                                       -0.334374815f,
+                                       -0.460535288f,
+                                       -0.589778483f,
+                                       -0.680642188f,
+                                       -0.668693542f,
+                                       -0.499463618f,
+                                       -0.219274059f,
+                                       -0.0224937312f,
+                                       0.00295987679f};
+static const float cubic_linear[] = {
+    0.5f,           0.481192112f,   0.533755898f,    0.827207208f,
+    1.13224816f,    1.27691591f,    1.28651905f,     1.23439002f,
+    1.16965377f,    1.11380339f,    1.07243216f,     1.04433799f,
+    1.02632761f,    1.01525342f,    1.00865889f,     1.0f,
+    0.0f,           0.0f,           -0.00865887105f, -0.0152534051f,
+    -0.0263276063f, -0.0443379991f, -0.0724321231f,  -0.113803424f,
+    -0.169653758f,  -0.234389976f,  -0.286519051f,   -0.276915878f,
+    -0.132248163f,  0.172792822f,   0.466244102f,    0.518807888f};
+static const float cubic_square[] = {0.246719152f,
+                                     0.294341683f,
+                                     0.259403706f,
+                                     0.112617247f,
+                                     0.00155658368f,
+                                     -0.0397347994f,
+                                     -0.0422547497f,
+                                     -0.0322769582f,
+                                     -0.0214605425f,
+                                     -0.0132143311f,
+                                     -0.00774700101f,
+                                     -0.00438789604f,
+                                     -0.00242197444f,
+                                     -0.0013100697f,
+                                     -0.000697105366f,
+                                     0.0f,
+                                     0.0f,
+                                     0.0f,
+                                     -0.000697105366f,
+                                     -0.0013100697f,
+                                     -0.00242197444f,
+                                     -0.00438789604f,
+                                     -0.00774700101f,
+                                     -0.0132143311f,
+                                     -0.0214605425f,
+                                     -0.0322769582f,
+                                     -0.0422547497f,
+                                     -0.0397347994f,
+                                     0.00155658368f,
+                                     0.112617247f,
+                                     0.259403706f,
+                                     0.294341683f};
+static const float cubic_cube[] = {3.82460204e-16f,
+                                   -0.0474497452f,
+                                   -0.0401329398f,
+                                   -0.0155044319f,
+                                   -0.0019838782f,
+                                   0.00195063523f,
+                                   0.00216760929f,
+                                   0.0015304354f,
+                                   0.000927578832f,
+                                   0.000521502981f,
+                                   0.000280553882f,
+                                   0.000146626408f,
+                                   7.50746985e-05f,
+                                   3.78515615e-05f,
+                                   1.88556369e-05f,
+                                   0.0f,
+                                   0.0f,
+                                   0.0f,
+                                   -1.88556351e-05f,
+                                   -3.78515615e-05f,
+                                   -7.50746985e-05f,
+                                   -0.000146626408f,
+                                   -0.000280553882f,
+                                   -0.000521502981f,
+                                   -0.000927578832f,
+                                   -0.0015304354f,
+                                   -0.00216760929f,
+                                   -0.00195063523f,
+                                   0.0019838782f,
+                                   0.0155044319f,
+                                   0.0401329398f,
+                                   0.0474497452f};
+
 /* 2^t on [-1/2, 1/2] to a relative error of 7.5e-5, by Remez. */
 static const float exp2_short[] = {0.999928074f, 0.693260985f, 0.242611122f,
                                    0.0551716691f};
@@ -240,19 +351,34 @@ static LLVMValueRef look_up(struct yt_emit *e, LLVMValueRef z,
     return call_avx512(e, "llvm.x86.avx512.vpermi2var.ps.512", args, 3);
 }
 
+/* Which segment x is in, in the low bits. */
+static LLVMValueRef segment(struct yt_emit *e, LLVMValueRef x, float clamp_at,
+                            float per_unit)
+{
+    LLVMValueRef args[] = {x,
+                           yt_emit_splat(e, clamp_at),
+                           yt_emit_i32(e, 2),
+                           x,
+                           all_lanes(e),
+                           yt_emit_i32(e, 4)};
+    LLVMValueRef clamped =
+        call_avx512(e, "llvm.x86.avx512.mask.range.ps.512", args, 6);
+    return yt_emit_fma(e, clamped, yt_emit_splat(e, per_unit),
+                       yt_emit_splat(e, ROUND_MAGIC));
+}
+
+static LLVMValueRef silu_cubics(struct yt_emit *e, LLVMValueRef x)
+{
+    LLVMValueRef z = segment(e, x, CUBICS_CLAMP, CUBICS_PER_UNIT);
+    LLVMValueRef y = yt_emit_fma(e, look_up(e, z, cubic_cube), x,
+                                 look_up(e, z, cubic_square));
+    y = yt_emit_fma(e, y, x, look_up(e, z, cubic_linear));
+    return yt_emit_fma(e, y, x, look_up(e, z, cubic_constant));
+}
+
 static LLVMValueRef silu_parabolas(struct yt_emit *e, LLVMValueRef x)
 {
-    LLVMValueRef clamped_args[] = {x,
-                                   yt_emit_splat(e, SEGMENTS_CLAMP),
-                                   yt_emit_i32(e, 2),
-                                   x,
-                                   all_lanes(e),
-                                   yt_emit_i32(e, 4)};
-    LLVMValueRef clamped =
-        call_avx512(e, "llvm.x86.avx512.mask.range.ps.512", clamped_args, 6);
-    LLVMValueRef z =
-        yt_emit_fma(e, clamped, yt_emit_splat(e, SEGMENTS_PER_UNIT),
-                    yt_emit_splat(e, ROUND_MAGIC));
+    LLVMValueRef z = segment(e, x, SEGMENTS_CLAMP, SEGMENTS_PER_UNIT);
     LLVMValueRef y = yt_emit_fma(e, look_up(e, z, silu_square), x,
                                  look_up(e, z, silu_linear));
     return yt_emit_fma(e, y, x, look_up(e, z, silu_constant));
@@ -291,7 +417,10 @@ static LLVMValueRef silu_short(struct yt_emit *e, LLVMValueRef x)
 LLVMValueRef yt_emit_silu_coarse(struct yt_emit *e, enum yt_dtype out,
                                  LLVMValueRef x)
 {
-    /* The parabolas' error is absolute, which bf16 near 0 would show. */
-    return e->isa->lanes == 16 && out == YT_DTYPE_U8S8 ? silu_parabolas(e, x)
-                                                       : silu_short(e, x);
+    /* The tables' error is absolute, which bf16 near 0 would show. */
+    if (e->isa->lanes == 16 && out == YT_DTYPE_U8S8)
+        return silu_parabolas(e, x);
+    if (e->isa->lanes == 16 && out == YT_DTYPE_S16)
+        return silu_cubics(e, x);
+    return silu_short(e, x);
 }
