@@ -33,7 +33,7 @@ struct contest {
     int32_t *winner;                                   /* [target] */
     int32_t *target_of;                                /* [layer] */
     struct option (*options)[YT_FINALISTS_MAX];        /* [layer] */
-    float **bias;                                      /* [layer], padded */
+    void **constants;                                  /* [layer], packed */
     char *arena;
     struct yt_pool *pool;
 };
@@ -47,11 +47,11 @@ static void contest_deinit(struct contest *c)
                            c->options[i][j].weight_bytes);
             free(c->options[i][j].samples);
         }
-        if (c->bias)
-            free(c->bias[i]);
+        if (c->constants)
+            free(c->constants[i]);
     }
     free(c->options);
-    free(c->bias);
+    free(c->constants);
     free(c->finalists);
     free(c->finalist_count);
     free(c->winner);
@@ -104,26 +104,52 @@ static enum yt_status prepare_layer(struct contest *c, int32_t i)
     while (strcmp(c->search->targets[t].name, name) != 0)
         t++;
     c->target_of[i] = t;
-    if (layer->bias) {
-        const size_t k = (size_t)layer->problem.u.conv2d.k;
-        c->bias[i] = aligned_zeros((k + 64) * sizeof(float));
-        YT_FAIL_IF(!c->bias[i], YT_NO_MEMORY, "no memory for a bias");
-        memcpy(c->bias[i], layer->bias, k * sizeof(float));
+    const size_t bytes = yt_pack_constant_bytes(&layer->problem, network->isa);
+    if (bytes) {
+        const struct yt_weights filter = yt_network_weights(layer);
+        c->constants[i] = aligned_zeros(bytes);
+        YT_FAIL_IF(!c->constants[i], YT_NO_MEMORY, "no memory for a bias");
+        yt_pack_constants(&layer->problem, network->isa, &filter,
+                          c->constants[i]);
     }
     for (int32_t j = 0; j < c->finalist_count[t]; j++)
         YT_TRY(prepare_option(c, i, &c->finalists[t][j], &c->options[i][j]));
     return YT_OK;
 }
 
+static void put_pixel(void *pixels, enum yt_dtype dtype, int64_t i,
+                      uint32_t value)
+{
+    const float real = (float)value;
+    uint32_t bits;
+    memcpy(&bits, &real, sizeof bits);
+    switch (dtype) {
+    case YT_DTYPE_U8S8:
+        ((uint8_t *)pixels)[i] = (uint8_t)value;
+        break;
+    case YT_DTYPE_S16:
+        ((int16_t *)pixels)[i] = (int16_t)value;
+        break;
+    case YT_DTYPE_BF16:
+        ((uint16_t *)pixels)[i] = (uint16_t)(bits >> 16);
+        break;
+    default:
+        ((float *)pixels)[i] = real;
+        break;
+    }
+}
+
 /* Any image will do for time; this one has no denormals and no zeros. */
 static void fill_input(struct contest *c)
 {
     const struct yt_net *net = c->engine->network->net;
-    float *pixels = (float *)(void *)(c->arena + net->input);
+    const int64_t h = net->h + 2 * (int64_t)net->input_pad;
+    const int64_t w = net->w + 2 * (int64_t)net->input_pad;
+    void *pixels = c->arena + net->input;
     uint32_t x = 1;
-    for (int64_t i = 0; i < 3 * (int64_t)net->h * net->w; i++) {
+    for (int64_t i = 0; i < 3 * h * w; i++) {
         x = x * 1664525u + 1013904223u;
-        pixels[i] = (float)(x >> 24);
+        put_pixel(pixels, net->input_dtype, i, x >> 24);
     }
 }
 
@@ -178,10 +204,10 @@ static enum yt_status contest_init(struct contest *c, uint64_t compile_ns)
     c->winner = calloc(targets, sizeof *c->winner);
     c->target_of = calloc(layers, sizeof *c->target_of);
     c->options = calloc(layers, sizeof *c->options);
-    c->bias = calloc(layers, sizeof *c->bias);
+    c->constants = calloc(layers, sizeof *c->constants);
     c->arena = yt_memory_alloc((size_t)net->arena_bytes);
     YT_FAIL_IF(!c->finalists || !c->finalist_count || !c->winner ||
-                   !c->target_of || !c->options || !c->bias || !c->arena,
+                   !c->target_of || !c->options || !c->constants || !c->arena,
                YT_NO_MEMORY, "no memory to compare %zu layers", layers);
     for (size_t t = 0; t < targets; t++)
         c->finalist_count[t] = yt_target_finalists(
@@ -218,7 +244,7 @@ static void run_layer(struct contest *c, int32_t i, int32_t group,
         .in = at(c, layer->in),
         .out = at(c, layer->out),
         .weights = option->weights,
-        .bias = c->bias[i],
+        .bias = c->constants[i],
         .add = at(c, layer->add),
         .threshold = HEAD_LOGIT,
     };
