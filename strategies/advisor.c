@@ -53,10 +53,19 @@ struct yt_figures yt_advisor_figures(const struct yt_advisor *a,
         figures.map += 0.5 * fmax(highest - figures.map, 0);
     }
     if (!trial->config.tuned) {
-        figures.fps *= a->tuned_gain;
-        figures.latency_ns /= a->tuned_gain;
+        const double known = a->tuned_gain[trial->config.precision];
+        const double gain = known > 0 ? known : a->last_gain;
+        figures.fps *= gain;
+        figures.latency_ns /= gain;
     }
     return figures;
+}
+
+int yt_advisor_allowed(const struct yt_advisor *a,
+                       const struct yt_config *config)
+{
+    return !a->choices->precision_asked ||
+           config->precision != YT_PRECISION_F32;
 }
 
 int yt_advisor_has(const struct yt_advisor *a, const struct yt_config *config,
@@ -110,6 +119,7 @@ const struct yt_assessment *yt_advisor_rank(const struct yt_advisor *a,
         int32_t best = -1;
         for (int32_t i = 0; i < a->trial_count; i++)
             if (a->trials[i].depth == depth && !taken[i] &&
+                yt_advisor_allowed(a, &a->trials[i].config) &&
                 !is_superseded(a, &a->trials[i]) &&
                 (best < 0 ||
                  better(a, &limits, &a->trials[i], &a->trials[best])))
@@ -122,9 +132,9 @@ const struct yt_assessment *yt_advisor_rank(const struct yt_advisor *a,
     }
 }
 
-static void report(const struct yt_advisor *a, const char *phase,
-                   const char *what, int32_t done, int32_t planned,
-                   enum yt_depth depth)
+void yt_advisor_report(const struct yt_advisor *a, const char *phase,
+                       const char *what, int32_t done, int32_t planned,
+                       enum yt_depth depth)
 {
     if (!a->options->progress)
         return;
@@ -162,7 +172,7 @@ enum yt_status yt_advisor_try(struct yt_advisor *a,
     depth = yt_advisor_depth(a, depth);
     YT_TRY(base_at(a, depth));
     yt_config_name(config, a->choices, name);
-    report(a, phase, name, done, planned, depth);
+    yt_advisor_report(a, phase, name, done, planned, depth);
     const enum yt_status status =
         yt_lab_measure(a->lab, config, depth, &a->bases[depth], &trial);
     if (status != YT_OK)
@@ -219,6 +229,20 @@ static enum yt_status walk(struct yt_advisor *a, const struct yt_config *choice)
     return YT_OK;
 }
 
+enum yt_status yt_advisor_time(struct yt_advisor *a, struct yt_assessment *all,
+                               int32_t count, uint64_t budget_ns)
+{
+    YT_TRY(yt_lab_time_in_turn(a->lab, all, count, budget_ns));
+    /* They replace what was timed alone. */
+    for (int32_t i = 0; i < count; i++) {
+        keep(a, &all[i]);
+        if (a->has_base[all[i].depth] &&
+            yt_config_same(&a->bases[all[i].depth].config, &all[i].config))
+            a->bases[all[i].depth] = all[i];
+    }
+    return YT_OK;
+}
+
 static enum yt_status time_in_turn(struct yt_advisor *a)
 {
     struct yt_advice *advice = a->advice;
@@ -231,14 +255,11 @@ static enum yt_status time_in_turn(struct yt_advisor *a)
     all[count++] = a->bases[YT_DEPTH_FULL];
     for (int32_t i = 0; i < advice->step_count; i++)
         all[count++] = advice->steps[i].after;
-    report(a, "in turn", "baseline and steps", 0, count, YT_DEPTH_FULL);
-    YT_TRY(yt_lab_time_in_turn(a->lab, all, count, budget));
-    a->bases[YT_DEPTH_FULL] = all[0];
+    yt_advisor_report(a, "in turn", "baseline and steps", 0, count,
+                      YT_DEPTH_FULL);
+    YT_TRY(yt_advisor_time(a, all, count, budget));
     for (int32_t i = 0; i < advice->step_count; i++)
         advice->steps[i].after = all[i + 1];
-    /* They replace what was timed alone. */
-    for (int32_t k = 0; k < count; k++)
-        keep(a, &all[k]);
     return YT_OK;
 }
 
@@ -264,8 +285,16 @@ static enum yt_status settle(struct yt_advisor *a)
 static enum yt_status search(struct yt_advisor *a)
 {
     const struct yt_advisor_options *options = a->options;
-    report(a, "baseline", "", 0, 0, YT_DEPTH_FULL);
+    if (yt_lab_calib(a->lab)) {
+        yt_advisor_report(a, "calibration", "", 0, 0, YT_DEPTH_FULL);
+        YT_TRY(yt_lab_calibrate(a->lab));
+    }
+    yt_advisor_report(a, "baseline", "", 0, 0, YT_DEPTH_FULL);
     YT_TRY(base_at(a, YT_DEPTH_FULL));
+    const struct yt_config start = yt_config_start(a->choices);
+    if (!yt_config_same(&start, &a->bases[YT_DEPTH_FULL].config))
+        YT_TRY(
+            yt_advisor_try(a, &start, YT_DEPTH_FULL, "baseline", 0, 0, NULL));
     a->advice->limits = yt_limits_of(options->scenario, &options->wishes,
                                      a->bases[YT_DEPTH_FULL].figures.map);
     a->explore_ns = yt_now_ns();
@@ -291,7 +320,7 @@ enum yt_status yt_advise(struct yt_lab *lab,
         .choices = yt_lab_choices(lab),
         .options = options,
         .advice = advice,
-        .tuned_gain = 1,
+        .last_gain = 1,
         .begin_ns = yt_now_ns(),
         .budget_ns =
             options->budget_ns ? options->budget_ns : DEFAULT_BUDGET_NS,

@@ -5,6 +5,8 @@
  *
  *   probe     every setting of every strategy alone, few pictures each
  *   sample    the best third, mixed with each other and their near neighbours
+ *   types     layers that int8 costs most accuracy are given their f32 back,
+ *             where int8 as a whole costs too much
  *   full      the best of those on all pictures, neighbours until none is
  * better kernels   searched for the best; whoever could beat it then is next in
  * turn   baseline, each step on the way, and the choice, interleaved
@@ -63,7 +65,8 @@ struct yt_advice {
 
 /** Where the work stands. Strings are borrowed. */
 struct yt_advisor_event {
-    const char *phase; /* "probe", "sample", "full", "kernels", "in turn" */
+    const char *phase; /* "calibration", "probe", "sample", "types", "full",
+                          "kernels", "in turn" */
     const char *what;  /* the configuration at hand */
     int32_t done, planned;
     const struct yt_assessment *best; /* so far at this depth; NULL: none */

@@ -57,6 +57,7 @@ static const struct yt_assessment *choose(const struct yt_advisor *a,
     for (int32_t i = 0; i < a->trial_count; i++) {
         const struct yt_assessment *trial = &a->trials[i];
         if (trial->depth == YT_DEPTH_FULL &&
+            yt_advisor_allowed(a, &trial->config) &&
             (!best || yt_figures_compare(limits, YT_ADVISOR_NOISE,
                                          &trial->figures, &best->figures) < 0))
             best = trial;

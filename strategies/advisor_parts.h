@@ -19,8 +19,10 @@ struct yt_advisor {
     int32_t has_base[YT_DEPTHS];
     struct yt_assessment *trials; /* [YT_ADVISOR_TRIALS], of all depths */
     int32_t trial_count;
-    double
-        tuned_gain; /* FPS with tuned kernels over without, as found so far */
+    /* FPS with tuned kernels over without, as found so far; 0: not yet. What
+     * tuning gains depends on what is computed with. */
+    double tuned_gain[YT_PRECISION_COUNT];
+    double last_gain; /* of any precision; 1: none yet */
     uint64_t begin_ns, budget_ns;
     uint64_t explore_ns; /* when the baseline was done; 0: it is not yet */
 };
@@ -43,6 +45,16 @@ struct yt_limits yt_advisor_limits(const struct yt_advisor *a,
 struct yt_figures yt_advisor_figures(const struct yt_advisor *a,
                                      const struct yt_assessment *trial);
 
+/** Whether a configuration may be the choice: it computes with what was asked
+ *  for. */
+int yt_advisor_allowed(const struct yt_advisor *a,
+                       const struct yt_config *config);
+
+/** Tell where the work stands. */
+void yt_advisor_report(const struct yt_advisor *a, const char *phase,
+                       const char *what, int32_t done, int32_t planned,
+                       enum yt_depth depth);
+
 /** Measure a configuration at a depth, or take what is known, and keep it.
  *  @return YT_OK; YT_INTERRUPTED; what measuring returned. */
 enum yt_status yt_advisor_try(struct yt_advisor *a,
@@ -50,6 +62,11 @@ enum yt_status yt_advisor_try(struct yt_advisor *a,
                               enum yt_depth depth, const char *phase,
                               int32_t done, int32_t planned,
                               struct yt_assessment *trial_out /* or NULL */);
+
+/** Time trials in turn, and keep what comes of it.
+ *  @return as yt_lab_time_in_turn(). */
+enum yt_status yt_advisor_time(struct yt_advisor *a, struct yt_assessment *all,
+                               int32_t count, uint64_t budget_ns);
 
 /** The @p rank-th best trial at a depth, NULL past the last; 0 is the best. */
 const struct yt_assessment *yt_advisor_rank(const struct yt_advisor *a,

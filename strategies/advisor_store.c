@@ -8,7 +8,8 @@
 #include "runtime/fail.h"
 #include "strategies/advisor_parts.h"
 
-#define TEXT_MAX 2048
+#define TEXT_MAX 4096
+#define KEPT_MAX 12 /* layers of a mix that are told of */
 
 struct text {
     char at[TEXT_MAX];
@@ -39,6 +40,23 @@ static void add_number(struct text *text, const char *name, double value)
         add(text, ",\"%s\":%.9g", name, value);
 }
 
+/* What precisions are choices, and what integers follow from. */
+static void add_precision(const struct yt_advisor *a, struct text *text)
+{
+    const struct yt_precision_wish *wish = yt_lab_wish(a->lab);
+    const struct yt_dataset *calib = yt_lab_calib(a->lab);
+    if (!wish) {
+        add(text, ",\"precision\":\"fp32\"");
+        return;
+    }
+    add(text, ",\"precision\":\"%s\",\"keep_fp32\":\"%s\"",
+        wish->precision ? wish->precision : "auto",
+        wish->keep_fp32 ? wish->keep_fp32 : "");
+    add(text, ",\"calib\":\"%s\",\"method\":\"%s\",\"learn_rounding\":%d",
+        calib ? calib->hash : "", wish->method ? wish->method : "auto",
+        wish->learn_rounding);
+}
+
 static void question(const struct yt_advisor *a, int complete,
                      struct text *text)
 {
@@ -55,6 +73,7 @@ static void question(const struct yt_advisor *a, int complete,
         a->choices->h, a->choices->w, yt_lab_model(a->lab, 0)->dense_heads,
         yt_lab_background(a->lab));
     add(text, ",\"exportable\":%d", a->choices->keep_exportable);
+    add_precision(a, text);
     add_number(text, "min_fps", w->min_fps);
     add_number(text, "max_latency_ns", w->max_latency_ns);
     add_number(text, "min_map", w->min_map);
@@ -62,6 +81,19 @@ static void question(const struct yt_advisor *a, int complete,
     add_number(text, "max_memory_bytes", (double)w->max_memory_bytes);
     add_number(text, "max_size_bytes", (double)w->max_size_bytes);
     add(text, ",\"complete\":%s}", complete ? "true" : "false");
+}
+
+/* Why layers of a mix are not int8: the first of them. */
+static void add_kept(const struct yt_advisor *a, struct text *text)
+{
+    struct yt_lab_kept kept[KEPT_MAX];
+    const struct yt_config *choice = &a->advice->choice.config;
+    if (choice->precision != YT_PRECISION_MIXED)
+        return;
+    const int32_t count = yt_lab_kept(a->lab, choice, kept, KEPT_MAX);
+    for (int32_t i = 0; i < count; i++)
+        add(text, ",\"%s: int8 would save %.3f ms and lose %.4f\"",
+            kept[i].layer, 1e-6 * kept[i].saved_ns, kept[i].loss);
 }
 
 static void reasons(const struct yt_advisor *a, struct text *text)
@@ -78,6 +110,7 @@ static void reasons(const struct yt_advisor *a, struct text *text)
         add(text, ",\"limits missed: %s\"", missed);
     else
         add(text, ",\"all limits are kept\"");
+    add_kept(a, text);
     add(text, "]");
 }
 
@@ -121,7 +154,8 @@ enum yt_status yt_advisor_store(struct yt_advisor *a)
 
 struct recall {
     struct yt_advisor *a;
-    int broken; /* a row is not there any more, or not understood */
+    int broken; /* a row is not there any more, not understood, or what it
+                   computes with cannot be opened any more */
 };
 
 static void take(struct recall *r, int64_t evaluation,
@@ -164,6 +198,20 @@ static void on_rival(void *user, const struct yt_db_recommendation_rival *row)
     take(r, row->evaluation, &rival->is);
 }
 
+/* What cannot be opened as it was measured is not recommended again. */
+static void restore(struct recall *r)
+{
+    struct yt_advice *advice = r->a->advice;
+    struct yt_lab *lab = r->a->lab;
+    const struct yt_config *choice = &advice->choice.config;
+    for (int32_t i = 0; i < advice->step_count; i++)
+        if (yt_lab_restore(lab, &advice->steps[i].after) != YT_OK)
+            r->broken = 1;
+    if (yt_lab_restore(lab, &advice->choice) != YT_OK ||
+        (choice->tuned && !yt_lab_is_tuned(lab, choice)))
+        r->broken = 1;
+}
+
 enum yt_status yt_advisor_recall(struct yt_advisor *a)
 {
     struct yt_advice *advice = a->advice;
@@ -177,6 +225,8 @@ enum yt_status yt_advisor_recall(struct yt_advisor *a)
     const enum yt_status status = yt_db_recommendation_find(
         db, yt_lab_here(a->lab), a->options->scenario->name, constraints.at,
         &reader);
+    if (status == YT_OK && !r.broken)
+        restore(&r);
     if (status != YT_OK || r.broken) {
         const struct yt_scenario *scenario = advice->scenario;
         *advice = (struct yt_advice){.scenario = scenario};

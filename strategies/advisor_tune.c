@@ -83,12 +83,14 @@ static int is_tuned(const struct yt_advisor *a, const struct yt_config *config)
 
 enum yt_status yt_advisor_tune(struct yt_advisor *a)
 {
+    const struct yt_config start = yt_config_start(a->choices);
     for (int32_t turn = 0; !yt_advisor_stopped(a); turn++) {
         struct yt_assessment best = *yt_advisor_rank(a, YT_DEPTH_FULL, 0),
                              after;
         /* Without pictures the other commands go on from the baseline. */
         if (turn == 0 && a->choices->keep_boxes)
-            best = a->bases[YT_DEPTH_FULL];
+            YT_TRY(yt_advisor_try(a, &start, YT_DEPTH_FULL, "kernels", 0, 0,
+                                  &best));
         if (best.config.tuned)
             return YT_OK;
         struct yt_config config = best.config;
@@ -107,7 +109,8 @@ enum yt_status yt_advisor_tune(struct yt_advisor *a)
             return YT_OK; /* half a search tunes nothing */
         YT_TRY(yt_advisor_try(a, &config, YT_DEPTH_FULL, "kernels", turn, 0,
                               &after));
-        a->tuned_gain = after.figures.fps / best.figures.fps;
+        a->last_gain = after.figures.fps / best.figures.fps;
+        a->tuned_gain[config.precision] = a->last_gain;
     }
     return YT_OK;
 }

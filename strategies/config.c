@@ -57,6 +57,19 @@ struct yt_config yt_config_baseline(const struct yt_choices *choices)
     };
 }
 
+struct yt_config yt_config_start(const struct yt_choices *choices)
+{
+    struct yt_config start = yt_config_baseline(choices);
+    for (int32_t i = 0; i < choices->precision_count; i++)
+        if (choices->precision_asked &&
+            choices->precisions[i].model == start.model) {
+            start.precision = choices->precisions[i].precision;
+            start.mix = choices->precisions[i].mix;
+            return start;
+        }
+    return start;
+}
+
 /* Appends to a text of fixed size; what does not fit is cut. */
 struct text {
     char *at;
@@ -218,10 +231,25 @@ enum yt_status yt_config_parse(const char *name, struct yt_config *config_out)
     return YT_OK;
 }
 
+const struct yt_choice_precision *
+yt_config_find_precision(const struct yt_config *c,
+                         const struct yt_choices *choices)
+{
+    for (int32_t i = 0; i < choices->precision_count; i++)
+        if (choices->precisions[i].model == c->model &&
+            choices->precisions[i].precision == c->precision &&
+            choices->precisions[i].mix == c->mix)
+            return &choices->precisions[i];
+    return NULL;
+}
+
 int yt_config_valid(const struct yt_config *c, const struct yt_choices *choices)
 {
     const int32_t stride = choices->models[c->model].stride;
     if (c->h % stride || c->w % stride)
+        return 0;
+    if (c->precision != YT_PRECISION_F32 &&
+        !yt_config_find_precision(c, choices))
         return 0;
     if (c->augment == YT_TTA_SCALES && choices->keep_exportable)
         return 0;

@@ -67,6 +67,15 @@ struct yt_choice_model {
     int32_t stride;   /* inputs are multiples of it */
 };
 
+/** What a model's convolutions may compute with besides f32. */
+struct yt_choice_precision {
+    int32_t model;
+    enum yt_precision precision;
+    uint32_t mix;
+    const char *detail; /* "52 of 60 convolutions in int8, ..."; borrowed; NULL:
+                           the precision's word says all */
+};
+
 /** What there is to choose from. */
 struct yt_choices {
     const struct yt_choice_model *models; /* the first is the baseline's */
@@ -77,6 +86,9 @@ struct yt_choices {
     int32_t keep_boxes;      /* 1: accuracy cannot be measured, so nothing that
                                 changes boxes is a choice */
     int32_t keep_exportable; /* 1: only what an exported library can do */
+    const struct yt_choice_precision *precisions; /* by model */
+    int32_t precision_count;
+    int32_t precision_asked; /* 1: f32 is no choice, only the baseline */
 };
 
 #define YT_CONFIG_NAME_MAX 160
@@ -84,6 +96,10 @@ struct yt_choices {
 /** The first model as it was made: its size, default schedules, all threads on
  *  one picture. */
 struct yt_config yt_config_baseline(const struct yt_choices *choices);
+
+/** Where the search begins: the baseline in the precision that was asked for,
+ *  where one was. */
+struct yt_config yt_config_start(const struct yt_choices *choices);
 
 /** Print the name, cut to fit. */
 void yt_config_name(const struct yt_config *config,
@@ -102,8 +118,15 @@ int yt_precision_find(const char *word, enum yt_precision *precision_out);
  *  @return YT_OK; YT_BAD_INPUT naming the part that is not understood. */
 enum yt_status yt_config_parse(const char *name, struct yt_config *config_out);
 
+/** What a configuration computes with besides f32; NULL: f32, or nothing that
+ *  the model can choose. */
+const struct yt_choice_precision *
+yt_config_find_precision(const struct yt_config *config,
+                         const struct yt_choices *choices);
+
 /** Whether a mixture of settings can run at all: the stride divides the size,
- *  and several passes over a picture are made by all threads. */
+ *  the model has the precision, and several passes over a picture are made by
+ *  all threads. */
 int yt_config_valid(const struct yt_config *config,
                     const struct yt_choices *choices);
 

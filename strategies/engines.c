@@ -62,18 +62,19 @@ enum yt_status yt_quantisations_add(struct yt_quantisations *all,
         return YT_OK;
     }
     struct yt_quantisation_row *row = find_row(all, config_io);
-    if (row) {
+    if (row)
         yt_quantisation_destroy(row->quantisation);
-        row->quantisation = q;
-        return YT_OK;
-    }
-    row = add_row(all);
+    else
+        row = add_row(all);
     if (!row) {
         yt_quantisation_destroy(q);
         return yt_fail(YT_NO_MEMORY, "no memory for a quantisation");
     }
-    *row = (struct yt_quantisation_row){config_io->model, config_io->precision,
-                                        config_io->mix, q};
+    *row = (struct yt_quantisation_row){.model = config_io->model,
+                                        .precision = config_io->precision,
+                                        .mix = config_io->mix,
+                                        .quantisation = q};
+    yt_precision_name(q, graph, row->name);
     return YT_OK;
 }
 
@@ -83,6 +84,15 @@ yt_quantisations_find(const struct yt_quantisations *all,
 {
     const struct yt_quantisation_row *row = find_row(all, config);
     return row ? row->quantisation : NULL;
+}
+
+const char *yt_quantisations_name(const struct yt_quantisations *all,
+                                  const struct yt_config *config)
+{
+    if (config->precision == YT_PRECISION_F32)
+        return yt_precision_word(YT_PRECISION_F32);
+    const struct yt_quantisation_row *row = find_row(all, config);
+    return row ? row->name : NULL;
 }
 
 void yt_quantisations_deinit(struct yt_quantisations *all)

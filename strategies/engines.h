@@ -17,6 +17,7 @@ struct yt_quantisations {
         enum yt_precision precision;
         uint32_t mix;
         struct yt_quantisation *quantisation; /* owned */
+        char name[YT_PRECISION_MAX];          /* that plans are stored under */
     } *rows;
     int32_t count, cap;
 };
@@ -36,6 +37,11 @@ enum yt_status yt_quantisations_add(struct yt_quantisations *all,
 const struct yt_quantisation *
 yt_quantisations_find(const struct yt_quantisations *all,
                       const struct yt_config *config);
+
+/** What plans of a configuration's network are stored under: "f32",
+ *  "int8-HASH"; NULL for what is not known. Borrowed likewise. */
+const char *yt_quantisations_name(const struct yt_quantisations *all,
+                                  const struct yt_config *config);
 
 /** All zero is fine. */
 void yt_quantisations_deinit(struct yt_quantisations *all);

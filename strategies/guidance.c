@@ -48,6 +48,16 @@ static int lacks_dot_products(const struct facts *f)
            !has(f, "avx_vnni");
 }
 
+static int is_float(const struct facts *f)
+{
+    return choice(f)->precision == YT_PRECISION_F32;
+}
+
+static int integers_lost(const struct facts *f)
+{
+    return !is_float(f) && lost_accuracy(f);
+}
+
 static int any(const struct facts *f)
 {
     (void)f;
@@ -75,9 +85,15 @@ static const struct row {
       "no configuration that was measured keeps the limits here",
       "all of this CPU's cores and its widest instructions were tried",
       "another machine; yolotune measures it in the same way"}},
-    {any,
+    {integers_lost,
+     {"train further with simulated quantisation",
+      "the recommendation computes with less than fp32, and gives accuracy up",
+      "8-bit convolutions lose little when training knows of the rounding: "
+      "Jacob et al. 2018, arXiv:1712.05877",
+      "the training set; a tenth of the training time"}},
+    {is_float,
      {"train with simulated quantisation, for integer arithmetic",
-      "fp32 is what was measured",
+      "the recommendation is fp32",
       "8-bit convolutions lose little when training knows of the rounding: "
       "Jacob et al. 2018, arXiv:1712.05877",
       "the training set; a tenth of the training time"}},

@@ -24,8 +24,9 @@ static int32_t model_of(const struct yt_lab *lab, int64_t row)
 }
 
 enum yt_status yt_lab_add_row(struct yt_lab *lab,
-                              const struct yt_db_evaluation *e, int32_t model,
-                              int32_t h, int32_t w)
+                              const struct yt_db_evaluation *e,
+                              const char *precision, int32_t model, int32_t h,
+                              int32_t w)
 {
     if (lab->row_count == lab->row_cap) {
         const int32_t cap = lab->row_cap ? 2 * lab->row_cap : 64;
@@ -38,9 +39,20 @@ enum yt_status yt_lab_add_row(struct yt_lab *lab,
     struct yt_lab_row *row = &lab->rows[lab->row_count++];
     *row = (struct yt_lab_row){.e = *e, .model = model, .h = h, .w = w};
     snprintf(row->name, sizeof row->name, "%s", e->configuration);
+    snprintf(row->precision, sizeof row->precision, "%s", precision);
     snprintf(row->hash, sizeof row->hash, "%s", e->dataset_hash);
     row->e.configuration = row->e.dataset = row->e.dataset_hash = NULL;
     return YT_OK;
+}
+
+/* Dense heads are other networks, whatever they compute with. */
+static int is_ours(const struct yt_lab *lab, const char *precision)
+{
+    static const char suffix[] = YT_PRECISION_DENSE;
+    const size_t length = strlen(precision), tail = sizeof suffix - 1;
+    const int is_dense =
+        length > tail && strcmp(precision + length - tail, suffix) == 0;
+    return is_dense == (lab->facts[0]->dense_heads != 0);
 }
 
 static enum yt_status on_row(void *user, const struct yt_db_evaluation *e,
@@ -48,9 +60,9 @@ static enum yt_status on_row(void *user, const struct yt_db_evaluation *e,
 {
     struct yt_lab *lab = user;
     const int32_t model = model_of(lab, key->model);
-    if (model < 0 || !e->configuration[0])
+    if (model < 0 || !e->configuration[0] || !is_ours(lab, key->precision))
         return YT_OK;
-    return yt_lab_add_row(lab, e, model, key->h, key->w);
+    return yt_lab_add_row(lab, e, key->precision, model, key->h, key->w);
 }
 
 static enum yt_status read_rows(struct yt_lab *lab)
@@ -60,8 +72,8 @@ static enum yt_status read_rows(struct yt_lab *lab)
         return YT_OK;
     const struct yt_db_plan_key key =
         yt_engine_plan_key(lab->facts[0], YT_DB_TUNED);
-    const struct yt_db_evaluation_query query = {
-        .here = key.here, .isa = key.isa, .precision = key.precision};
+    const struct yt_db_evaluation_query query = {.here = key.here,
+                                                 .isa = key.isa};
     return yt_db_evaluations(db, &query, on_row, lab);
 }
 
@@ -193,7 +205,9 @@ static enum yt_status open_into(struct yt_lab *lab,
     lab->stop = options->stop;
     lab->engines.options = options->engine;
     lab->engines.models = options->models;
-    return read_rows(lab);
+    YT_TRY(yt_lab_open_precisions(lab, options->precision));
+    YT_TRY(read_rows(lab));
+    return yt_lab_restore_mixes(lab);
 }
 
 enum yt_status yt_lab_open(const struct yt_lab_options *options,
@@ -215,6 +229,7 @@ void yt_lab_close(struct yt_lab *lab)
     if (!lab)
         return;
     yt_engines_close(&lab->engines);
+    yt_lab_close_precisions(lab);
     for (int d = 0; d < YT_DEPTHS; d++) {
         yt_map_destroy(lab->base_maps[d]);
         yt_dataset_close(lab->data[d]);
@@ -271,16 +286,42 @@ int32_t yt_lab_background(const struct yt_lab *lab)
     return lab->background_load;
 }
 
+int yt_lab_precision_of(const struct yt_lab *lab,
+                        const struct yt_config *config,
+                        char name_out[YT_PRECISION_MAX])
+{
+    const char *name =
+        yt_quantisations_name(&lab->engines.quantisations, config);
+    if (name)
+        snprintf(name_out, YT_PRECISION_MAX, "%s%s", name,
+                 lab->facts[0]->dense_heads ? YT_PRECISION_DENSE : "");
+    return name != NULL;
+}
+
+enum yt_status yt_lab_plan_key(const struct yt_lab *lab,
+                               const struct yt_config *config,
+                               char name_out[YT_PRECISION_MAX],
+                               struct yt_db_plan_key *key_out)
+{
+    YT_FAIL_IF(!yt_lab_precision_of(lab, config, name_out), YT_NOT_FOUND,
+               "what %s is was not found out yet",
+               yt_precision_word(config->precision));
+    *key_out = yt_engine_plan_key(lab->facts[config->model], YT_DB_TUNED);
+    key_out->h = config->h;
+    key_out->w = config->w;
+    key_out->threads = config->threads;
+    key_out->precision = name_out;
+    return YT_OK;
+}
+
 int yt_lab_is_tuned(struct yt_lab *lab, const struct yt_config *config)
 {
-    const struct yt_engine *facts = lab->facts[config->model];
-    struct yt_db_plan_key key = yt_engine_plan_key(facts, YT_DB_TUNED);
+    struct yt_db *db = lab->facts[config->model]->db;
+    char name[YT_PRECISION_MAX];
+    struct yt_db_plan_key key;
     struct yt_db_plan *plan = NULL;
-    key.h = config->h;
-    key.w = config->w;
-    key.threads = config->threads;
-    const int found =
-        facts->db && yt_db_plan_find(facts->db, &key, &plan) == YT_OK;
+    const int found = db && yt_lab_plan_key(lab, config, name, &key) == YT_OK &&
+                      yt_db_plan_find(db, &key, &plan) == YT_OK;
     yt_db_plan_destroy(plan);
     return found;
 }
@@ -323,6 +364,7 @@ static void fill(const struct yt_lab *lab, const struct yt_lab_row *row,
         .size_bytes = row->e.size_bytes,
         .changes = yt_strategy_differences(&base, &trial->config),
     };
+    memcpy(trial->precision, row->precision, sizeof trial->precision);
     trial->min_ns = row->e.total.min_ns;
     trial->median_ns = row->e.total.median_ns;
     trial->p95_ns = row->e.total.p95_ns;
@@ -341,13 +383,17 @@ enum yt_status yt_lab_find(struct yt_lab *lab, const struct yt_config *config,
                            enum yt_depth depth, struct yt_assessment *trial_out)
 {
     char hash[33] = "", name[YT_CONFIG_NAME_MAX];
+    char precision[YT_PRECISION_MAX];
     yt_config_name(config, &lab->choices, name);
+    YT_FAIL_IF(!yt_lab_precision_of(lab, config, precision), YT_NOT_FOUND,
+               "%s: is not calibrated yet", name);
     if (lab->data[YT_DEPTH_FULL])
         yt_lab_accuracy_hash(lab, config, depth, hash);
     for (int32_t i = lab->row_count - 1; i >= 0; i--) {
         const struct yt_lab_row *row = &lab->rows[i];
         if (row->model != config->model || strcmp(row->name, name) != 0 ||
             strcmp(row->hash, hash) != 0 ||
+            strcmp(row->precision, precision) != 0 ||
             row->e.background_load != lab->background_load)
             continue;
         *trial_out = (struct yt_assessment){.config = *config, .depth = depth};

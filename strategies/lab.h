@@ -19,7 +19,9 @@
 
 #include "eval/dataset.h"
 #include "eval/map.h"
+#include "strategies/assign.h"
 #include "strategies/config.h"
+#include "strategies/precision.h"
 #include "strategies/scenario.h"
 #include "tuner/engine.h"
 
@@ -29,6 +31,8 @@ enum yt_depth { YT_DEPTH_PROBE, YT_DEPTH_SAMPLE, YT_DEPTH_FULL, YT_DEPTHS };
 struct yt_assessment {
     struct yt_config config;
     char name[YT_CONFIG_NAME_MAX];
+    char precision[YT_PRECISION_MAX]; /* of its plan: with the quantisation's
+                                         hash */
     enum yt_depth depth;
     struct yt_figures figures;
     double min_ns, median_ns, p95_ns; /* of a picture; p99 is in figures */
@@ -49,6 +53,10 @@ struct yt_lab_options {
     const struct yt_dataset_options *data; /* NULL: accuracy stays unknown */
     const struct yt_image *image; /* to time frames with where there is no data
                                      set; borrowed */
+    /* What convolutions may compute with, and which pictures to calibrate on;
+     * .measured and .chooses are set. NULL: f32. What it points at has to
+     * outlive the lab. */
+    const struct yt_precision_wish *precision;
     int32_t keep_exportable;
     int32_t background_load; /* busy threads beside everything that is timed */
     const volatile int *stop;
@@ -56,9 +64,11 @@ struct yt_lab_options {
 
 struct yt_lab;
 
-/** Open models and data set; nothing is compiled.
- *  @return YT_OK; what reading a model, the data set or the database
- *          returned. */
+/** Open models and data set; nothing is compiled. Precisions whose calibration
+ *  is stored are choices at once.
+ *  @return YT_OK; YT_NOT_FOUND, YT_BAD_ARGUMENT or YT_UNSUPPORTED when the
+ *          precision that was asked for cannot be had; what reading a model,
+ *          the data set or the database returned. */
 enum yt_status yt_lab_open(const struct yt_lab_options *options,
                            struct yt_lab **lab_out);
 
@@ -74,6 +84,70 @@ const char *yt_lab_isa(const struct yt_lab *lab);
 
 /** The models, unbuilt: graph and facts. */
 const struct yt_engine *yt_lab_model(const struct yt_lab *lab, int32_t model);
+
+/** What was found out about a model to make integers of it. */
+struct yt_lab_calibration {
+    struct yt_quantisation *ranges; /* NULL: it is not calibrated */
+    int32_t images;
+    double seconds; /* calibrating took in this run; 0: it was stored */
+    struct yt_assignment assignment; /* layers measured in each type; count 0:
+                                        they were not in this run */
+    double assign_seconds;           /* that took */
+};
+
+/** Calibrate every model that is not yet, on pictures without labels; then its
+ *  integers are choices, too. Nothing happens where integers are no choice.
+ *  @return YT_OK; as yt_precision_calibrate(). */
+enum yt_status yt_lab_calibrate(struct yt_lab *lab);
+
+/** Find mixes of int8 and f32 for a calibrated model, by measuring its layers,
+ *  and make some of them choices. What is known already is not measured again.
+ *  @param progress NULL, or told how far it is.
+ *  @return YT_OK, also when the budget would not do and nothing came of it;
+ *          as yt_assign(). */
+enum yt_status
+yt_lab_mixes(struct yt_lab *lab, int32_t model, uint64_t budget_ns,
+             void (*progress)(void *user, int32_t done, int32_t total),
+             void *user);
+
+/** A layer that a mix keeps out of int8, and why. */
+struct yt_lab_kept {
+    char layer[YT_LAYER_NAME_MAX];
+    enum yt_dtype dtype; /* that it is kept in */
+    double loss;         /* of int8 in this layer alone, see assign.h */
+    double saved_ns;     /* that int8 would save there */
+};
+
+/** The layers that a configuration keeps out of int8, in order of execution; 0
+ *  when they were not measured in this run.
+ *  @return how many, at most @p cap. */
+int32_t yt_lab_kept(const struct yt_lab *lab, const struct yt_config *config,
+                    struct yt_lab_kept *out, int32_t cap);
+
+const struct yt_lab_calibration *yt_lab_calibration(const struct yt_lab *lab,
+                                                    int32_t model);
+const struct yt_dataset *yt_lab_calib(const struct yt_lab *lab); /* or NULL */
+const struct yt_precision_wish *
+yt_lab_wish(const struct yt_lab *lab); /* same */
+
+/** Why integers are no choice, in a sentence; "": they are, or were not
+ *  wanted. */
+const char *yt_lab_precision_note(const struct yt_lab *lab);
+
+/** Make sure that a row's configuration can be opened as it was measured: what
+ *  it computes with is read from its plan where it is not known.
+ *  @return YT_OK; YT_NOT_FOUND, YT_BAD_INPUT or YT_STALE when the plan does not
+ *          say. */
+enum yt_status yt_lab_restore(struct yt_lab *lab,
+                              const struct yt_assessment *trial);
+
+/** The key under which plans of a configuration's network are stored.
+ *  @return YT_OK; YT_NOT_FOUND when it is not known what it computes with.
+ *  @param[out] name_out keeps the key's precision. */
+enum yt_status yt_lab_plan_key(const struct yt_lab *lab,
+                               const struct yt_config *config,
+                               char name_out[YT_PRECISION_MAX],
+                               struct yt_db_plan_key *key_out);
 
 /** Pictures that a depth looks at; 0 without a data set. */
 int32_t yt_lab_images(const struct yt_lab *lab, enum yt_depth depth);

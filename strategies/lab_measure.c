@@ -296,6 +296,7 @@ static int known_accuracy(const struct yt_lab *lab, const char *hash,
         const struct yt_lab_row *row = &lab->rows[i];
         if (row->model != trial->config.model || row->h != trial->config.h ||
             row->w != trial->config.w || row->e.images == 0 ||
+            strcmp(row->precision, trial->precision) != 0 ||
             strcmp(row->hash, hash) != 0)
             continue;
         trial->figures.map = row->e.map;
@@ -392,8 +393,8 @@ static enum yt_status store(struct yt_lab *lab, const struct yt_engine *engine,
     }
     trial->plan = row.plan;
     trial->evaluation = row.id;
-    return yt_lab_add_row(lab, &row, trial->config.model, trial->config.h,
-                          trial->config.w);
+    return yt_lab_add_row(lab, &row, engine->precision, trial->config.model,
+                          trial->config.h, trial->config.w);
 }
 
 enum yt_status yt_lab_measure(struct yt_lab *lab,
@@ -423,6 +424,8 @@ enum yt_status yt_lab_measure(struct yt_lab *lab,
     struct passes passes;
     yt_config_name(config, &lab->choices, trial.name);
     YT_TRY(open_passes(lab, config, &passes));
+    memcpy(trial.precision, passes.engines[0]->precision,
+           sizeof trial.precision);
     YT_TRY(time_frames(lab, &passes, depth_ns[depth], &trial));
     if (yt_lab_data(lab, depth)) {
         char hash[33];

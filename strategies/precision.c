@@ -129,8 +129,9 @@ enum yt_status yt_precision_check(const struct yt_precision_wish *wish)
     static const char *const words[] = {"auto",  "fp32", "bf16",
                                         "int16", "int8", NULL};
     const char *word = word_of(wish);
+    const int is_any = strcmp(word, "auto") == 0 && wish->chooses;
     const int is_quantised =
-        strcmp(word, "auto") != 0 && strcmp(word, "fp32") != 0;
+        is_any || (strcmp(word, "auto") != 0 && strcmp(word, "fp32") != 0);
     const int is_integer = is_quantised && strcmp(word, "bf16") != 0;
     YT_FAIL_IF(!is_word(word, words), YT_BAD_ARGUMENT,
                "--precision %s: not auto, fp32, bf16, int16 or int8", word);
@@ -139,7 +140,7 @@ enum yt_status yt_precision_check(const struct yt_precision_wish *wish)
                wish->method);
     YT_FAIL_IF(wish->keep_fp32 && !is_quantised, YT_BAD_ARGUMENT,
                "--keep-fp32 needs --precision bf16, int16 or int8");
-    YT_FAIL_IF(wish->learn_rounding && strcmp(word, "int8") != 0,
+    YT_FAIL_IF(wish->learn_rounding && !is_any && strcmp(word, "int8") != 0,
                YT_BAD_ARGUMENT, "--learn-rounding needs --precision int8");
     YT_FAIL_IF((wish->calib || wish->method || wish->images) && !is_integer,
                YT_BAD_ARGUMENT,
@@ -206,20 +207,40 @@ static enum yt_status choose_some(const struct yt_precision_wish *wish,
     return YT_OK;
 }
 
-static enum yt_status find_pictures(const struct yt_precision_wish *wish,
-                                    struct yt_dataset **pictures_out)
+static enum yt_status open_named(const struct yt_precision_wish *wish,
+                                 struct yt_dataset **pictures_out)
 {
-    if (wish->calib) {
-        enum yt_status status =
-            open_pictures(wish->calib, "train", pictures_out);
-        if (status == YT_NOT_FOUND)
-            status = open_pictures(wish->calib, NULL, pictures_out);
-        YT_TRY(status);
-        YT_TRY(check_apart(wish, *pictures_out, wish->calib));
-    } else {
-        YT_TRY(open_default(wish, pictures_out));
+    enum yt_status status = open_pictures(wish->calib, "train", pictures_out);
+    if (status == YT_NOT_FOUND)
+        status = open_pictures(wish->calib, NULL, pictures_out);
+    YT_TRY(status);
+    return check_apart(wish, *pictures_out, wish->calib);
+}
+
+static enum yt_status need_pictures(const struct yt_precision_wish *wish)
+{
+    return yt_fail(YT_NOT_FOUND,
+                   "--precision %s: pictures are needed to calibrate on: name "
+                   "some with --calib",
+                   word_of(wish));
+}
+
+enum yt_status yt_precision_pictures(const struct yt_precision_wish *wish,
+                                     struct yt_dataset **pictures_out)
+{
+    struct yt_dataset *pictures = NULL;
+    if (!wish->calib && !wish->default_calib)
+        return need_pictures(wish);
+    enum yt_status status = wish->calib ? open_named(wish, &pictures)
+                                        : open_default(wish, &pictures);
+    if (status == YT_OK)
+        status = choose_some(wish, &pictures);
+    if (status != YT_OK) {
+        yt_dataset_close(pictures);
+        return status;
     }
-    return choose_some(wish, pictures_out);
+    *pictures_out = pictures;
+    return YT_OK;
 }
 
 /* ----------------------------------------------------------- calibrations */
@@ -352,19 +373,30 @@ static enum yt_status calibrate_or_find(struct search *s)
     if (!path) {
         const enum yt_status status =
             wish->measured ? YT_NOT_FOUND : find_stored(s, NULL);
-        YT_FAIL_IF(status == YT_NOT_FOUND, YT_NOT_FOUND,
-                   "--precision %s: pictures are needed to calibrate on: name "
-                   "some with --calib",
-                   word_of(wish));
-        return status;
+        return status == YT_NOT_FOUND ? need_pictures(wish) : status;
     }
-    enum yt_status status = find_pictures(wish, &pictures);
-    if (status == YT_OK)
-        status = find_stored(s, pictures);
-    if (status == YT_NOT_FOUND && pictures)
+    YT_TRY(yt_precision_pictures(wish, &pictures));
+    enum yt_status status = find_stored(s, pictures);
+    if (status == YT_NOT_FOUND)
         status = calibrate(s, pictures, path);
     yt_dataset_close(pictures);
     return status;
+}
+
+enum yt_status yt_precision_calibrate(struct yt_engine *engine,
+                                      const struct yt_precision_wish *wish,
+                                      const struct yt_dataset *pictures,
+                                      int32_t only_stored,
+                                      struct yt_precision_found *found_out)
+{
+    struct search s = {.wish = wish, .engine = engine, .found = found_out};
+    *found_out = (struct yt_precision_found){.quantisation = NULL};
+    name_settings(&s);
+    const enum yt_status status = find_stored(&s, pictures);
+    return status == YT_NOT_FOUND && !only_stored
+               ? calibrate(&s, pictures,
+                           wish->calib ? wish->calib : wish->default_calib)
+               : status;
 }
 
 /* ------------------------------------------------------------------- find */

@@ -25,6 +25,8 @@ struct yt_precision_wish {
                            auto */
     int32_t images;     /* most; 0: YT_CALIBRATE_IMAGES */
     int32_t learn_rounding; /* 1: of int8's weights, see yt_calibrate_options */
+    int32_t chooses; /* 1: of auto all precisions are tried, not what a stored
+                        plan says, so that auto may need pictures, too */
     const struct yt_dataset *measured; /* pictures that are none to calibrate
                                           on; NULL: nothing is measured */
     const volatile int *stop;          /* NULL, or end early */
@@ -62,6 +64,28 @@ enum yt_status
 yt_precision_find_quantisation(struct yt_engine_options *engine,
                                const struct yt_precision_wish *wish,
                                struct yt_precision_found *found_out);
+
+/** The pictures that a wish is calibrated on, at most as many as it wants.
+ *  @param[out] pictures_out the caller's: yt_dataset_close().
+ *  @return YT_OK; YT_NOT_FOUND when there are none; YT_BAD_ARGUMENT when some
+ *          are to be measured; what opening them returned. */
+enum yt_status yt_precision_pictures(const struct yt_precision_wish *wish,
+                                     struct yt_dataset **pictures_out);
+
+/** The ranges of an open model on these pictures: stored ones, or measured now,
+ *  at the engine's size, and stored.
+ *
+ * @param engine     only its graph, size, instruction set and database are
+ *                   used.
+ * @param only_stored 1: measure nothing.
+ * @param[out] found_out the caller's: yt_precision_deinit(). Its types are all
+ *                       f32.
+ * @return YT_OK; YT_NOT_FOUND with only_stored; as yt_calibrate(). */
+enum yt_status yt_precision_calibrate(struct yt_engine *engine,
+                                      const struct yt_precision_wish *wish,
+                                      const struct yt_dataset *pictures,
+                                      int32_t only_stored,
+                                      struct yt_precision_found *found_out);
 
 void yt_precision_deinit(struct yt_precision_found *found);
 

@@ -30,6 +30,9 @@ int yt_strategy_same(const struct yt_strategy *strategy,
 int yt_strategy_applies(const struct yt_strategy *strategy,
                         const struct yt_choices *choices)
 {
+    /* Whoever asks for a precision takes the boxes that come of it. */
+    if (strategy == &yt_strategy_precision && choices->precision_asked)
+        return 1;
     return !(choices->keep_boxes && strategy->changes_boxes);
 }
 

@@ -18,7 +18,7 @@
 #define PICTURES 6
 
 struct fixture {
-    char folder[64], db[96], yaml[96];
+    char folder[64], db[96], yaml[96], only_val[96];
     const char *models[1];
     struct yt_dataset_options data;
     struct yt_picture frame;
@@ -42,34 +42,51 @@ static void paint(struct yt_picture *picture, uint32_t seed)
     }
 }
 
+static void make_picture(const struct fixture *f, const char *split, int i,
+                         uint32_t seed)
+{
+    struct yt_picture picture;
+    char path[160];
+    assert_ok(yt_picture_init(80, 60, &picture));
+    paint(&picture, seed);
+    snprintf(path, sizeof path, "%s/images/%s/p%d.png", f->folder, split, i);
+    assert_ok(yt_picture_save(&picture, path));
+    yt_picture_deinit(&picture);
+}
+
+static void make_yaml(const struct fixture *f, const char *path,
+                      const char *train)
+{
+    FILE *yaml = fopen(path, "we");
+    assert_non_null(yaml);
+    fprintf(yaml, "path: %s\n%sval: images/val\nnc: 80\nnames: [", f->folder,
+            train);
+    for (int i = 0; i < 80; i++)
+        fprintf(yaml, "%sclass%d", i ? ", " : "", i);
+    fprintf(yaml, "]\n");
+    fclose(yaml);
+}
+
 /* Pictures of noise with a labelled box each. The network's boxes mean nothing;
  * what is tested is how they are counted and kept. */
 static void make_pictures(struct fixture *f)
 {
     char path[160];
-    snprintf(path, sizeof path, "mkdir -p '%s/images/val' '%s/labels/val'",
-             f->folder, f->folder);
+    snprintf(path, sizeof path,
+             "mkdir -p '%s/images/val' '%s/images/train' '%s/labels/val'",
+             f->folder, f->folder, f->folder);
     assert_int_equal(system(path), 0);
     for (int i = 0; i < PICTURES; i++) {
-        struct yt_picture picture;
-        assert_ok(yt_picture_init(80, 60, &picture));
-        paint(&picture, (uint32_t)i + 1);
-        snprintf(path, sizeof path, "%s/images/val/p%d.png", f->folder, i);
-        assert_ok(yt_picture_save(&picture, path));
-        yt_picture_deinit(&picture);
+        make_picture(f, "train", i, (uint32_t)i + 101);
+        make_picture(f, "val", i, (uint32_t)i + 1);
         snprintf(path, sizeof path, "%s/labels/val/p%d.txt", f->folder, i);
         FILE *labels = fopen(path, "we");
         assert_non_null(labels);
         fprintf(labels, "%d 0.5 0.5 0.9 0.9\n", i % 3);
         fclose(labels);
     }
-    FILE *yaml = fopen(f->yaml, "we");
-    assert_non_null(yaml);
-    fprintf(yaml, "path: %s\nval: images/val\nnc: 80\nnames: [", f->folder);
-    for (int i = 0; i < 80; i++)
-        fprintf(yaml, "%sclass%d", i ? ", " : "", i);
-    fprintf(yaml, "]\n");
-    fclose(yaml);
+    make_yaml(f, f->yaml, "train: images/train\n");
+    make_yaml(f, f->only_val, "");
 }
 
 static int setup(void **state)
@@ -80,6 +97,7 @@ static int setup(void **state)
     assert_non_null(mkdtemp(f.folder));
     snprintf(f.db, sizeof f.db, "%s/results.db", f.folder);
     snprintf(f.yaml, sizeof f.yaml, "%s/data.yaml", f.folder);
+    snprintf(f.only_val, sizeof f.only_val, "%s/only_val.yaml", f.folder);
     make_pictures(&f);
     f.models[0] = "builtin:n";
     f.data.path = f.yaml;
@@ -100,19 +118,29 @@ static int teardown(void **state)
     return system(command);
 }
 
-static struct yt_lab *open_lab(struct fixture *f, int with_data,
-                               const volatile int *stop)
+static enum yt_status try_lab(struct fixture *f, int with_data,
+                              const struct yt_precision_wish *wish,
+                              const volatile int *stop, struct yt_lab **lab)
 {
     const struct yt_lab_options options = {
         .engine = {.h = 64, .w = 64, .threads = 2, .db = f->db},
         .models = f->models,
         .model_count = 1,
         .data = with_data ? &f->data : NULL,
+        .precision = wish,
         .image = &f->image,
         .stop = stop,
     };
+    return yt_lab_open(&options, lab);
+}
+
+static struct yt_lab *open_lab(struct fixture *f, int with_data,
+                               const volatile int *stop)
+{
+    const struct yt_precision_wish wish = {.default_calib =
+                                               with_data ? f->yaml : NULL};
     struct yt_lab *lab = NULL;
-    assert_ok(yt_lab_open(&options, &lab));
+    assert_ok(try_lab(f, with_data, &wish, stop, &lab));
     return lab;
 }
 
@@ -160,6 +188,7 @@ static void each_setting_can_be_measured(void **state)
     const struct yt_config base = yt_config_baseline(choices);
     struct yt_assessment first;
     int32_t measured = 0;
+    assert_ok(yt_lab_calibrate(lab));
     assert_ok(yt_lab_measure(lab, &base, YT_DEPTH_PROBE, NULL, &first));
     for (const struct yt_strategy *const *s = yt_strategies; *s; s++) {
         struct yt_config settings[YT_SETTINGS_MAX];
@@ -182,6 +211,75 @@ static void each_setting_can_be_measured(void **state)
     }
     assert_true(measured >= 8);
     yt_lab_close(lab);
+}
+
+static int offers(const struct yt_lab *lab, enum yt_precision precision)
+{
+    const struct yt_choices *choices = yt_lab_choices(lab);
+    struct yt_config config = yt_config_baseline(choices);
+    config.precision = precision;
+    return yt_config_find_precision(&config, choices) != NULL;
+}
+
+/* Integers are choices once a model is calibrated, and have rows of their
+ * own. */
+static void a_model_is_calibrated_once(void **state)
+{
+    struct fixture *f = *state;
+    struct yt_lab *lab = open_lab(f, 1, NULL);
+    struct yt_assessment base, int8, again;
+    assert_ok(yt_lab_calibrate(lab));
+    assert_true(offers(lab, YT_PRECISION_INT8));
+    assert_true(offers(lab, YT_PRECISION_INT16));
+    assert_string_equal(yt_lab_precision_note(lab), "");
+    struct yt_config config = yt_config_baseline(yt_lab_choices(lab));
+    assert_ok(yt_lab_measure(lab, &config, YT_DEPTH_FULL, NULL, &base));
+    config.precision = YT_PRECISION_INT8;
+    assert_ok(yt_lab_measure(lab, &config, YT_DEPTH_FULL, &base, &int8));
+    assert_string_equal(int8.name, "yolov5n-64x64-int8-default-latency-1x2");
+    assert_int_equal(strncmp(int8.precision, "int8-", 5), 0);
+    assert_true(int8.figures.size_bytes < base.figures.size_bytes);
+    assert_true(int8.plan != base.plan);
+    yt_lab_close(lab);
+
+    lab = open_lab(f, 1, NULL);
+    assert_true(offers(lab, YT_PRECISION_INT8));
+    assert_int_equal(yt_lab_calibration(lab, 0)->images, PICTURES);
+    assert_true(yt_lab_calibration(lab, 0)->seconds == 0);
+    assert_ok(yt_lab_find(lab, &config, YT_DEPTH_FULL, &again));
+    assert_int_equal(again.evaluation, int8.evaluation);
+    yt_lab_close(lab);
+
+    /* Without a wish a row's own plan says what it is. */
+    assert_ok(try_lab(f, 1, NULL, NULL, &lab));
+    assert_false(offers(lab, YT_PRECISION_INT8));
+    assert_int_equal(yt_lab_find(lab, &config, YT_DEPTH_FULL, &again),
+                     YT_NOT_FOUND);
+    assert_ok(yt_lab_assessment_of(lab, int8.evaluation, &again));
+    assert_ok(yt_lab_restore(lab, &again));
+    assert_ok(yt_lab_find(lab, &config, YT_DEPTH_FULL, &again));
+    assert_int_equal(again.evaluation, int8.evaluation);
+    yt_lab_close(lab);
+}
+
+static void without_pictures_to_calibrate_on_there_are_no_integers(void **state)
+{
+    struct fixture *f = *state;
+    const struct yt_dataset_options whole = f->data;
+    struct yt_precision_wish wish = {.default_calib = f->only_val};
+    struct yt_lab *lab = NULL;
+    f->data.path = f->only_val;
+    assert_ok(try_lab(f, 1, &wish, NULL, &lab));
+    assert_ok(yt_lab_calibrate(lab));
+    assert_false(offers(lab, YT_PRECISION_INT8));
+    assert_non_null(strstr(yt_lab_precision_note(lab), "--calib"));
+    yt_lab_close(lab);
+    wish.precision = "int8";
+    assert_int_equal(try_lab(f, 1, &wish, NULL, &lab), YT_NOT_FOUND);
+    /* Nor are those that are measured on. */
+    wish.calib = f->only_val;
+    assert_int_not_equal(try_lab(f, 1, &wish, NULL, &lab), YT_OK);
+    f->data = whole;
 }
 
 static void without_pictures_accuracy_stays_unknown(void **state)
@@ -210,11 +308,14 @@ static void on_event(void *user, const struct yt_advisor_event *event)
         e->stop = 1;
 }
 
-static enum yt_status advise(struct fixture *f, struct ending *e,
-                             const struct yt_wishes *wishes, uint64_t budget_ns,
-                             struct yt_advice *advice)
+static enum yt_status advise_in(struct fixture *f, struct ending *e,
+                                const struct yt_precision_wish *wish,
+                                const struct yt_wishes *wishes,
+                                uint64_t budget_ns, struct yt_advice *advice)
 {
-    struct yt_lab *lab = open_lab(f, 1, &e->stop);
+    struct yt_lab *lab = NULL;
+    struct yt_engine *engine = NULL;
+    assert_ok(try_lab(f, 1, wish, &e->stop, &lab));
     const struct yt_advisor_options options = {
         .scenario = yt_scenario_find("realtime"),
         .wishes = *wishes,
@@ -224,8 +325,21 @@ static enum yt_status advise(struct fixture *f, struct ending *e,
         .user = e,
     };
     const enum yt_status status = yt_advise(lab, &options, advice);
+    /* What is recommended can be opened, also when it was read back. */
+    if (status == YT_OK)
+        assert_ok(yt_lab_engine(lab, &advice->choice.config, &engine));
+    if (engine)
+        assert_string_equal(engine->precision, advice->choice.precision);
     yt_lab_close(lab);
     return status;
+}
+
+static enum yt_status advise(struct fixture *f, struct ending *e,
+                             const struct yt_wishes *wishes, uint64_t budget_ns,
+                             struct yt_advice *advice)
+{
+    const struct yt_precision_wish wish = {.default_calib = f->yaml};
+    return advise_in(f, e, &wish, wishes, budget_ns, advice);
 }
 
 static void a_signal_ends_it_with_what_there_is(void **state)
@@ -271,6 +385,33 @@ static void advice_leads_from_the_baseline_to_the_choice(void **state)
     assert_float_equal(again.limits.min_map, advice.limits.min_map, 1e-12);
 }
 
+static void what_is_asked_for_is_the_choice(void **state)
+{
+    struct fixture *f = *state;
+    const struct yt_precision_wish wish = {.precision = "int8",
+                                           .default_calib = f->yaml};
+    struct ending e = {0};
+    struct yt_wishes wishes = yt_no_wishes;
+    struct yt_advice advice, again;
+    wishes.min_map = 0;
+    assert_ok(advise_in(f, &e, &wish, &wishes, UINT64_C(4000000000), &advice));
+    assert_int_equal(advice.choice.config.precision, YT_PRECISION_INT8);
+    assert_int_equal(advice.baseline.config.precision, YT_PRECISION_F32);
+    int32_t steps = 0;
+    for (int32_t i = 0; i < advice.step_count; i++)
+        if (advice.steps[i].strategy == &yt_strategy_precision) {
+            assert_string_equal(advice.steps[i].detail, "int8");
+            steps++;
+        }
+    assert_int_equal(steps, 1);
+    for (int32_t i = 0; i < advice.rival_count; i++)
+        assert_int_equal(advice.rivals[i].is.config.precision,
+                         YT_PRECISION_INT8);
+    assert_ok(advise_in(f, &e, &wish, &wishes, 0, &again));
+    assert_true(again.from_database);
+    assert_string_equal(again.choice.name, advice.choice.name);
+}
+
 static void what_cannot_be_is_said(void **state)
 {
     struct ending e = {0};
@@ -286,9 +427,13 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_known_is_not_measured_again),
         cmocka_unit_test(each_setting_can_be_measured),
+        cmocka_unit_test(a_model_is_calibrated_once),
+        cmocka_unit_test(
+            without_pictures_to_calibrate_on_there_are_no_integers),
         cmocka_unit_test(without_pictures_accuracy_stays_unknown),
         cmocka_unit_test(a_signal_ends_it_with_what_there_is),
         cmocka_unit_test(advice_leads_from_the_baseline_to_the_choice),
+        cmocka_unit_test(what_is_asked_for_is_the_choice),
         cmocka_unit_test(what_cannot_be_is_said),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -12,9 +12,19 @@
 static const struct yt_choice_model models[] = {
     {"yolov5n", 640, 32}, {"yolov5s-v6.1", 640, 32}, {"yolov5s6", 1280, 64}};
 
+static const struct yt_choice_precision precisions[] = {
+    {0, YT_PRECISION_INT8, 0, NULL},
+    {0, YT_PRECISION_INT16, 0, NULL},
+    {0, YT_PRECISION_MIXED, 0x1a2b3c4d, "int8 but for model.0 in fp32"},
+    {1, YT_PRECISION_INT8, 0, NULL},
+    {2, YT_PRECISION_INT8, 0, NULL},
+};
+
 static const struct yt_choices choices = {
     .models = models,
     .model_count = 3,
+    .precisions = precisions,
+    .precision_count = 5,
     .threads = 4,
     .aspect = 0.75,
 };
@@ -28,7 +38,7 @@ static void names_are_distinct(void **state)
                          yt_strategies[count]);
         assert_true(strlen(yt_strategies[count]->cost) > 0);
     }
-    assert_int_equal(count, 7);
+    assert_int_equal(count, 8);
     assert_null(yt_strategy_find("luck"));
 }
 
@@ -37,7 +47,7 @@ static void for_all_settings(void (*check)(const struct yt_strategy *strategy,
                                            const struct yt_config *from,
                                            const struct yt_config *to))
 {
-    struct yt_config starts[3];
+    struct yt_config starts[4];
     starts[0] = yt_config_baseline(&choices);
     starts[1] = starts[0];
     starts[1].h = 480;
@@ -50,7 +60,9 @@ static void for_all_settings(void (*check)(const struct yt_strategy *strategy,
     starts[2].fit = YT_FIT_STRETCH;
     starts[2].iou = 0.6f;
     starts[2].augment = YT_TTA_FLIP;
-    for (size_t i = 0; i < 3; i++)
+    starts[3] = starts[0];
+    starts[3].precision = YT_PRECISION_INT8;
+    for (size_t i = 0; i < 4; i++)
         for (const struct yt_strategy *const *s = yt_strategies; *s; s++)
             for (int fine = 0; fine < 2; fine++) {
                 struct yt_config settings[YT_SETTINGS_MAX];
@@ -145,6 +157,49 @@ static void precisions_are_named(void **state)
     assert_true(yt_precision_find("fp32", &found));
     assert_int_equal(found, YT_PRECISION_F32);
     assert_false(yt_precision_find("int4", &found));
+}
+
+static void precisions_are_the_models(void **state)
+{
+    (void)state;
+    struct yt_choices asked = choices;
+    struct yt_config from = yt_config_baseline(&choices);
+    struct yt_config settings[YT_SETTINGS_MAX];
+    char text[64];
+    assert_int_equal(yt_strategy_precision.settings(&choices, &from, 0,
+                                                    settings, YT_SETTINGS_MAX),
+                     3);
+    assert_int_equal(settings[0].precision, YT_PRECISION_INT8);
+    yt_strategy_precision.describe(&choices, &settings[2], text, sizeof text);
+    assert_string_equal(text, "int8 but for model.0 in fp32");
+    yt_strategy_precision.describe(&choices, &from, text, sizeof text);
+    assert_string_equal(text, "fp32");
+    /* Near are mixes alone. */
+    assert_int_equal(yt_strategy_precision.settings(&choices, &from, 1,
+                                                    settings, YT_SETTINGS_MAX),
+                     1);
+    assert_int_equal(settings[0].mix, 0x1a2b3c4d);
+    /* The mix is of the first model only. */
+    assert_true(yt_config_valid(&settings[0], &choices));
+    settings[0].model = 1;
+    assert_false(yt_config_valid(&settings[0], &choices));
+    /* From a quantised one the way back is fp32, unless another was asked
+     * for. */
+    from.precision = YT_PRECISION_INT8;
+    assert_int_equal(yt_strategy_precision.settings(&choices, &from, 0,
+                                                    settings, YT_SETTINGS_MAX),
+                     3);
+    assert_int_equal(settings[0].precision, YT_PRECISION_F32);
+    asked.precision_asked = 1;
+    assert_int_equal(yt_strategy_precision.settings(&asked, &from, 0, settings,
+                                                    YT_SETTINGS_MAX),
+                     2);
+    assert_int_equal(yt_config_start(&asked).precision, YT_PRECISION_INT8);
+    assert_int_equal(yt_config_start(&choices).precision, YT_PRECISION_F32);
+    asked.keep_boxes = 1;
+    assert_true(yt_strategy_applies(&yt_strategy_precision, &asked));
+    asked.precision_asked = 0;
+    assert_false(yt_strategy_applies(&yt_strategy_precision, &asked));
 }
 
 static void bad_names_are_refused(void **state)
@@ -272,6 +327,7 @@ int main(void)
         cmocka_unit_test(settings_change_what_is_owned),
         cmocka_unit_test(names_parse_back),
         cmocka_unit_test(precisions_are_named),
+        cmocka_unit_test(precisions_are_the_models),
         cmocka_unit_test(bad_names_are_refused),
         cmocka_unit_test(sizes_fit_the_stride),
         cmocka_unit_test(what_was_asked_for_is_no_choice),

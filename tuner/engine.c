@@ -83,7 +83,7 @@ static void name_precision(struct yt_engine *engine)
     const size_t used = strlen(engine->precision);
     if (engine->dense_heads)
         snprintf(engine->precision + used, sizeof engine->precision - used,
-                 "-dense-heads");
+                 YT_PRECISION_DENSE);
 }
 
 struct yt_db_plan_key yt_engine_plan_key(const struct yt_engine *engine,

@@ -40,6 +40,9 @@ struct yt_engine_options {
 /** Longest name of a precision, with its terminating zero. */
 #define YT_PRECISION_MAX 48
 
+/** What it ends in where detection heads are computed whole. */
+#define YT_PRECISION_DENSE "-dense-heads"
+
 #define YT_NOTE_MAX 512
 
 struct yt_engine {
