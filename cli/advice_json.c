@@ -6,6 +6,8 @@
 #include "cli/json.h"
 #include "strategies/guidance.h"
 
+#define KEPT_MAX 256
+
 static double ms(double ns)
 {
     return 1e-6 * ns;
@@ -54,6 +56,42 @@ static void add_frame(struct yt_json *doc, const char *name,
     add_stats(doc, at, "network_ms", parts ? &parts->network : &unknown);
     add_stats(doc, at, "postprocess_ms",
               parts ? &parts->postprocess : &unknown);
+}
+
+static void add_calibrations(struct yt_json *doc,
+                             const struct yt_advice_report *r)
+{
+    const struct yt_choices *choices = yt_lab_choices(r->lab);
+    json_t *list = yt_json_array(doc, NULL, "calibrations");
+    for (int32_t m = 0; m < choices->model_count; m++) {
+        const struct yt_lab_calibration *c = yt_lab_calibration(r->lab, m);
+        if (!c->ranges)
+            continue;
+        json_t *at = yt_json_element(doc, list);
+        yt_json_text(doc, at, "model", choices->models[m].name);
+        yt_json_int(doc, at, "images", c->images);
+        yt_json_real(doc, at, "seconds", c->seconds);
+    }
+    if (*yt_lab_precision_note(r->lab))
+        yt_json_text(doc, NULL, "precision_note",
+                     yt_lab_precision_note(r->lab));
+}
+
+static void add_kept(struct yt_json *doc, const struct yt_advice_report *r)
+{
+    struct yt_lab_kept kept[KEPT_MAX];
+    const int32_t count =
+        r->advice->choice.config.precision == YT_PRECISION_MIXED
+            ? yt_lab_kept(r->lab, &r->advice->choice.config, kept, KEPT_MAX)
+            : 0;
+    json_t *list = yt_json_array(doc, NULL, "kept_layers");
+    for (int32_t i = 0; i < count; i++) {
+        json_t *at = yt_json_element(doc, list);
+        yt_json_text(doc, at, "layer", kept[i].layer);
+        yt_json_text(doc, at, "dtype", yt_dtype_name(kept[i].dtype));
+        yt_json_real(doc, at, "int8_saves_ms", ms(kept[i].saved_ns));
+        yt_json_real(doc, at, "int8_loss", kept[i].loss);
+    }
 }
 
 static void add_limits(struct yt_json *doc, const struct yt_limits *l)
@@ -132,6 +170,7 @@ int yt_advice_print_json(const struct yt_advice_report *r)
     yt_json_int(&doc, NULL, "width", c->w);
     yt_json_text(&doc, NULL, "isa", yt_lab_isa(r->lab));
     yt_json_text(&doc, NULL, "precision", yt_precision_word(c->precision));
+    add_calibrations(&doc, r);
     yt_json_int(&doc, NULL, "threads", c->threads);
     yt_json_int(&doc, NULL, "groups", c->groups);
     if (data) {
@@ -161,5 +200,6 @@ int yt_advice_print_json(const struct yt_advice_report *r)
     yt_json_int(&doc, NULL, "baseline_evaluation", advice->baseline.evaluation);
     yt_json_int(&doc, NULL, "recommendation", advice->recommendation);
     add_lists(&doc, r);
+    add_kept(&doc, r);
     return yt_json_print(&doc);
 }

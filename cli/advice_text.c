@@ -12,7 +12,8 @@
 #include "codegen/codegen.h"
 #include "strategies/guidance.h"
 
-#define SLOWEST 8 /* layers shown */
+#define SLOWEST  8 /* layers shown */
+#define KEPT_MAX 256
 
 static double ms(double ns)
 {
@@ -103,6 +104,34 @@ static void print_search(const struct yt_advice *advice)
                k->peak.gbs_1, k->peak.gbs_n);
 }
 
+/* As options spell it. */
+static const char *word_of(const struct yt_config *config)
+{
+    return config->precision == YT_PRECISION_F32
+               ? "fp32"
+               : yt_precision_word(config->precision);
+}
+
+static void print_calibration(const struct yt_advice_report *r)
+{
+    const struct yt_precision_wish *wish = yt_lab_wish(r->lab);
+    const struct yt_choices *choices = yt_lab_choices(r->lab);
+    if (*yt_lab_precision_note(r->lab))
+        printf("integers   %s\n", yt_lab_precision_note(r->lab));
+    for (int32_t m = 0; m < choices->model_count; m++) {
+        const struct yt_lab_calibration *c = yt_lab_calibration(r->lab, m);
+        char cost[YT_TEXT_MAX];
+        if (!c->ranges)
+            continue;
+        snprintf(cost, sizeof cost, "in %.1f s", c->seconds);
+        printf("integers   %s calibrated on %d picture%s without labels of %s "
+               "%s\n",
+               choices->models[m].name, c->images, plural(c->images),
+               wish->calib ? wish->calib : wish->default_calib,
+               c->seconds > 0 ? cost : "before");
+    }
+}
+
 static void print_heading(const struct yt_advice_report *r)
 {
     const struct yt_host *host = yt_lab_host(r->lab);
@@ -114,10 +143,11 @@ static void print_heading(const struct yt_advice_report *r)
     else
         printf("data       none: accuracy is not measured, so only what leaves "
                "the boxes as they are is a choice\n");
+    print_calibration(r);
     printf("host       %s, %d of %d CPUs\n", host->brand, host->allowed_cpus,
            host->logical_cores);
-    printf("code       %s, fp32, LLVM %s\n", yt_lab_isa(r->lab),
-           yt_codegen_llvm_version());
+    printf("code       %s, %s, LLVM %s\n", yt_lab_isa(r->lab),
+           word_of(&r->advice->choice.config), yt_codegen_llvm_version());
     printf("scenario   %s: %s\n", r->advice->scenario->name,
            r->advice->scenario->summary);
     print_limits(&r->advice->limits);
@@ -189,6 +219,18 @@ static void print_steps(const struct yt_advice *advice)
     yt_table_deinit(&table);
 }
 
+/* Whoever expects integers to be fast is told where they are not. */
+static void print_slower(const struct yt_advice *advice)
+{
+    for (int32_t i = 0; i < advice->gain_count; i++) {
+        const struct yt_advice_gain *g = &advice->gains[i];
+        const double ratio = g->alone.figures.fps / g->base.figures.fps;
+        if (g->strategy == &yt_strategy_precision && ratio < 1)
+            printf("%s is slower than fp32 here: %.2fx.\n",
+                   word_of(&g->alone.config), ratio);
+    }
+}
+
 static void print_gains(const struct yt_advice *advice)
 {
     if (advice->gain_count == 0)
@@ -227,6 +269,7 @@ static void print_gains(const struct yt_advice *advice)
            "took):\n");
     yt_table_print(&table, stdout);
     yt_table_deinit(&table);
+    print_slower(advice);
     printf("\nWhat applying it takes:\n");
     for (const struct yt_strategy *const *s = yt_strategies; *s; s++)
         printf("  %-14s %s\n", (*s)->name, (*s)->cost);
@@ -306,13 +349,11 @@ static void print_sorted(const struct yt_db_plan *plan,
 static void print_layers(const struct yt_advice_report *r)
 {
     const struct yt_config *c = &r->advice->choice.config;
-    struct yt_db_plan_key key =
-        yt_engine_plan_key(yt_lab_model(r->lab, c->model), YT_DB_TUNED);
+    char precision[YT_PRECISION_MAX];
+    struct yt_db_plan_key key;
     struct yt_db_plan *plan = NULL;
-    key.h = c->h;
-    key.w = c->w;
-    key.threads = c->threads;
     if (!c->tuned || !yt_lab_db(r->lab) ||
+        yt_lab_plan_key(r->lab, c, precision, &key) != YT_OK ||
         yt_db_plan_find(yt_lab_db(r->lab), &key, &plan) != YT_OK)
         return;
     const struct yt_db_layer **sorted =
@@ -321,6 +362,41 @@ static void print_layers(const struct yt_advice_report *r)
         print_sorted(plan, sorted);
     free(sorted);
     yt_db_plan_destroy(plan);
+}
+
+/* ------------------------------------------------------------------- types */
+
+/* Why a mix is one: what int8 would save and lose in the layers without it. */
+static void print_kept(const struct yt_advice_report *r)
+{
+    struct yt_lab_kept kept[KEPT_MAX];
+    const struct yt_config *c = &r->advice->choice.config;
+    const struct yt_lab_calibration *calibration =
+        yt_lab_calibration(r->lab, c->model);
+    struct yt_table table;
+    if (c->precision != YT_PRECISION_MIXED)
+        return;
+    const int32_t count = yt_lab_kept(r->lab, c, kept, KEPT_MAX);
+    if (count == 0)
+        return;
+    yt_table_init(&table, "llayer|lkept in|rint8 would save ms|rand lose");
+    for (int32_t i = 0; i < count; i++) {
+        char text[2][YT_TEXT_MAX];
+        snprintf(text[0], YT_TEXT_MAX, "%.3f", ms(kept[i].saved_ns));
+        snprintf(text[1], YT_TEXT_MAX, "%.4f", kept[i].loss);
+        const char *cells[] = {kept[i].layer,
+                               kept[i].dtype == YT_DTYPE_F32
+                                   ? "fp32"
+                                   : yt_dtype_name(kept[i].dtype),
+                               text[0], text[1]};
+        yt_table_row(&table, cells);
+    }
+    printf("\nLayers kept out of int8, each measured alone (%.1f s); lost is "
+           "how far detections move on %d of the calibration's pictures, at "
+           "the size the model was made for:\n",
+           calibration->assign_seconds, YT_ASSIGN_IMAGES);
+    yt_table_print(&table, stdout);
+    yt_table_deinit(&table);
 }
 
 /* ------------------------------------------------------------- conclusion */
@@ -339,6 +415,12 @@ static void print_guidance(const struct yt_advice_report *r)
 static void print_accuracy(const struct yt_advice *advice)
 {
     const struct yt_assessment *c = &advice->choice;
+    if (isnan(c->figures.map) && c->config.precision != YT_PRECISION_F32) {
+        printf("It is %s, as was asked for, and what that costs in accuracy "
+               "was not measured: --data does.\n",
+               word_of(&c->config));
+        return;
+    }
     if (isnan(c->figures.map)) {
         printf("It is fp32 and computes the original network: accuracy was not "
                "measured, it is the model's own.\n");
@@ -361,6 +443,7 @@ void yt_advice_print_text(const struct yt_advice_report *r)
     const struct yt_figures *c = &advice->choice.figures;
     print_heading(r);
     print_layers(r);
+    print_kept(r);
     print_gains(advice);
     print_rivals(advice);
     print_steps(advice);

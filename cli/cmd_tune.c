@@ -9,6 +9,7 @@
 #include "cli/advice_report.h"
 #include "cli/default_model.h"
 #include "cli/export_engine.h"
+#include "cli/precision_options.h"
 #include "cli/report.h"
 #include "eval/image.h"
 #include "export/export.h"
@@ -19,7 +20,8 @@ static const struct yt_manual manual = {
     .summary = "find the best way to run YOLOv5 on this machine",
     .synopsis = "[--scenario NAME] [--model FILE]... [--data FILE] [OPTION]...",
     .description =
-        "Measures how models, input sizes, preprocessing, suppression, "
+        "Measures how models, input sizes, arithmetic (fp32, bf16, 16 and 8 "
+        "bits), preprocessing, suppression, "
         "test-time augmentation, arrangements of threads and kernels tuned for "
         "this CPU trade speed, accuracy and memory; recommends the combination "
         "that serves the scenario best within the limits, and shows the rows "
@@ -58,6 +60,7 @@ struct job {
     struct yt_cli_engine engine_options;
     struct yt_texts models;
     struct yt_dataset_options data;
+    struct yt_precision_wish precision;
     const char *scenario_name, *image, *out, *name;
     int32_t json, exhaustive, quiet, background_load, default_data;
     uint64_t budget_ns, max_latency_ns;
@@ -104,6 +107,14 @@ static void on_progress(void *user, const struct yt_advisor_event *event)
                          event->phase, event->what, best);
 }
 
+static void on_calibration(void *user, const char *what, int32_t done,
+                           int32_t total)
+{
+    struct job *job = user;
+    yt_progress_show(&job->progress, done, total, "calibration: %d of %d %s",
+                     done, total, what);
+}
+
 /* -------------------------------------------------------------------- run */
 
 static enum yt_status open_lab(struct job *job)
@@ -112,6 +123,7 @@ static enum yt_status open_lab(struct job *job)
         .models = job->models.items,
         .model_count = job->models.count,
         .data = job->data.path ? &job->data : NULL,
+        .precision = &job->precision,
         .keep_exportable = job->out != NULL,
         .background_load = job->background_load,
         .stop = job->stop,
@@ -124,6 +136,9 @@ static enum yt_status open_lab(struct job *job)
         .format = YT_PIXEL_RGB,
     };
     options.image = &image;
+    job->precision.stop = job->stop;
+    job->precision.progress = on_calibration;
+    job->precision.user = job;
     yt_cli_engine_options(&job->engine_options, &options.engine);
     return yt_lab_open(&options, &job->lab);
 }
@@ -197,14 +212,15 @@ static int finish(struct job *job, enum yt_status status)
 /* What a missing model or data set stands for. */
 static void fill_in(struct job *job)
 {
-    if (job->models.count > 0)
-        return;
     const char *model = yt_default_model();
-    job->models.items[job->models.count++] = model ? model : "builtin:n";
-    if (model && !job->data.path) {
+    const int is_default = job->models.count == 0 && model;
+    if (job->models.count == 0)
+        job->models.items[job->models.count++] = model ? model : "builtin:n";
+    if (is_default && !job->data.path) {
         job->data.path = yt_default_data();
         job->default_data = 1;
     }
+    job->precision.default_calib = job->data.path;
 }
 
 static int check(struct job *job, int operands, const char *first)
@@ -228,6 +244,9 @@ static int check(struct job *job, int operands, const char *first)
         job->wishes.max_latency_ns = (double)job->max_latency_ns;
     if (job->scenario->threads && !job->engine_options.threads)
         job->engine_options.threads = job->scenario->threads;
+    const int off = yt_cli_precision_check("tune", &job->precision);
+    if (off >= 0)
+        return off;
     fill_in(job);
     if (!job->data.path &&
         (!isnan(job->wishes.min_map) || !isnan(job->wishes.max_map_drop)))
@@ -244,6 +263,7 @@ int yt_cmd_tune(int argc, char **argv)
     job.budget_ns = UNSET;
     job.max_latency_ns = UNSET;
     job.wishes = yt_no_wishes;
+    job.precision.chooses = 1;
     const struct yt_option options[] = {
         {"scenario", 's', YT_OPTION_TEXT, "NAME", &job.scenario_name, 0, 0,
          "realtime (default): the most pictures per second with at least 95 % "
@@ -276,6 +296,12 @@ int yt_cmd_tune(int argc, char **argv)
          "way, weights and code."},
         {"max-size", 0, YT_OPTION_BYTES, "BYTES", &job.wishes.max_size_bytes, 0,
          0, "Most bytes of weights and code in a library."},
+        YT_OPTION_ROW_PRECISION(
+            &job.precision,
+            "What convolutions compute with: fp32, bf16, int16 or int8; auto "
+            "(default): whatever serves the scenario best, as measured. "
+            "Without --data it is fp32 unless another is asked for."),
+        YT_OPTION_ROWS_CALIBRATION(&job.precision),
         YT_OPTION_ROW_IMGSZ(&job.engine_options.imgsz),
         YT_OPTION_ROW_THREADS(&job.engine_options.threads),
         YT_OPTION_ROW_ISA(&job.engine_options.isa),

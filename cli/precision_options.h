@@ -9,25 +9,27 @@
 #include "tuner/engine_set.h"
 
 #define YT_OPTION_ROWS_PRECISION(wish)                                         \
-    {"precision",                                                              \
+    YT_OPTION_ROW_PRECISION(                                                   \
+        wish,                                                                  \
+        "What convolutions compute with: fp32, bf16, int16 or int8; auto "     \
+        "(default): as the stored plan does, which is fp32 unless another "    \
+        "was recommended."),                                                   \
+        YT_OPTION_ROWS_CALIBRATION(wish)
+
+/** What auto means differs: the help says it. */
+#define YT_OPTION_ROW_PRECISION(wish, help)                                    \
+    {"precision", 0, YT_OPTION_TEXT, "NAME", &(wish)->precision, 0, 0, help}
+
+#define YT_OPTION_ROWS_CALIBRATION(wish)                                       \
+    {"keep-fp32",                                                              \
      0,                                                                        \
      YT_OPTION_TEXT,                                                           \
-     "NAME",                                                                   \
-     &(wish)->precision,                                                       \
+     "LAYERS",                                                                 \
+     &(wish)->keep_fp32,                                                       \
      0,                                                                        \
      0,                                                                        \
-     "What convolutions compute with: fp32, bf16, int16 or int8; auto "        \
-     "(default): as the stored plan does, which is fp32 unless another was "   \
-     "recommended."},                                                          \
-        {"keep-fp32",                                                          \
-         0,                                                                    \
-         YT_OPTION_TEXT,                                                       \
-         "LAYERS",                                                             \
-         &(wish)->keep_fp32,                                                   \
-         0,                                                                    \
-         0,                                                                    \
-         "Layers that stay in fp32, apart by commas: names that analyze "      \
-         "prints, or their beginnings: model.24,model.9.cv2."},                \
+     "Layers that stay in fp32, apart by commas: names that analyze "          \
+     "prints, or their beginnings: model.24,model.9.cv2."},                    \
         {"calib",                                                              \
          0,                                                                    \
          YT_OPTION_TEXT,                                                       \
