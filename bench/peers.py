@@ -113,8 +113,8 @@ def parse_arguments():
     add(
         "--max-loss",
         type=float,
-        default=0.02,
-        help="mAP below a model's fp32 peers that is too much (default 0.02)",
+        default=0.03,
+        help="mAP below a model's fp32 peers that is too much (default 0.03)",
     )
     add(
         "--realtime",
