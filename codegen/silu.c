@@ -145,7 +145,7 @@ LLVMValueRef yt_emit_silu(struct yt_emit *e, LLVMValueRef x)
  * for each 2/3 of x will do, found by the low bits that rounding leaves behind:
  * parabola i of 32 (by its last five bits) is best from (i - 1/2) * 2/3 to
  * (i + 1/2) * 2/3. Beyond 9.67, y = x; below -9.67, y = 0. Fitted by Remez;
- * within 8e-4 of SiLU everywhere (tests/test_silu.c). */
+ * within 8e-4 of SiLU everywhere (tests/test_silu_coarse.c). */
 #define SEGMENTS_PER_UNIT 1.5f
 #define SEGMENTS_CLAMP    10.0f
 
