@@ -6,8 +6,6 @@
 #include "cli/json.h"
 #include "strategies/guidance.h"
 
-#define KEPT_MAX 256
-
 static double ms(double ns)
 {
     return 1e-6 * ns;
@@ -79,10 +77,11 @@ static void add_calibrations(struct yt_json *doc,
 
 static void add_kept(struct yt_json *doc, const struct yt_advice_report *r)
 {
-    struct yt_lab_kept kept[KEPT_MAX];
+    struct yt_lab_kept kept[YT_LAB_KEPT_MAX];
     const int32_t count =
         r->advice->choice.config.precision == YT_PRECISION_MIXED
-            ? yt_lab_kept(r->lab, &r->advice->choice.config, kept, KEPT_MAX)
+            ? yt_lab_kept(r->lab, &r->advice->choice.config, kept,
+                          YT_LAB_KEPT_MAX)
             : 0;
     json_t *list = yt_json_array(doc, NULL, "kept_layers");
     for (int32_t i = 0; i < count; i++) {

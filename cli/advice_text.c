@@ -12,8 +12,7 @@
 #include "codegen/codegen.h"
 #include "strategies/guidance.h"
 
-#define SLOWEST  8 /* layers shown */
-#define KEPT_MAX 256
+#define SLOWEST 8 /* layers shown */
 
 static double ms(double ns)
 {
@@ -366,17 +365,25 @@ static void print_layers(const struct yt_advice_report *r)
 
 /* ------------------------------------------------------------------- types */
 
+/* The choice, or the first of the others that is a mix; NULL: none is. */
+static const struct yt_assessment *find_mix(const struct yt_advice *advice)
+{
+    if (advice->choice.config.precision == YT_PRECISION_MIXED)
+        return &advice->choice;
+    for (int32_t i = 0; i < advice->rival_count; i++)
+        if (advice->rivals[i].is.config.precision == YT_PRECISION_MIXED)
+            return &advice->rivals[i].is;
+    return NULL;
+}
+
 /* Why a mix is one: what int8 would save and lose in the layers without it. */
 static void print_kept(const struct yt_advice_report *r)
 {
-    struct yt_lab_kept kept[KEPT_MAX];
-    const struct yt_config *c = &r->advice->choice.config;
-    const struct yt_lab_calibration *calibration =
-        yt_lab_calibration(r->lab, c->model);
+    struct yt_lab_kept kept[YT_LAB_KEPT_MAX];
+    const struct yt_assessment *mix = find_mix(r->advice);
     struct yt_table table;
-    if (c->precision != YT_PRECISION_MIXED)
-        return;
-    const int32_t count = yt_lab_kept(r->lab, c, kept, KEPT_MAX);
+    const int32_t count =
+        mix ? yt_lab_kept(r->lab, &mix->config, kept, YT_LAB_KEPT_MAX) : 0;
     if (count == 0)
         return;
     yt_table_init(&table, "llayer|lkept in|rint8 would save ms|rand lose");
@@ -391,10 +398,12 @@ static void print_kept(const struct yt_advice_report *r)
                                text[0], text[1]};
         yt_table_row(&table, cells);
     }
-    printf("\nLayers kept out of int8, each measured alone (%.1f s); lost is "
-           "how far detections move on %d of the calibration's pictures, at "
-           "the size the model was made for:\n",
-           calibration->assign_seconds, YT_ASSIGN_IMAGES);
+    printf("\nLayers that %s keeps out of int8, each measured alone (%.1f s "
+           "for all layers; lost is how far detections move on %d of the "
+           "calibration's pictures):\n",
+           mix->name,
+           yt_lab_calibration(r->lab, mix->config.model)->assign_seconds,
+           YT_ASSIGN_IMAGES);
     yt_table_print(&table, stdout);
     yt_table_deinit(&table);
 }
@@ -443,9 +452,9 @@ void yt_advice_print_text(const struct yt_advice_report *r)
     const struct yt_figures *c = &advice->choice.figures;
     print_heading(r);
     print_layers(r);
-    print_kept(r);
     print_gains(advice);
     print_rivals(advice);
+    print_kept(r);
     print_steps(advice);
     printf("\nRecommendation for '%s': %s\n%.1f FPS, %.2fx the baseline's; p99 "
            "latency %.2f ms; memory %.1f MiB, weights and code %.1f MiB.\n",

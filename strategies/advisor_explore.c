@@ -18,7 +18,7 @@ static const char *const phases[YT_DEPTHS] = {"probe", "sample", "full"};
 #define SAMPLE_MIX       3 /* of these, mixed with the best settings */
 #define FULL_KEEP        6 /* of each depth that go on, at most */
 #define NEIGHBOURS_OF    2
-#define ROUNDS_NS        UINT64_C(750000000) /* of one configuration timed in turn */
+#define ROUNDS_NS        UINT64_C(750000000) /* of one that is timed in turn */
 #define PRECISIONS_TIMED 8                   /* at most, with the baseline */
 #define TIGHT            0.005 /* of mAP: room that int8 is likely to need */
 #define TYPES_UNTIL      0.50  /* of the budget, where layers are measured */

@@ -110,6 +110,8 @@ yt_lab_mixes(struct yt_lab *lab, int32_t model, uint64_t budget_ns,
              void (*progress)(void *user, int32_t done, int32_t total),
              void *user);
 
+#define YT_LAB_KEPT_MAX 256 /* room for the layers of every network */
+
 /** A layer that a mix keeps out of int8, and why. */
 struct yt_lab_kept {
     char layer[YT_LAYER_NAME_MAX];

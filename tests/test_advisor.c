@@ -262,6 +262,34 @@ static void a_model_is_calibrated_once(void **state)
     yt_lab_close(lab);
 }
 
+static void layers_are_measured_for_mixes(void **state)
+{
+    struct fixture *f = *state;
+    struct yt_lab *lab = open_lab(f, 1, NULL);
+    const struct yt_choices *choices = yt_lab_choices(lab);
+    struct yt_lab_kept kept[YT_LAB_KEPT_MAX];
+    assert_ok(yt_lab_calibrate(lab));
+    /* What cannot end in time comes to nothing. */
+    assert_ok(yt_lab_mixes(lab, 0, 1, NULL, NULL));
+    assert_int_equal(yt_lab_calibration(lab, 0)->assignment.count, 0);
+    assert_ok(yt_lab_mixes(lab, 0, UINT64_MAX, NULL, NULL));
+    assert_true(yt_lab_calibration(lab, 0)->assignment.count > 100);
+    assert_true(yt_lab_calibration(lab, 0)->assign_seconds > 0);
+    for (int32_t i = 0; i < choices->precision_count; i++) {
+        const struct yt_choice_precision *p = &choices->precisions[i];
+        struct yt_config config = yt_config_baseline(choices);
+        config.precision = p->precision;
+        config.mix = p->mix;
+        const int32_t count = yt_lab_kept(lab, &config, kept, YT_LAB_KEPT_MAX);
+        assert_int_equal(p->detail != NULL, p->precision == YT_PRECISION_MIXED);
+        /* Of int8 as a whole none is kept, of others some are. */
+        assert_int_equal(count > 0, p->precision != YT_PRECISION_INT8);
+        for (int32_t k = 0; k < count; k++)
+            assert_true(kept[k].dtype != YT_DTYPE_U8S8 && kept[k].loss >= 0);
+    }
+    yt_lab_close(lab);
+}
+
 static void without_pictures_to_calibrate_on_there_are_no_integers(void **state)
 {
     struct fixture *f = *state;
@@ -428,6 +456,7 @@ int main(void)
         cmocka_unit_test(what_is_known_is_not_measured_again),
         cmocka_unit_test(each_setting_can_be_measured),
         cmocka_unit_test(a_model_is_calibrated_once),
+        cmocka_unit_test(layers_are_measured_for_mixes),
         cmocka_unit_test(
             without_pictures_to_calibrate_on_there_are_no_integers),
         cmocka_unit_test(without_pictures_accuracy_stays_unknown),

@@ -14,6 +14,10 @@ run 2 -m builtin:n --max-memory lots && says 'max-memory lots: not a size'
 run 2 -m builtin:n --min-map 2 && says 'min-map 2: must be 0 to 1'
 run 2 -m builtin:n --min-map 0.3 && says 'need --data'
 run 2 --min-map 0.3 --max-map-drop 0.1 && says 'one of them'
+run 2 -m builtin:n --precision int4 && says 'not auto, fp32'
+run 2 -m builtin:n --precision fp32 --calib x && says 'need --precision'
+run 3 -m builtin:n --imgsz 64 --precision int8 && says 'with --calib'
+run 3 -m builtin:n --imgsz 64 --precision bf16 --isa avx2 && says avx512bf16
 run 3 -m builtin:q && says 'built-in'
 run 3 --model /nowhere/x.pt && says '/nowhere/x.pt'
 run 3 -m builtin:n --data /nowhere/d.yaml && says '/nowhere/d.yaml'
@@ -99,12 +103,26 @@ if [ -r "$own/yolotune-default.onnx" ] && [ -r "$own/default.yaml" ]; then
         --json
     json 'd["left_out"] == 1 and d["tuned"]["images"] == 12'
     json 'd["tuned"]["map"] >= d["limits"]["min_map"] > 0'
+    json '"--calib" in d["precision_note"] and d["calibrations"] == []'
     json 'abs(d["limits"]["min_map"] - 0.95 * d["baseline"]["map"]) < 1e-6'
     json 'all(s["evaluation"] > 0 for s in d["steps"] + d["rivals"])'
     id=$(python3 -c 'import json, sys
 print(json.load(open(sys.argv[1]))["recommendation"])' "$work/out")
     run 0 db show "r$id" --json
     json 'd["recommendation"]["map"] > 0 and len(d["steps"]) >= 1'
+    # What is asked for is the choice, and its plan holds all of it.
+    run 0 -m "$own/yolotune-default.onnx" -d "$work/few.yaml" --budget 8s \
+        --precision int8 --calib "$own/images/calib" --calib-images 4 \
+        --max-map-drop 1 --json
+    json 'd["precision"] == "int8" and d["calibrations"][0]["images"] == 4'
+    json 'any(s["strategy"] == "precision" and s["setting"] == "int8"
+              for s in d["steps"])'
+    json 'all("-int8-" in r["configuration"] for r in d["rivals"])'
+    json 'd["tuned"]["size_bytes"] < 0.5 * d["baseline"]["size_bytes"]'
+    id=$(python3 -c 'import json, sys
+print(json.load(open(sys.argv[1]))["recommendation"])' "$work/out")
+    run 0 plan show "r$id" && says '^precision int8-' out
+    says '^quant \(' out
     run 0 db list pareto_fronts --json
     json 'len(d["pareto_fronts"]) >= 1'
 fi
