@@ -40,7 +40,8 @@ struct yt_calibrate_options {
 /** Observe a graph on at most images_max pictures of a data set, which are
  *  always the same, evenly spread. Pictures that cannot be read do not count.
  *
- * @param h,w      of the network's input; ranges are meant for this size.
+ * @param h        rows, and w columns, of the network's input, which ranges are
+ *                 meant for.
  * @param dataset  borrowed; nothing in it changes.
  * @param options  NULL: all defaults.
  * @param[out] q_out ranges and means of all nodes, types all F32, rounding
