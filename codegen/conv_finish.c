@@ -77,7 +77,7 @@ static void start_by_case(struct yt_conv_emit *c,
     LLVMValueRef rows = yt_emit_index(
         e, c->k_constants,
         yt_emit_muli(e, outside_rows(c, at), (int64_t)sides * c->l.row_bytes));
-    LLVMValueRef start[YT_CONV_NR_MAX];
+    LLVMValueRef start[YT_CONV_NR_MAX] = {NULL};
     int32_t loaded = -1;
     for (int32_t m = 0; m < at->pixels; m++) {
         const int32_t number = outside(c, at, m);

@@ -20,7 +20,7 @@ static int32_t steps_of(double loss, double largest)
 
 /* least[b] becomes the least time of one more group within b steps. */
 static void add_group(const struct yt_knapsack *k, int32_t g, double largest,
-                      const double *before, double *least, int8_t *taken)
+                      const double *before, double *least, int16_t *taken)
 {
     for (int32_t b = 0; b <= STEPS; b++) {
         least[b] = INFINITY;
@@ -33,7 +33,7 @@ static void add_group(const struct yt_knapsack *k, int32_t g, double largest,
             const double ns = before[b - steps] + k->ns[at];
             if (ns < least[b]) {
                 least[b] = ns;
-                taken[b] = (int8_t)t;
+                taken[b] = (int16_t)t;
             }
         }
     }
@@ -45,7 +45,7 @@ enum yt_status yt_knapsack_solve(const struct yt_knapsack *k,
 {
     const size_t width = STEPS + 1;
     double *least = calloc(2 * width, sizeof *least);
-    int8_t *taken = calloc((size_t)k->groups * width + 1, 1);
+    int16_t *taken = calloc((size_t)k->groups * width + 1, sizeof *taken);
     if (!least || !taken) {
         free(least);
         free(taken);

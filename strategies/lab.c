@@ -102,6 +102,7 @@ static enum yt_status open_models(struct yt_lab *lab,
             .stride = yt_graph_max_stride(graph),
         };
     }
+    assert(lab->choices.model_count > 0);
     lab->choices.models = lab->models;
     lab->choices.threads = lab->facts[0]->threads;
     lab->choices.h = options->engine.h;

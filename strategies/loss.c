@@ -261,7 +261,7 @@ enum yt_status yt_loss_measure(const struct yt_loss *loss,
     struct run run;
     double sum = 0;
     int64_t seen = 0;
-    struct cell *cells = malloc((size_t)loss->cells * sizeof *cells);
+    struct cell *cells = calloc((size_t)loss->cells, sizeof *cells);
     YT_FAIL_IF(!cells, YT_NO_MEMORY, "no memory for cells");
     enum yt_status status = run_open(network, &run);
     if (status != YT_OK) {
