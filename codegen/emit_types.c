@@ -42,7 +42,7 @@ int yt_emit_has_dot(const struct yt_emit *e)
 
 LLVMTypeRef yt_emit_sum_type(struct yt_emit *e, enum yt_dtype dtype)
 {
-    return dtype == YT_DTYPE_S16 || dtype == YT_DTYPE_U8S8 ? e->veci : e->vec;
+    return yt_dtype_is_integer(dtype) ? e->veci : e->vec;
 }
 
 LLVMValueRef yt_emit_broadcast_step(struct yt_emit *e, enum yt_dtype dtype,
@@ -86,10 +86,7 @@ static LLVMValueRef dot_split_bytes(struct yt_emit *e, LLVMValueRef acc,
                                     LLVMValueRef x, LLVMValueRef w)
 {
     LLVMTypeRef halves = integers_type(e, 16);
-    LLVMValueRef eight[32];
-    for (int32_t i = 0; i < 2 * e->isa->lanes; i++)
-        eight[i] = LLVMConstInt(LLVMIntTypeInContext(e->ctx, 16), 8, 0);
-    LLVMValueRef by = LLVMConstVector(eight, 2 * (unsigned)e->isa->lanes);
+    LLVMValueRef by = yt_emit_repeat(e, YT_DTYPE_S16, 2 * e->isa->lanes, 8);
     x = LLVMBuildBitCast(e->b, x, halves, "");
     w = LLVMBuildBitCast(e->b, w, halves, "");
     LLVMValueRef x_odd = LLVMBuildLShr(e->b, x, by, "");
@@ -206,13 +203,11 @@ static LLVMValueRef to_bf16(struct yt_emit *e, LLVMValueRef low,
 static LLVMValueRef part(struct yt_emit *e, LLVMValueRef v, int32_t from,
                          int32_t count)
 {
-    LLVMTypeRef bytes = integers_type(e, 8);
-    LLVMValueRef order[64];
+    int32_t order[64];
     for (int32_t i = 0; i < count; i++)
-        order[i] = yt_emit_i32(e, from + i);
-    return LLVMBuildShuffleVector(e->b, LLVMBuildBitCast(e->b, v, bytes, ""),
-                                  LLVMGetPoison(bytes),
-                                  LLVMConstVector(order, (unsigned)count), "");
+        order[i] = from + i;
+    v = LLVMBuildBitCast(e->b, v, integers_type(e, 8), "");
+    return yt_emit_pick(e, v, v, order, count);
 }
 
 void yt_emit_store_narrow(struct yt_emit *e, enum yt_dtype dtype,

@@ -48,17 +48,16 @@ static LLVMValueRef all_lanes(struct yt_emit *e)
     return LLVMConstInt(LLVMInt16TypeInContext(e->ctx), 0xffff, 0);
 }
 
-/* sign(x) * min(|x|, EXP_CLAMP); vrangeps does in one what two do elsewhere. */
-static LLVMValueRef clamp(struct yt_emit *e, LLVMValueRef x)
+/* sign(x) * min(|x|, most); vrangeps does in one what two do elsewhere. */
+static LLVMValueRef clamp(struct yt_emit *e, LLVMValueRef x, float most)
 {
-    LLVMValueRef high = yt_emit_splat(e, EXP_CLAMP);
+    LLVMValueRef high = yt_emit_splat(e, most);
     if (e->isa->lanes == 16) {
         LLVMValueRef args[] = {x, high,         yt_emit_i32(e, 2),
                                x, all_lanes(e), yt_emit_i32(e, 4)};
         return call_avx512(e, "llvm.x86.avx512.mask.range.ps.512", args, 6);
     }
-    return yt_emit_fmax(e, yt_emit_fmin(e, x, high),
-                        yt_emit_splat(e, -EXP_CLAMP));
+    return yt_emit_fmax(e, yt_emit_fmin(e, x, high), yt_emit_splat(e, -most));
 }
 
 /* p * 2^n, where z holds n in its low mantissa bits. */
@@ -95,7 +94,7 @@ static LLVMValueRef fraction(struct yt_emit *e, LLVMValueRef a, LLVMValueRef n,
 /* exp(sign * x), sign = +-1. */
 static LLVMValueRef exp_signed(struct yt_emit *e, LLVMValueRef x, float sign)
 {
-    LLVMValueRef a = clamp(e, x);
+    LLVMValueRef a = clamp(e, x, EXP_CLAMP);
     LLVMValueRef magic = yt_emit_splat(e, ROUND_MAGIC);
     LLVMValueRef z =
         yt_emit_fma(e, a, yt_emit_splat(e, sign * LOG2E_HI), magic);
@@ -352,18 +351,10 @@ static LLVMValueRef look_up(struct yt_emit *e, LLVMValueRef z,
 }
 
 /* Which segment x is in, in the low bits. */
-static LLVMValueRef segment(struct yt_emit *e, LLVMValueRef x, float clamp_at,
+static LLVMValueRef segment(struct yt_emit *e, LLVMValueRef x, float most,
                             float per_unit)
 {
-    LLVMValueRef args[] = {x,
-                           yt_emit_splat(e, clamp_at),
-                           yt_emit_i32(e, 2),
-                           x,
-                           all_lanes(e),
-                           yt_emit_i32(e, 4)};
-    LLVMValueRef clamped =
-        call_avx512(e, "llvm.x86.avx512.mask.range.ps.512", args, 6);
-    return yt_emit_fma(e, clamped, yt_emit_splat(e, per_unit),
+    return yt_emit_fma(e, clamp(e, x, most), yt_emit_splat(e, per_unit),
                        yt_emit_splat(e, ROUND_MAGIC));
 }
 
@@ -402,7 +393,8 @@ static LLVMValueRef estimate_reciprocal(struct yt_emit *e, LLVMValueRef d)
 
 static LLVMValueRef silu_short(struct yt_emit *e, LLVMValueRef x)
 {
-    LLVMValueRef t = yt_emit_fmul(e, clamp(e, x), yt_emit_splat(e, -LOG2E_HI));
+    LLVMValueRef t =
+        yt_emit_fmul(e, clamp(e, x, EXP_CLAMP), yt_emit_splat(e, -LOG2E_HI));
     LLVMValueRef magic = yt_emit_splat(e, ROUND_MAGIC);
     LLVMValueRef z = yt_emit_fadd(e, t, magic);
     LLVMValueRef n = yt_emit_fsub(e, z, magic);

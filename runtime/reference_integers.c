@@ -25,11 +25,6 @@ static float round_to_bf16(float value)
     return from_bf16((uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16));
 }
 
-static int is_integer(enum yt_dtype dtype)
-{
-    return dtype == YT_DTYPE_S16 || dtype == YT_DTYPE_U8S8;
-}
-
 /* Stored element i as a number: integers as their codes. */
 static float element(enum yt_dtype dtype, const void *tensor, int64_t i)
 {
@@ -77,9 +72,9 @@ static void widen_weights(const struct yt_problem *p, const float *real,
     const struct yt_conv2d *v = &p->u.conv2d;
     const int64_t count = (int64_t)v->k * v->c * v->r * v->r;
     for (int64_t i = 0; i < count; i++)
-        out[i] = is_integer(p->dtype)        ? integers->weights[i]
-                 : p->dtype == YT_DTYPE_BF16 ? round_to_bf16(real[i])
-                                             : real[i];
+        out[i] = yt_dtype_is_integer(p->dtype) ? integers->weights[i]
+                 : p->dtype == YT_DTYPE_BF16   ? round_to_bf16(real[i])
+                                               : real[i];
 }
 
 struct output {
@@ -99,7 +94,7 @@ static void put(void *user, int32_t k, int64_t at, int64_t at_half, double sum)
         return;
     }
     double x = sum;
-    if (is_integer(o->p->dtype)) {
+    if (yt_dtype_is_integer(o->p->dtype)) {
         x += n->start[k];
         assert(x >= INT32_MIN && x <= INT32_MAX);
         x = (double)((float)(int32_t)x * n->scale[k]);
@@ -112,7 +107,7 @@ static void put(void *user, int32_t k, int64_t at, int64_t at_half, double sum)
         x = x / (1 + yt_reference_exp(-x));
     const double add =
         v->add == YT_ADD_RESIDUAL ? element(o->p->out, o->args->add, at) : 0;
-    if (!is_integer(o->p->out))
+    if (!yt_dtype_is_integer(o->p->out))
         o->out[at] = x + add;
     else
         o->out[at] = x * n->out_gain[k] + n->out_zero[k] +
