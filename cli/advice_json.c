@@ -4,7 +4,7 @@
 
 #include "cli/advice_report.h"
 #include "cli/json.h"
-#include "strategies/guidance.h"
+#include "strategies/advice/guidance.h"
 
 static double ms(double ns)
 {

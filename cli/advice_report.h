@@ -3,7 +3,7 @@
 
 /* The advisor's answer as text and as a JSON document. */
 
-#include "strategies/advisor.h"
+#include "strategies/advice/advisor.h"
 
 struct yt_advice_report {
     struct yt_lab *lab;

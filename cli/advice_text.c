@@ -10,7 +10,7 @@
 
 #include "cli/report.h"
 #include "codegen/codegen.h"
-#include "strategies/guidance.h"
+#include "strategies/advice/guidance.h"
 
 #define SLOWEST 8 /* layers shown */
 

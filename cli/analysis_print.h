@@ -4,8 +4,8 @@
 /* A model's analysis as a page and as a document, for cli/cmd_analyze.c and
  * the main job's report. */
 
-#include "tuner/measured.h"
-#include "tuner/nms_curve.h"
+#include "tuner/measure/measured.h"
+#include "tuner/measure/nms_curve.h"
 
 #define YT_NMS_POINTS 4
 

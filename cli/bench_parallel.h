@@ -4,8 +4,8 @@
 /* yolotune bench --parallel: one network on several arrangements of threads. */
 
 #include "cli/json.h"
-#include "tuner/engine.h"
-#include "tuner/throughput.h"
+#include "tuner/build/engine.h"
+#include "tuner/measure/throughput.h"
 
 /** What --parallel names; groups and threads 0: the default. */
 struct yt_parallel_mode {

@@ -202,7 +202,7 @@ struct yt_cli_engine {
  *  @return as yt_picture_load(). */
 enum yt_status yt_cli_frame(const char *path, struct yt_picture *picture_out);
 
-/** What tuner/engine.h wants to know; borrows from @p cli. */
+/** What tuner/build/engine.h wants to know; borrows from @p cli. */
 void yt_cli_engine_options(const struct yt_cli_engine *cli,
                            struct yt_engine_options *options_out);
 

@@ -12,9 +12,9 @@
 #include "cli/serve.h"
 #include "eval/image.h"
 #include "runtime/fail.h"
-#include "tuner/background.h"
-#include "tuner/bench.h"
-#include "tuner/engine.h"
+#include "tuner/measure/background.h"
+#include "tuner/measure/bench.h"
+#include "tuner/build/engine.h"
 
 static const struct yt_manual manual = {
     .command = "bench",

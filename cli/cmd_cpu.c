@@ -7,7 +7,7 @@
 #include "cli/cli.h"
 #include "cli/json.h"
 #include "cli/report.h"
-#include "tuner/host.h"
+#include "tuner/build/host.h"
 
 static const struct yt_manual manual = {
     .command = "cpu",

@@ -16,7 +16,7 @@
 #include "eval/image_draw.h"
 #include "runtime/fail.h"
 #include "runtime/model.h"
-#include "tuner/engine_set.h"
+#include "tuner/build/engine_set.h"
 
 #define MAX_DET 300 /* the default of yt_detect_options */
 

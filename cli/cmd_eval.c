@@ -10,7 +10,7 @@
 #include "cli/precision_options.h"
 #include "cli/report.h"
 #include "runtime/fail.h"
-#include "strategies/accuracy.h"
+#include "strategies/lab/accuracy.h"
 
 #define PROBLEMS_SHOWN 10
 

@@ -9,7 +9,7 @@
 #include "cli/precision_options.h"
 #include "cli/report.h"
 #include "export/export.h"
-#include "tuner/engine.h"
+#include "tuner/build/engine.h"
 
 static const struct yt_manual manual = {
     .command = "export",

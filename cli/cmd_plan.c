@@ -11,7 +11,7 @@
 #include "db/db.h"
 #include "export/export.h"
 #include "runtime/fail.h"
-#include "tuner/plan_store.h"
+#include "tuner/build/plan_store.h"
 
 /* Bytes; a plan has some thousand, and learned roundings a bit a weight. */
 #define FILE_MAX (64 << 20)

@@ -8,7 +8,7 @@
 #include "cli/default_model.h"
 #include "eval/image.h"
 #include "runtime/fail.h"
-#include "tuner/engine.h"
+#include "tuner/build/engine.h"
 
 #define NOISE_WIDTH  1280
 #define NOISE_HEIGHT 720

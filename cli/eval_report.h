@@ -5,7 +5,7 @@
 
 #include "eval/bootstrap.h"
 #include "eval/predict.h"
-#include "tuner/engine_set.h"
+#include "tuner/build/engine_set.h"
 
 /** One run over the data set. */
 struct yt_eval_run {

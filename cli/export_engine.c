@@ -8,7 +8,7 @@
 #include "codegen/codegen.h"
 #include "export/export.h"
 #include "runtime/fail.h"
-#include "tuner/engine.h"
+#include "tuner/build/engine.h"
 
 /* The code of one step: an object of the network's, or the runtime itself. */
 static enum yt_status find_code(const struct yt_network *network,

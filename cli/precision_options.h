@@ -5,8 +5,8 @@
  * share. */
 
 #include "cli/cli.h"
-#include "strategies/precision.h"
-#include "tuner/engine_set.h"
+#include "compress/precision/precision.h"
+#include "tuner/build/engine_set.h"
 
 #define YT_OPTION_ROWS_PRECISION(wish)                                         \
     YT_OPTION_ROW_PRECISION(                                                   \

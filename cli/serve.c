@@ -16,8 +16,8 @@
 #include "runtime/memory.h"
 #include "runtime/model.h"
 #include "runtime/nms.h"
-#include "tuner/engine.h"
-#include "tuner/measure.h"
+#include "tuner/build/engine.h"
+#include "tuner/measure/measure.h"
 
 #define LINE_MAX_BYTES 4352 /* a path and a word or two */
 #define RUNS_MAX       100000

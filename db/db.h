@@ -338,7 +338,7 @@ struct yt_db_quantisation {
     const char *settings;    /* how it was made, in words */
     int32_t images;          /* of the pictures it was made on */
     const char *images_hash; /* of those */
-    const char *text;        /* quant/quantisation.h's; not of a query */
+    const char *text; /* compress/quant/quantisation.h's; not of a query */
 };
 
 /** Add it, or replace that of the same model, size, settings and images. */

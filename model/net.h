@@ -34,11 +34,12 @@ struct yt_layer {
                              it; -1: the identity's, or fills up */
     int32_t filter_first; /* input channel of those filters that meets the
                              layer's first */
-    struct yt_integers *integers; /* filled by quant/quantise.h; owned */
-    int64_t in, out, add;         /* bytes into the arena; -1: none */
-    int32_t head;        /* detection level this conv feeds, -1: none */
-    uint64_t parameters; /* of the graph's convs inside, folded: w + b */
-    uint64_t flops;      /* nominal: of the graph's convs inside */
+    struct yt_integers
+        *integers;        /* filled by compress/quant/quantise.h; owned */
+    int64_t in, out, add; /* bytes into the arena; -1: none */
+    int32_t head;         /* detection level this conv feeds, -1: none */
+    uint64_t parameters;  /* of the graph's convs inside, folded: w + b */
+    uint64_t flops;       /* nominal: of the graph's convs inside */
 };
 
 struct yt_net {

@@ -5,7 +5,7 @@
 
 #include "runtime/augment.h"
 
-#include "runtime/clock.h"
+#include "base/clock.h"
 #include "runtime/fail.h"
 #include "runtime/letterbox.h"
 #include "runtime/model.h"

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "runtime/clock.h"
+#include "base/clock.h"
 #include "runtime/decode.h"
 #include "runtime/fail.h"
 #include "runtime/letterbox.h"

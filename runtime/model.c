@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "runtime/augment.h"
-#include "runtime/clock.h"
+#include "base/clock.h"
 #include "runtime/fail.h"
 #include "runtime/letterbox.h"
 #include "runtime/pool.h"

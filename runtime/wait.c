@@ -2,7 +2,7 @@
 
 #include "runtime/wait.h"
 
-#include "runtime/clock.h"
+#include "base/clock.h"
 
 /* Longer than the gap between two steps, NMS between two frames included;
  * short beside a frame. */

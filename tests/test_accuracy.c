@@ -7,7 +7,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "strategies/accuracy.h"
+#include "strategies/lab/accuracy.h"
 #include "tests/db_fixture.h"
 
 /* A plan with, or without, a measured speed. */

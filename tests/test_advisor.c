@@ -13,7 +13,7 @@
 
 #include "eval/image.h"
 #include "runtime/fail.h"
-#include "strategies/advisor.h"
+#include "strategies/advice/advisor.h"
 
 #define PICTURES 6
 

@@ -10,10 +10,10 @@
 #include <cmocka.h>
 
 #include "eval/image.h"
-#include "strategies/assign.h"
-#include "strategies/assign_solve.h"
-#include "strategies/calibrate.h"
-#include "strategies/loss.h"
+#include "compress/precision/assign.h"
+#include "compress/precision/assign_solve.h"
+#include "compress/precision/calibrate.h"
+#include "compress/precision/loss.h"
 
 #define GROUPS 6
 #define TYPES  3

@@ -12,8 +12,8 @@
 
 #include "eval/dataset_build.h"
 #include "eval/image.h"
-#include "quant/quantise.h"
-#include "strategies/calibrate.h"
+#include "compress/quant/quantise.h"
+#include "compress/precision/calibrate.h"
 
 #define SIZE     64
 #define PICTURES 3

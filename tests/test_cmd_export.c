@@ -12,7 +12,7 @@
 
 #include "eval/image.h"
 #include "runtime/plan.h"
-#include "tuner/engine.h"
+#include "tuner/build/engine.h"
 
 #define BOXES_MAX 300
 

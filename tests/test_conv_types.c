@@ -15,7 +15,7 @@
 #include "codegen/codegen.h"
 #include "codegen/pack.h"
 #include "runtime/memory.h"
-#include "tuner/bench_case.h"
+#include "tuner/measure/bench_case.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 

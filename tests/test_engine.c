@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include "codegen/codegen.h"
-#include "tuner/engine.h"
+#include "tuner/build/engine.h"
 
 struct fixture {
     char folder[64];

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "tuner/engine_set.h"
+#include "tuner/build/engine_set.h"
 
 enum { WIDTH = 100, HEIGHT = 70 };
 

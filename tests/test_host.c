@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "tuner/host.h"
+#include "tuner/build/host.h"
 
 static int make(void **state)
 {

@@ -7,8 +7,8 @@
 
 #include <time.h>
 
-#include "tuner/bench.h"
-#include "tuner/measure.h"
+#include "tuner/measure/bench.h"
+#include "tuner/measure/measure.h"
 
 static void statistics(void **state)
 {

@@ -11,7 +11,7 @@
 
 #include "runtime/memory.h"
 #include "runtime/model.h"
-#include "tuner/engine.h"
+#include "tuner/build/engine.h"
 
 #define SIZE 64
 

@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "runtime/nms.h"
-#include "tuner/nms_curve.h"
+#include "tuner/measure/nms_curve.h"
 
 static void clusters_collapse(void **state)
 {

@@ -8,7 +8,7 @@
 
 #include <math.h>
 
-#include "quant/observe.h"
+#include "compress/quant/observe.h"
 
 #define COUNT 200000
 

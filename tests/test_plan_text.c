@@ -7,7 +7,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "tuner/engine.h"
+#include "tuner/build/engine.h"
 
 #define SIZE 64
 

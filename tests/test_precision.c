@@ -10,8 +10,8 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "strategies/engines.h"
-#include "strategies/precision.h"
+#include "strategies/lab/engines.h"
+#include "compress/precision/precision.h"
 
 #define SIDE 48
 

@@ -10,7 +10,7 @@
 #include <locale.h>
 #include <math.h>
 
-#include "quant/quantisation.h"
+#include "compress/quant/quantisation.h"
 
 static struct yt_graph *graph(void)
 {

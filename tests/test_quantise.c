@@ -9,9 +9,9 @@
 
 #include <math.h>
 
-#include "quant/filter.h"
-#include "quant/quantise.h"
-#include "quant/steps.h"
+#include "compress/quant/filter.h"
+#include "compress/quant/quantise.h"
+#include "compress/quant/steps.h"
 
 #define C    4
 #define TAPS 9

@@ -9,9 +9,9 @@
 
 #include <math.h>
 
-#include "quant/quantise.h"
-#include "quant/rounding.h"
-#include "quant/steps.h"
+#include "compress/quant/quantise.h"
+#include "compress/quant/rounding.h"
+#include "compress/quant/steps.h"
 
 enum { IMAGE, CONV0, SILU0, CONV1, CONV2, NODES };
 

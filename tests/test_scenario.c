@@ -6,7 +6,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "strategies/scenario.h"
+#include "strategies/choice/scenario.h"
 
 #define MIB (INT64_C(1) << 20)
 

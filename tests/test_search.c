@@ -15,9 +15,9 @@
 #include <unistd.h>
 
 #include "db_fixture.h"
-#include "tuner/measure.h"
-#include "tuner/search.h"
-#include "tuner/timing_lock.h"
+#include "tuner/measure/measure.h"
+#include "tuner/search/search.h"
+#include "tuner/measure/timing_lock.h"
 
 #define LONG_NS 600000000000u
 

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "tuner/space.h"
+#include "tuner/search/space.h"
 
 #define TRIALS_MAX 40000
 

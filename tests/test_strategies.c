@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "runtime/fail.h"
-#include "strategies/strategy.h"
+#include "strategies/choice/strategy.h"
 
 static const struct yt_choice_model models[] = {
     {"yolov5n", 640, 32}, {"yolov5s-v6.1", 640, 32}, {"yolov5s6", 1280, 64}};

@@ -9,8 +9,8 @@
 
 #include "runtime/stages.h"
 #include "tests/tiny_plan.h"
-#include "tuner/background.h"
-#include "tuner/throughput.h"
+#include "tuner/measure/background.h"
+#include "tuner/measure/throughput.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 

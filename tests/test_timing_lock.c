@@ -12,7 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "tuner/timing_lock.h"
+#include "tuner/measure/timing_lock.h"
 
 static char folder[64], db[96];
 

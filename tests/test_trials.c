@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
-#include "tuner/trials.h"
+#include "tuner/search/trials.h"
 
 #define COUNT 5000
 

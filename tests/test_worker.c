@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "tuner/worker.h"
+#include "tuner/measure/worker.h"
 
 #define LONG_NS 60000000000u
 

@@ -1,0 +1,509 @@
+/* From layers and schedules to a bound plan. Kernels are compiled at most once
+ * per (problem, schedule), on several threads: LLVM contexts are private to
+ * each compilation. */
+
+#include "tuner/build/network.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "compress/quant/quantise.h"
+#include "runtime/decode.h"
+#include "runtime/fail.h"
+#include "runtime/letterbox.h"
+#include "runtime/memory.h"
+#include "runtime/nms.h"
+
+/* ------------------------------------------------------------- kernels */
+
+static struct yt_kernel_entry *find_kernel(const struct yt_network *network,
+                                           const char *symbol)
+{
+    const struct yt_network *home = network->home;
+    for (int32_t i = 0; i < home->kernel_count; i++)
+        if (strcmp(home->kernels[i].object.symbol, symbol) == 0)
+            return &home->kernels[i];
+    return NULL;
+}
+
+/* Takes the object's bytes over. */
+static enum yt_status add_kernel(struct yt_network *network,
+                                 struct yt_object *object,
+                                 struct yt_kernel_entry **entry_out)
+{
+    network = network->home;
+    if (network->kernel_count == network->kernel_cap) {
+        const int32_t cap = network->kernel_cap ? 2 * network->kernel_cap : 64;
+        struct yt_kernel_entry *grown =
+            realloc(network->kernels, (size_t)cap * sizeof *grown);
+        YT_FAIL_IF(!grown, YT_NO_MEMORY, "no memory for %d kernels", cap);
+        network->kernels = grown;
+        network->kernel_cap = cap;
+    }
+    struct yt_kernel_entry *entry = &network->kernels[network->kernel_count];
+    YT_TRY(yt_jit_add(network->jit, object, &entry->kernel));
+    entry->object = *object;
+    memset(object, 0, sizeof *object);
+    network->kernel_count++;
+    *entry_out = entry;
+    return YT_OK;
+}
+
+enum yt_status yt_network_kernel(struct yt_network *network,
+                                 const struct yt_problem *problem,
+                                 const struct yt_schedule *schedule,
+                                 const struct yt_kernel_entry **entry_out)
+{
+    char symbol[YT_SYMBOL_MAX];
+    yt_schedule_symbol(problem, schedule, network->isa, symbol);
+    struct yt_kernel_entry *entry = find_kernel(network, symbol);
+    if (!entry) {
+        struct yt_object object;
+        YT_TRY(yt_codegen_compile(problem, schedule, network->isa, &object));
+        enum yt_status status = add_kernel(network, &object, &entry);
+        if (status != YT_OK) {
+            yt_object_deinit(&object);
+            return status;
+        }
+    }
+    *entry_out = entry;
+    return YT_OK;
+}
+
+const struct yt_object *yt_network_object(const struct yt_network *network,
+                                          const char *symbol)
+{
+    const struct yt_kernel_entry *entry = find_kernel(network, symbol);
+    return entry ? &entry->object : NULL;
+}
+
+/* One kernel to compile, and how it went. */
+struct job {
+    const struct yt_problem *problem;
+    const struct yt_schedule *schedule;
+    struct yt_object object;
+    enum yt_status status;
+    char error[512];
+};
+
+struct job_list {
+    const struct yt_isa *isa;
+    struct job *jobs;
+    int32_t count;
+    int32_t next; /* taken atomically */
+};
+
+static void *compile_jobs(void *user)
+{
+    struct job_list *list = user;
+    for (;;) {
+        const int32_t i = __atomic_fetch_add(&list->next, 1, __ATOMIC_RELAXED);
+        if (i >= list->count)
+            return NULL;
+        struct job *job = &list->jobs[i];
+        job->status = yt_codegen_compile(job->problem, job->schedule, list->isa,
+                                         &job->object);
+        if (job->status != YT_OK)
+            snprintf(job->error, sizeof job->error, "%s", yt_error());
+    }
+}
+
+static void run_jobs(struct job_list *list, int32_t threads)
+{
+    enum { THREADS_MAX = 64 };
+    pthread_t others[THREADS_MAX];
+    int32_t started = 0;
+    if (threads > list->count)
+        threads = list->count;
+    if (threads > THREADS_MAX)
+        threads = THREADS_MAX;
+    for (; started + 1 < threads; started++)
+        if (pthread_create(&others[started], NULL, compile_jobs, list) != 0)
+            break; /* fewer threads do the same work */
+    compile_jobs(list);
+    for (int32_t i = 0; i < started; i++)
+        pthread_join(others[i], NULL);
+}
+
+static void plan_job(const struct yt_network *network, struct job_list *list,
+                     const struct yt_problem *problem,
+                     const struct yt_schedule *schedule)
+{
+    char symbol[YT_SYMBOL_MAX], other[YT_SYMBOL_MAX];
+    yt_schedule_symbol(problem, schedule, network->isa, symbol);
+    if (find_kernel(network, symbol))
+        return;
+    for (int32_t i = 0; i < list->count; i++) {
+        yt_schedule_symbol(list->jobs[i].problem, list->jobs[i].schedule,
+                           network->isa, other);
+        if (strcmp(symbol, other) == 0)
+            return;
+    }
+    struct job *job = &list->jobs[list->count++];
+    memset(job, 0, sizeof *job);
+    job->problem = problem;
+    job->schedule = schedule;
+}
+
+static enum yt_status collect_jobs(struct yt_network *network,
+                                   struct job_list *list)
+{
+    enum yt_status status = YT_OK;
+    for (int32_t i = 0; i < list->count; i++) {
+        struct job *job = &list->jobs[i];
+        struct yt_kernel_entry *entry;
+        if (status == YT_OK && job->status != YT_OK)
+            status = yt_fail(job->status, "%s", job->error);
+        if (status == YT_OK)
+            status = add_kernel(network, &job->object, &entry);
+        if (job->status == YT_OK)
+            yt_object_deinit(&job->object);
+    }
+    return status;
+}
+
+enum yt_status yt_network_compile(struct yt_network *network,
+                                  const struct yt_problem *const *problems,
+                                  const struct yt_schedule *schedules,
+                                  int32_t count, int32_t compile_threads)
+{
+    struct job_list list = {.isa = network->isa};
+    list.jobs = calloc((size_t)count + 1, sizeof *list.jobs);
+    YT_FAIL_IF(!list.jobs, YT_NO_MEMORY, "no memory to compile %d kernels",
+               count);
+    for (int32_t i = 0; i < count; i++)
+        plan_job(network, &list, problems[i], &schedules[i]);
+    run_jobs(&list, compile_threads);
+    const enum yt_status status = collect_jobs(network, &list);
+    free(list.jobs);
+    return status;
+}
+
+static enum yt_status compile_missing(struct yt_network *network,
+                                      int32_t threads)
+{
+    const int32_t layers = network->net->layer_count;
+    struct job_list list = {.isa = network->isa};
+    list.jobs = calloc((size_t)layers + YT_LEVELS_MAX + 2, sizeof *list.jobs);
+    YT_FAIL_IF(!list.jobs, YT_NO_MEMORY, "no memory to compile %d layers",
+               layers);
+    for (int32_t i = 0; i < layers; i++)
+        plan_job(network, &list, &network->net->layers[i].problem,
+                 &network->schedules[i]);
+    const struct yt_plan *plan = &network->plan;
+    if (yt_codegen_generates(YT_OP_LETTERBOX))
+        plan_job(network, &list, &plan->letterbox.problem, &network->pre);
+    for (int32_t i = 0; i < plan->level_count; i++)
+        if (yt_codegen_generates(YT_OP_DECODE))
+            plan_job(network, &list, &plan->levels[i].decode.problem,
+                     &network->decode[i]);
+    if (yt_codegen_generates(YT_OP_IOU))
+        plan_job(network, &list, &plan->iou.problem, &network->iou);
+    run_jobs(&list, threads);
+    enum yt_status status = collect_jobs(network, &list);
+    free(list.jobs);
+    return status;
+}
+
+/* ---------------------------------------------------------------- plan */
+
+/* Bind a step to its generated kernel, or to the runtime's C one. */
+static void bind_step(struct yt_network *network, struct yt_step *step,
+                      const struct yt_schedule *schedule, yt_kernel_fn c_kernel)
+{
+    if (!yt_codegen_generates(step->problem.op)) {
+        snprintf(step->schedule, sizeof step->schedule, "c");
+        step->kernel = c_kernel;
+    } else {
+        char symbol[YT_SYMBOL_MAX];
+        yt_schedule_symbol(&step->problem, schedule, network->isa, symbol);
+        yt_schedule_name(schedule, step->schedule);
+        step->kernel = find_kernel(network, symbol)->kernel;
+    }
+    step->tasks = yt_schedule_tasks(&step->problem, schedule, network->isa);
+}
+
+static int64_t align_up(int64_t bytes)
+{
+    return (bytes + YT_ALIGN - 1) / YT_ALIGN * YT_ALIGN;
+}
+
+struct yt_weights yt_network_weights(const struct yt_layer *layer)
+{
+    return (struct yt_weights){.weights = layer->weights,
+                               .bias = layer->bias,
+                               .integers = layer->integers};
+}
+
+static void place_constants(struct yt_network *network)
+{
+    int64_t at = 0;
+    for (int32_t i = 0; i < network->net->layer_count; i++) {
+        const struct yt_layer *layer = &network->net->layers[i];
+        struct yt_step *step = &network->plan.steps[i];
+        const size_t weights = yt_pack_weight_bytes(
+            &layer->problem, &network->schedules[i], network->isa);
+        const size_t constants =
+            yt_pack_constant_bytes(&layer->problem, network->isa);
+        step->weights = weights ? at : -1;
+        at += align_up((int64_t)weights);
+        step->bias = constants ? at : -1;
+        at += align_up((int64_t)constants);
+    }
+    network->plan.blob_bytes = at;
+}
+
+static enum yt_status pack_constants(struct yt_network *network)
+{
+    const size_t bytes = (size_t)network->plan.blob_bytes;
+    void *blob = yt_memory_alloc(bytes);
+    YT_FAIL_IF(!blob, YT_NO_MEMORY, "no memory for %zu bytes of weights",
+               bytes);
+    for (int32_t i = 0; i < network->net->layer_count; i++) {
+        const struct yt_layer *layer = &network->net->layers[i];
+        const struct yt_step *step = &network->plan.steps[i];
+        const struct yt_weights filter = yt_network_weights(layer);
+        if (step->weights >= 0)
+            yt_pack_weights(&layer->problem, &network->schedules[i],
+                            network->isa, &filter,
+                            (char *)blob + step->weights);
+        if (step->bias >= 0)
+            yt_pack_constants(&layer->problem, network->isa, &filter,
+                              (char *)blob + step->bias);
+    }
+    yt_memory_free(network->blob, network->blob_mapped);
+    network->blob = blob;
+    network->blob_mapped = bytes;
+    network->bundle.blob = blob;
+    network->bundle.plan = &network->plan;
+    return YT_OK;
+}
+
+enum yt_status yt_network_build(struct yt_network *network,
+                                int32_t compile_threads)
+{
+    YT_TRY(compile_missing(network, compile_threads));
+    struct yt_plan *plan = &network->plan;
+    for (int32_t i = 0; i < plan->step_count; i++)
+        bind_step(network, &plan->steps[i], &network->schedules[i], NULL);
+    bind_step(network, &plan->letterbox, &network->pre, yt_letterbox_c);
+    for (int32_t i = 0; i < plan->level_count; i++)
+        bind_step(network, &plan->levels[i].decode, &network->decode[i],
+                  yt_decode_c);
+    bind_step(network, &plan->iou, &network->iou, yt_iou_c);
+    place_constants(network);
+    return pack_constants(network);
+}
+
+/* -------------------------------------------------------------- create */
+
+static void name_step(struct yt_step *step, const char *name)
+{
+    snprintf(step->name, sizeof step->name, "%s", name);
+    step->in = step->out = step->add = step->weights = step->bias = -1;
+}
+
+static void fill_levels(struct yt_network *network,
+                        const struct yt_graph *graph)
+{
+    struct yt_plan *plan = &network->plan;
+    plan->level_count = network->net->head_count;
+    for (int32_t i = 0; i < plan->level_count; i++) {
+        struct yt_level *level = &plan->levels[i];
+        level->head = network->net->heads[i].offset;
+        level->h = network->net->heads[i].h;
+        level->w = network->net->heads[i].w;
+        level->stride = network->net->heads[i].stride;
+        level->na = graph->na;
+        memcpy(level->anchors, graph->heads[i].anchors, sizeof level->anchors);
+        char name[YT_LAYER_NAME_MAX];
+        snprintf(name, sizeof name, "decode.%d", i);
+        name_step(&level->decode, name);
+        level->decode.in = level->head;
+        level->decode.problem.op = YT_OP_DECODE;
+        level->decode.problem.u.decode = (struct yt_decode){
+            .na = graph->na,
+            .nc = graph->nc,
+            .h = level->h,
+            .w = level->w,
+            .stride = level->stride,
+        };
+        yt_schedule_default(&level->decode.problem, network->isa,
+                            &network->decode[i]);
+    }
+}
+
+static void fill_plan(struct yt_network *network, const struct yt_graph *graph,
+                      const struct yt_network_options *options)
+{
+    struct yt_plan *plan = &network->plan;
+    const struct yt_net *net = network->net;
+    snprintf(plan->model, sizeof plan->model, "%s", graph->name);
+    plan->isa = options->isa;
+    plan->h = net->h;
+    plan->w = net->w;
+    plan->nc = graph->nc;
+    plan->classes = (const char *const *)graph->classes;
+    plan->threads = options->threads;
+    plan->arena_bytes = net->arena_bytes;
+    plan->step_count = net->layer_count;
+    for (int32_t i = 0; i < net->layer_count; i++) {
+        const struct yt_layer *layer = &net->layers[i];
+        struct yt_step *step = &plan->steps[i];
+        name_step(step, layer->name);
+        step->problem = layer->problem;
+        step->in = layer->in;
+        step->out = layer->out;
+        step->add = layer->add;
+        yt_schedule_default(&layer->problem, options->isa,
+                            &network->schedules[i]);
+    }
+    name_step(&plan->letterbox, "letterbox");
+    plan->letterbox.out = net->input;
+    plan->letterbox.problem.op = YT_OP_LETTERBOX;
+    plan->letterbox.problem.dtype = net->input_dtype;
+    plan->letterbox.problem.out = net->input_dtype;
+    plan->letterbox.problem.u.letterbox =
+        (struct yt_letterbox){.h = net->h, .w = net->w, .pad = net->input_pad};
+    yt_schedule_default(&plan->letterbox.problem, options->isa, &network->pre);
+    name_step(&plan->iou, "nms");
+    plan->iou.problem.op = YT_OP_IOU;
+    plan->iou.problem.u.iou.block = options->isa->lanes;
+    yt_schedule_default(&plan->iou.problem, options->isa, &network->iou);
+    fill_levels(network, graph);
+}
+
+/* Integers can be had everywhere, at worst one by one. */
+static enum yt_status check_types(const struct yt_graph *graph,
+                                  const struct yt_network_options *options)
+{
+    const struct yt_quantisation *q = options->quantisation;
+    const int has_bf16 = (options->isa->needs & YT_CPU_AVX512_BF16) != 0;
+    if (!q)
+        return YT_OK;
+    YT_FAIL_IF(q->node_count != graph->node_count, YT_STALE,
+               "the quantisation is of another network: %d nodes, not %d",
+               q->node_count, graph->node_count);
+    for (int32_t i = 0; i < q->node_count && !has_bf16; i++)
+        YT_FAIL_IF(graph->nodes[i].kind == YT_NODE_CONV &&
+                       q->dtypes[i] == YT_DTYPE_BF16,
+                   YT_UNSUPPORTED,
+                   "%s: the instruction set '%s' has no bf16 arithmetic; "
+                   "'avx512bf16' has, on CPUs with AVX-512 BF16",
+                   graph->nodes[i].name, options->isa->name);
+    return YT_OK;
+}
+
+enum yt_status yt_network_create(const struct yt_graph *graph,
+                                 const struct yt_network_options *options,
+                                 struct yt_network **network_out)
+{
+    struct yt_network *network = calloc(1, sizeof *network);
+    YT_FAIL_IF(!network, YT_NO_MEMORY, "no memory for a network");
+    network->isa = options->isa;
+    network->home = options->kernels_of ? options->kernels_of : network;
+    network->graph = graph;
+    const struct yt_net_options lower = {
+        .lanes = options->isa->lanes,
+        .h = options->h,
+        .w = options->w,
+        .dense_heads = options->dense_heads,
+        .no_fuse_upsample = options->no_fuse_upsample,
+        .no_fuse_twin = options->no_fuse_twin,
+        .keep_nodes = options->keep_nodes,
+        .dtypes = options->quantisation ? options->quantisation->dtypes : NULL,
+    };
+    enum yt_status status;
+    YT_TRY_GOTO(check_types(graph, options));
+    YT_TRY_GOTO(yt_net_lower(graph, &lower, &network->net));
+    if (options->quantisation) {
+        YT_TRY_GOTO(yt_quantisation_copy(options->quantisation,
+                                         &network->quantisation));
+        YT_TRY_GOTO(yt_quantise(network->net, graph, options->quantisation,
+                                yt_isa_weight_max(options->isa)));
+    }
+    if (network->home == network)
+        YT_TRY_GOTO(yt_jit_create(&network->jit));
+    const size_t layers = (size_t)network->net->layer_count;
+    network->schedules = calloc(layers, sizeof *network->schedules);
+    network->plan.steps = calloc(layers, sizeof *network->plan.steps);
+    YT_FAIL_IF_GOTO(!network->schedules || !network->plan.steps, YT_NO_MEMORY,
+                    "no memory for %zu layers", layers);
+    fill_plan(network, graph, options);
+done:
+    if (status != YT_OK) {
+        yt_network_destroy(network);
+        return status;
+    }
+    *network_out = network;
+    return YT_OK;
+}
+
+enum yt_status yt_network_set(struct yt_network *network, int32_t i,
+                              const struct yt_schedule *schedule)
+{
+    const struct yt_layer *layer = &network->net->layers[i];
+    if (!yt_schedule_applies(&layer->problem, schedule, network->isa)) {
+        char name[YT_SCHEDULE_NAME_MAX];
+        yt_schedule_name(schedule, name);
+        return yt_fail(YT_BAD_ARGUMENT,
+                       "schedule %s does not apply to layer %s", name,
+                       layer->name);
+    }
+    network->schedules[i] = *schedule;
+    return YT_OK;
+}
+
+static const struct yt_object *object_of(const struct yt_network *network,
+                                         const struct yt_step *step)
+{
+    struct yt_schedule schedule;
+    char symbol[YT_SYMBOL_MAX];
+    /* Kernels in C are no objects of the network's. */
+    if (yt_schedule_parse(step->schedule, &schedule) != YT_OK)
+        return NULL;
+    yt_schedule_symbol(&step->problem, &schedule, network->isa, symbol);
+    return yt_network_object(network, symbol);
+}
+
+int64_t yt_network_code_bytes(const struct yt_network *network)
+{
+    const struct yt_plan *plan = &network->plan;
+    int64_t bytes = 0;
+    for (int32_t i = 0; i < plan->step_count; i++) {
+        const struct yt_object *object = object_of(network, &plan->steps[i]);
+        int seen = object == NULL;
+        for (int32_t k = 0; k < i && !seen; k++)
+            seen = object_of(network, &plan->steps[k]) == object;
+        bytes += seen ? 0 : object->code_bytes;
+    }
+    const struct yt_step *const others[] = {&plan->letterbox, &plan->iou};
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        const struct yt_object *object = object_of(network, others[i]);
+        bytes += object ? object->code_bytes : 0;
+    }
+    for (int32_t i = 0; i < plan->level_count; i++) {
+        const struct yt_object *object =
+            object_of(network, &plan->levels[i].decode);
+        bytes += object ? object->code_bytes : 0;
+    }
+    return bytes;
+}
+
+void yt_network_destroy(struct yt_network *network)
+{
+    if (!network)
+        return;
+    for (int32_t i = 0; i < network->kernel_count; i++)
+        yt_object_deinit(&network->kernels[i].object);
+    free(network->kernels);
+    yt_jit_destroy(network->jit);
+    yt_memory_free(network->blob, network->blob_mapped);
+    free(network->plan.steps);
+    free(network->schedules);
+    yt_net_destroy(network->net);
+    yt_quantisation_destroy(network->quantisation);
+    free(network);
+}

@@ -1,0 +1,99 @@
+#ifndef YT_NETWORK_H
+#define YT_NETWORK_H
+
+/* A graph made runnable on this machine: lowered, a schedule chosen per layer,
+ * kernels compiled and loaded, constants packed. Its bundle is what
+ * yt_model_open() opens; its objects are what an export links. */
+
+#include "codegen/codegen.h"
+#include "codegen/pack.h"
+#include "model/net.h"
+#include "compress/quant/quantisation.h"
+#include "runtime/bundle.h"
+
+struct yt_network_options {
+    const struct yt_isa *isa;
+    int32_t h, w;    /* network input, pixels */
+    int32_t threads; /* goes into the plan; tasks are cut for it */
+    int32_t dense_heads, no_fuse_upsample, no_fuse_twin; /* model/net.h */
+    int32_t keep_nodes; /* 1: for calibration, see struct yt_net_options */
+    /* Which arithmetic each convolution uses; borrowed for the call; NULL: f32
+     * everywhere. */
+    const struct yt_quantisation *quantisation;
+    /* A network of the same ISA whose compiled kernels are used, and which
+     * keeps the new ones; it outlives this one. NULL: its own. */
+    struct yt_network *kernels_of;
+};
+
+/** Every compiled kernel once, by symbol. */
+struct yt_kernel_entry {
+    struct yt_object object;
+    yt_kernel_fn kernel;
+};
+
+struct yt_network {
+    const struct yt_isa *isa;
+    const struct yt_graph *graph;         /* borrowed */
+    struct yt_quantisation *quantisation; /* owned copy; NULL: f32 */
+    struct yt_net *net;
+    struct yt_schedule *schedules; /* [net->layer_count] */
+    struct yt_plan plan;           /* steps[i] is net->layers[i] */
+    struct yt_bundle bundle;       /* valid after yt_network_build() */
+    struct yt_schedule pre, iou;   /* of letterbox and NMS */
+    struct yt_schedule decode[YT_LEVELS_MAX];
+
+    struct yt_network *home;         /* who has the kernels: mostly itself */
+    struct yt_kernel_entry *kernels; /* grows; borrowed pointers go stale */
+    int32_t kernel_count, kernel_cap;
+    struct yt_jit *jit;
+    void *blob; /* yt_memory_alloc()ed, blob_mapped bytes */
+    size_t blob_mapped;
+};
+
+/** Lower @p graph (borrowed until destroy: class names) with default
+ *  schedules. Nothing is compiled yet.
+ *  @return YT_OK; as yt_net_lower() and yt_quantise(); YT_UNSUPPORTED when the
+ *          instruction set lacks a type's arithmetic; YT_NO_MEMORY. */
+enum yt_status yt_network_create(const struct yt_graph *graph,
+                                 const struct yt_network_options *options,
+                                 struct yt_network **network_out);
+
+/** Choose layer @p i's schedule; takes effect with the next build.
+ *  @return YT_OK; YT_BAD_ARGUMENT when it does not apply. */
+enum yt_status yt_network_set(struct yt_network *network, int32_t i,
+                              const struct yt_schedule *schedule);
+
+/** Compile what is missing on @p compile_threads threads, pack the constants,
+ *  bind the plan. May be called again after other choices.
+ *  @return YT_OK; YT_COMPILE; YT_NO_MEMORY. */
+enum yt_status yt_network_build(struct yt_network *network,
+                                int32_t compile_threads);
+
+/** The kernel of (problem, schedule), compiled and loaded when new. The entry
+ *  is borrowed and valid until the next call that may add one. */
+enum yt_status yt_network_kernel(struct yt_network *network,
+                                 const struct yt_problem *problem,
+                                 const struct yt_schedule *schedule,
+                                 const struct yt_kernel_entry **entry_out);
+
+/** Compile those of @p count pairs that are new, on several threads.
+ *  @return as yt_network_build(). */
+enum yt_status yt_network_compile(struct yt_network *network,
+                                  const struct yt_problem *const *problems,
+                                  const struct yt_schedule *schedules,
+                                  int32_t count, int32_t compile_threads);
+
+/** What a layer computes with, borrowed from it. */
+struct yt_weights yt_network_weights(const struct yt_layer *layer);
+
+/** The object behind a symbol, NULL when there is none. */
+const struct yt_object *yt_network_object(const struct yt_network *network,
+                                          const char *symbol);
+
+/** Bytes of machine code of the plan's generated kernels, each counted once. */
+int64_t yt_network_code_bytes(const struct yt_network *network);
+
+/** NULL is fine. */
+void yt_network_destroy(struct yt_network *network);
+
+#endif

@@ -1,0 +1,30 @@
+#ifndef YT_PLAN_STORE_H
+#define YT_PLAN_STORE_H
+
+/* Plans as rows: what an engine runs, with its layers and their times. */
+
+#include "tuner/build/engine.h"
+
+/** What was measured of one layer. */
+struct yt_layer_time {
+    double median_ns, mad_ns;            /* of the schedule chosen */
+    char ties[3 * YT_SCHEDULE_NAME_MAX]; /* others within the noise, apart by
+                                            one space */
+};
+
+/** Store the plan of @p network, the engine's own or another of its model, size
+ *  and ISA.
+ *  @param times [layer_count], or NULL: layers were not timed.
+ *  @return YT_OK; YT_NO_MEMORY; what the database returned. */
+enum yt_status yt_plan_store(const struct yt_engine *engine,
+                             const struct yt_network *network,
+                             enum yt_db_role role,
+                             const struct yt_layer_time *times,
+                             int64_t *id_out);
+
+/** The row of the plan that the engine runs, stored when it is not there yet:
+ *  the tuned one, or default schedules as a baseline.
+ *  @return as above; YT_NOT_FOUND without a database. */
+enum yt_status yt_plan_row(const struct yt_engine *engine, int64_t *id_out);
+
+#endif

@@ -1,0 +1,107 @@
+/* See tuner/measure/nms_curve.h. */
+
+#include "tuner/measure/nms_curve.h"
+
+#include <stdlib.h>
+
+#include "runtime/fail.h"
+#include "runtime/nms.h"
+#include "runtime/workspace.h"
+
+#define CLUSTER  20
+#define IOU      0.45f
+#define KEPT_MAX 300
+
+struct run {
+    struct yt_candidates candidates;
+    int32_t count, classes;
+    const struct yt_step *iou_step;
+    void *scratch;
+    int32_t *kept; /* [KEPT_MAX] */
+    int32_t *kept_count;
+};
+
+static void run_once(const void *args, int64_t begin, int64_t end)
+{
+    const struct run *r = args;
+    const struct yt_nms_options options = {.iou = IOU, .max_det = KEPT_MAX};
+    for (int64_t i = begin; i < end; i++)
+        *r->kept_count = yt_nms_run(&r->candidates, r->count, r->classes,
+                                    &options, r->iou_step, r->scratch, r->kept);
+}
+
+/* 0 up to 1, the same on every machine. */
+static float next_random(uint32_t *seed)
+{
+    *seed = *seed * 1664525u + 1013904223u;
+    return (float)(*seed >> 8) * (1.0f / (1 << 24));
+}
+
+static void fill(const struct yt_candidates *out, int32_t count,
+                 int32_t classes, int32_t h, int32_t w)
+{
+    uint32_t seed = 1;
+    float x = 0, y = 0, width = 0, height = 0;
+    int32_t class_id = 0;
+    for (int32_t i = 0; i < count; i++) {
+        if (i % CLUSTER == 0) {
+            width = (0.02f + 0.3f * next_random(&seed)) * (float)w;
+            height = (0.02f + 0.3f * next_random(&seed)) * (float)h;
+            x = next_random(&seed) * ((float)w - width);
+            y = next_random(&seed) * ((float)h - height);
+            class_id = (int32_t)(next_random(&seed) * (float)classes);
+        }
+        const float dx = (next_random(&seed) - 0.5f) * 0.2f * width;
+        const float dy = (next_random(&seed) - 0.5f) * 0.2f * height;
+        out->x0[i] = x + dx;
+        out->y0[i] = y + dy;
+        out->x1[i] = x + width + dx;
+        out->y1[i] = y + height + dy;
+        out->score[i] = 0.25f + 0.75f * next_random(&seed);
+        out->class_id[i] = class_id;
+    }
+}
+
+static enum yt_status measure_point(const struct yt_step *iou_step,
+                                    int32_t classes, int32_t h, int32_t w,
+                                    struct yt_nms_point *point)
+{
+    const int64_t column = 4 * (int64_t)point->boxes;
+    int64_t total = 0;
+    int64_t at[6];
+    for (int i = 0; i < 6; i++)
+        at[i] = yt_workspace_add(&total, column);
+    const int64_t kept = yt_workspace_add(&total, 4 * KEPT_MAX);
+    const int64_t scratch = yt_workspace_add(
+        &total, yt_nms_scratch_bytes(point->boxes, classes,
+                                     iou_step->problem.u.iou.block));
+    char *memory = aligned_alloc(YT_ALIGN, (size_t)total);
+    YT_FAIL_IF(!memory, YT_NO_MEMORY, "no memory for %d boxes", point->boxes);
+
+    const struct run run = {
+        .candidates = {(float *)(memory + at[0]), (float *)(memory + at[1]),
+                       (float *)(memory + at[2]), (float *)(memory + at[3]),
+                       (float *)(memory + at[4]), (int32_t *)(memory + at[5])},
+        .count = point->boxes,
+        .classes = classes,
+        .iou_step = iou_step,
+        .scratch = memory + scratch,
+        .kept = (int32_t *)(memory + kept),
+        .kept_count = &point->kept,
+    };
+    fill(&run.candidates, point->boxes, classes, h, w);
+    const struct yt_measure_options options = {.budget_ns = 100000000};
+    enum yt_status status =
+        yt_measure(run_once, &run, 1, &options, &point->timing);
+    free(memory);
+    return status == YT_NOISY ? YT_OK : status;
+}
+
+enum yt_status yt_nms_curve(const struct yt_step *iou_step, int32_t classes,
+                            int32_t h, int32_t w, struct yt_nms_point *points,
+                            int32_t count)
+{
+    for (int32_t i = 0; i < count; i++)
+        YT_TRY(measure_point(iou_step, classes, h, w, &points[i]));
+    return YT_OK;
+}

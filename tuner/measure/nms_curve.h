@@ -1,0 +1,29 @@
+#ifndef YT_NMS_CURVE_H
+#define YT_NMS_CURVE_H
+
+/* What non-maximum suppression costs as the number of candidate boxes grows:
+ * the one part of a frame whose time depends on the picture. */
+
+#include "runtime/plan.h"
+#include "tuner/measure/measure.h"
+
+struct yt_nms_point {
+    int32_t boxes; /* candidates; set by the caller */
+    int32_t kept;
+    struct yt_timing timing;
+};
+
+/** Measure each point on seeded boxes: clusters of twenty about one object,
+ *  jittered by a tenth of its size, in an input of @p h x @p w pixels, with
+ *  YOLOv5's overlap of 0.45 and at most 300 boxes kept.
+ *
+ * @param iou_step bound: kernel and block.
+ * @param classes  >= 1; a cluster has one class.
+ * @param[in,out] points [count], boxes >= 1.
+ * @return YT_OK; YT_NO_MEMORY; as yt_measure().
+ */
+enum yt_status yt_nms_curve(const struct yt_step *iou_step, int32_t classes,
+                            int32_t h, int32_t w, struct yt_nms_point *points,
+                            int32_t count);
+
+#endif

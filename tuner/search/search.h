@@ -1,0 +1,78 @@
+#ifndef YT_SEARCH_H
+#define YT_SEARCH_H
+
+/* Candidates of each distinct problem of a network, one thread's share of each
+ * tried alone on one pinned core per worker until the space or the time is used
+ * up. */
+
+#include "tuner/search/session.h"
+#include "tuner/search/space.h"
+
+/** A distinct problem and everything tried for it. */
+struct yt_target {
+    struct yt_problem problem;
+    char name[YT_PROBLEM_NAME_MAX];
+    const char *layer; /* the first layer that has it; borrowed */
+    int32_t layers;    /* how many have it */
+    struct yt_trials trials;
+    int32_t fresh;    /* trials of this run */
+    int32_t failed;   /* of those, not ok */
+    int32_t complete; /* 1: the search has nothing left to try */
+};
+
+struct yt_search {
+    struct yt_target *targets; /* most work first */
+    int32_t target_count;
+    double peak_gflops; /* all threads, for progress */
+    int64_t newest_ms;  /* of the rows read, of any outcome; 0: there were none.
+                           A plan that is older does not know them */
+    int32_t fresh;      /* trials of this run, over all targets */
+    int32_t lost;       /* candidates of this run without an answer, such as
+                           when the system killed a worker: not stored */
+    char why_lost[200]; /* the sentence of the last of them */
+};
+
+/** The distinct problems of a network, with what the database holds on them.
+ *  @return YT_OK; YT_NO_MEMORY; what the database returned. */
+enum yt_status yt_search_create(const struct yt_engine *engine,
+                                struct yt_search **search_out);
+
+/** Take up what the database holds by now.
+ *  @return YT_OK; YT_NO_MEMORY; what the database returned. */
+enum yt_status yt_search_read(struct yt_search *search,
+                              const struct yt_engine *engine);
+
+/** Try candidates until nothing is left, @p deadline_ns (monotonic) or
+ *  options->stop. Every result is stored at once. While another process
+ *  measures for the same database, wait.
+ *  @return YT_OK; YT_IO, YT_NO_MEMORY for workers; what the database
+ *          returned. */
+enum yt_status yt_search_run(struct yt_search *search, struct yt_engine *engine,
+                             const struct yt_tune_options *options,
+                             uint64_t deadline_ns);
+
+#define YT_FINALISTS_MAX 6
+
+/** Candidates for the network: the fastest within 8 % of the best, and the
+ *  fastest two of those that split pixels, within 30 %, since alone they show
+ *  nothing of what they save between steps. The default schedule when nothing
+ *  was measured.
+ *  @return how many, 1..YT_FINALISTS_MAX. */
+int32_t yt_target_finalists(const struct yt_target *target,
+                            const struct yt_isa *isa,
+                            struct yt_schedule out[YT_FINALISTS_MAX]);
+
+/** The least time of a trial; 0 when none was ok. */
+double yt_target_best_ns(const struct yt_target *target);
+
+/** Arithmetic of all layers that have the problem, in flops. */
+double yt_target_work(const struct yt_target *target);
+
+/** Bytes of code of a schedule that was tried, 0 when it was not. */
+uint32_t yt_target_code_bytes(const struct yt_target *target,
+                              const struct yt_schedule *schedule);
+
+/** NULL is fine. */
+void yt_search_destroy(struct yt_search *search);
+
+#endif

@@ -1,0 +1,463 @@
+/* The main job, one call per stage:
+ *
+ *   peaks -> search (alone) -> finalists (in the network) -> threads
+ *         -> before and after, interleaved -> plan and evaluations stored */
+
+#include "tuner/search/session.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "runtime/fail.h"
+#include "tuner/search/in_network.h"
+#include "tuner/measure/measure.h"
+#include "tuner/build/plan_store.h"
+#include "tuner/search/search.h"
+
+#define DEFAULT_BUDGET_NS 150000000000u
+
+/* Shares of the budget. What follows the search takes a few seconds even when
+ * the budget is short. */
+#define SEARCH_SHARE    0.70
+#define SEARCH_AT_LEAST 0.40
+#define AFTER_SEARCH_NS 4e9
+#define COMPILE_SHARE   0.09 /* of the finalists */
+#define CONTEST_SHARE   0.15
+#define THREADS_SHARE   0.01 /* for each count that is tried */
+#define EVALUATE_SHARE  0.05
+
+#define CONTEST_FRAMES  15
+#define EVALUATE_FRAMES 60
+#define STOPPED_FRAMES  3    /* after Ctrl-C: enough for a figure */
+#define KEEP_OLD_WITHIN 0.99 /* a new plan must need less of the old's time */
+
+struct session {
+    struct yt_engine *engine;
+    const struct yt_tune_options *options;
+    struct yt_tune_result *result;
+    struct yt_search *search;
+    struct yt_layer_time *times; /* [layer_count]; median 0: not measured */
+    struct yt_network *base_network;
+    struct yt_model *base_model;
+
+    /* The plan that was stored before, while a new one challenges it. */
+    struct yt_schedule *old_schedules; /* NULL: there was none */
+    int32_t old_threads;
+    struct yt_network *old_network;
+    struct yt_model *old_model;
+    struct yt_peak peak;
+    uint64_t begin_ns, budget_ns;
+};
+
+static int stopped(const struct session *s)
+{
+    return s->options->stop && *s->options->stop;
+}
+
+static uint64_t left_ns(const struct session *s)
+{
+    const uint64_t spent = yt_now_ns() - s->begin_ns;
+    return spent < s->budget_ns ? s->budget_ns - spent : 0;
+}
+
+static void report_phase(const struct session *s, const char *phase)
+{
+    if (!s->options->progress)
+        return;
+    const struct yt_progress_event event = {
+        .phase = phase,
+        .layer = "",
+        .problem = "",
+        .peak_gflops = s->peak.gflops_1,
+        .elapsed_s = 1e-9 * (double)(yt_now_ns() - s->begin_ns),
+        .left_s = 1e-9 * (double)left_ns(s),
+    };
+    s->options->progress(s->options->user, &event);
+}
+
+/* --------------------------------------------------------------- stages */
+
+static enum yt_status search_alone(struct session *s)
+{
+    YT_TRY(yt_search_create(s->engine, &s->search));
+    s->search->peak_gflops = s->peak.gflops_n;
+    for (int32_t i = 0; i < s->search->target_count; i++)
+        s->result->reused += s->search->targets[i].trials.count;
+    const double budget = (double)s->budget_ns;
+    const double time =
+        fmax(fmin(SEARCH_SHARE * budget, budget - AFTER_SEARCH_NS),
+             SEARCH_AT_LEAST * budget);
+    YT_TRY(yt_search_run(s->search, s->engine, s->options,
+                         s->begin_ns + (uint64_t)time));
+    s->result->lost = s->search->lost;
+    memcpy(s->result->why_lost, s->search->why_lost,
+           sizeof s->result->why_lost);
+    for (int32_t i = 0; i < s->search->target_count; i++) {
+        s->result->measured += s->search->targets[i].fresh;
+        s->result->failed += s->search->targets[i].failed;
+        s->result->interrupted |= !s->search->targets[i].complete;
+    }
+    return YT_OK;
+}
+
+static uint64_t share_ns(const struct session *s, double share,
+                         uint64_t at_least, uint64_t at_most)
+{
+    const uint64_t ns = (uint64_t)(share * (double)s->budget_ns);
+    return ns < at_least ? at_least : ns > at_most ? at_most : ns;
+}
+
+/* After Ctrl-C: the fastest of each problem, as measured alone. */
+static void take_fastest(struct session *s)
+{
+    struct yt_network *network = s->engine->network;
+    for (int32_t i = 0; i < network->net->layer_count; i++) {
+        char name[YT_PROBLEM_NAME_MAX];
+        yt_problem_name(&network->net->layers[i].problem, name);
+        for (int32_t t = 0; t < s->search->target_count; t++) {
+            struct yt_schedule finalists[YT_FINALISTS_MAX];
+            if (strcmp(s->search->targets[t].name, name) != 0)
+                continue;
+            (void)yt_target_finalists(&s->search->targets[t], network->isa,
+                                      finalists);
+            network->schedules[i] = finalists[0];
+        }
+    }
+}
+
+static enum yt_status remember_old(struct session *s)
+{
+    const struct yt_network *network = s->engine->network;
+    const size_t bytes =
+        (size_t)network->net->layer_count * sizeof *network->schedules;
+    s->old_schedules = malloc(bytes);
+    YT_FAIL_IF(!s->old_schedules, YT_NO_MEMORY, "no memory for a plan");
+    memcpy(s->old_schedules, network->schedules, bytes);
+    s->old_threads = network->plan.threads;
+    return YT_OK;
+}
+
+/* A stored plan stands unless something was measured since. */
+static enum yt_status decide_in_network(struct session *s)
+{
+    struct yt_engine *engine = s->engine;
+    if (engine->tuned &&
+        (stopped(s) ||
+         (s->result->measured == 0 && engine->plan_ms >= s->search->newest_ms)))
+        return YT_OK;
+    YT_FAIL_IF(stopped(s) && s->result->measured + s->result->reused == 0,
+               YT_INTERRUPTED, "stopped before anything was measured");
+    if (engine->tuned)
+        YT_TRY(remember_old(s));
+    engine->tuned = 0;
+    /* Threads are decided afresh, on what is chosen now. */
+    engine->network->plan.threads = engine->threads;
+    if (!stopped(s)) {
+        const enum yt_status status = yt_in_network_choose(
+            engine, s->search, s->options, CONTEST_FRAMES,
+            share_ns(s, COMPILE_SHARE, 0, UINT64_MAX),
+            share_ns(s, CONTEST_SHARE, 0, UINT64_MAX), s->times);
+        if (status != YT_INTERRUPTED)
+            return status;
+    }
+    take_fastest(s);
+    return YT_OK;
+}
+
+static enum yt_status time_threads(struct session *s, int32_t threads,
+                                   double *min_out)
+{
+    struct yt_model *model = NULL;
+    const struct yt_open_options open = {.threads = threads};
+    YT_TRY(yt_model_open(&s->engine->network->bundle, &open, &model));
+    const struct yt_bench_options bench = {
+        .frames = 30,
+        .budget_ns = share_ns(s, THREADS_SHARE, 100000000u, 1000000000u),
+    };
+    struct yt_frame_stats stats;
+    const enum yt_status status =
+        yt_bench_frames(&model, 1, s->options->image, &bench, &stats);
+    yt_model_close(model);
+    /* The least: on a shared machine noise hits more threads more often. */
+    *min_out = stats.network.min_ns;
+    return status;
+}
+
+/* 1, 2, 4 ... and all: the count with the least time, fewer when equal. */
+static enum yt_status choose_threads(struct session *s)
+{
+    const int32_t most = s->engine->threads;
+    if (s->engine->tuned || most == 1 || stopped(s))
+        return YT_OK;
+    report_phase(s, "threads");
+    YT_TRY(yt_network_build(s->engine->network, s->engine->host.threads));
+    double best = INFINITY;
+    int32_t chosen = most;
+    for (int32_t t = 1;; t = 2 * t < most ? 2 * t : most) {
+        double least;
+        YT_TRY(time_threads(s, t, &least));
+        if (least < 0.99 * best) {
+            best = least;
+            chosen = t;
+        }
+        if (t == most)
+            break;
+    }
+    s->engine->network->plan.threads = chosen;
+    return YT_OK;
+}
+
+static enum yt_status open_baseline(struct session *s)
+{
+    const struct yt_plan *plan = &s->engine->network->plan;
+    const struct yt_network_options options = {
+        .isa = plan->isa,
+        .h = plan->h,
+        .w = plan->w,
+        .threads = plan->threads, /* so that the comparison is about kernels */
+        .dense_heads = s->engine->dense_heads,
+        .quantisation = s->engine->network->quantisation,
+    };
+    YT_TRY(yt_network_create(s->engine->graph, &options, &s->base_network));
+    YT_TRY(yt_network_build(s->base_network, s->engine->host.threads));
+    return yt_model_open(&s->base_network->bundle, NULL, &s->base_model);
+}
+
+static enum yt_status open_old(struct session *s)
+{
+    const struct yt_plan *plan = &s->engine->network->plan;
+    const struct yt_network_options options = {
+        .isa = plan->isa,
+        .h = plan->h,
+        .w = plan->w,
+        .threads = s->old_threads,
+        .dense_heads = s->engine->dense_heads,
+        .quantisation = s->engine->network->quantisation,
+    };
+    YT_TRY(yt_network_create(s->engine->graph, &options, &s->old_network));
+    memcpy(s->old_network->schedules, s->old_schedules,
+           (size_t)s->old_network->net->layer_count * sizeof *s->old_schedules);
+    YT_TRY(yt_network_build(s->old_network, s->engine->host.threads));
+    return yt_model_open(&s->old_network->bundle, NULL, &s->old_model);
+}
+
+/* The stored plan stays: noise must not replace it by a worse one. */
+static enum yt_status keep_old(struct session *s)
+{
+    struct yt_network *network = s->engine->network;
+    assert(s->old_schedules);
+    memcpy(network->schedules, s->old_schedules,
+           (size_t)network->net->layer_count * sizeof *s->old_schedules);
+    network->plan.threads = s->old_threads;
+    s->engine->tuned = 1;
+    return yt_engine_reopen(s->engine);
+}
+
+/* A search that was stopped early may have found nothing better than what it
+ * began with, and what is slower must not be recommended. */
+static enum yt_status keep_baseline(struct session *s)
+{
+    struct yt_network *network = s->engine->network;
+    const size_t layers = (size_t)network->net->layer_count;
+    memcpy(network->schedules, s->base_network->schedules,
+           layers * sizeof *network->schedules);
+    memset(s->times, 0, layers * sizeof *s->times); /* of other schedules */
+    return yt_engine_reopen(s->engine);
+}
+
+static enum yt_status evaluate(struct session *s)
+{
+    report_phase(s, "evaluate");
+    YT_TRY(yt_engine_reopen(s->engine));
+    YT_TRY(open_baseline(s));
+    if (s->old_schedules)
+        YT_TRY(open_old(s));
+    struct yt_model *models[] = {s->base_model, s->engine->model, s->old_model};
+    struct yt_frame_stats stats[3];
+    const struct yt_bench_options bench = {
+        .frames = stopped(s) ? STOPPED_FRAMES : EVALUATE_FRAMES,
+        .budget_ns = share_ns(s, EVALUATE_SHARE, 300000000u, 2500000000u),
+    };
+    YT_TRY(yt_bench_frames(models, s->old_model ? 3 : 2, s->options->image,
+                           &bench, stats));
+    s->result->baseline = stats[0];
+    s->result->tuned = stats[1];
+    if (s->old_model && stats[1].network.median_ns >
+                            KEEP_OLD_WITHIN * stats[2].network.median_ns) {
+        s->result->tuned = stats[2];
+        s->result->kept = 1;
+        YT_TRY(keep_old(s));
+    } else if (!s->engine->tuned && stopped(s) &&
+               stats[1].network.median_ns > stats[0].network.median_ns) {
+        s->result->tuned = stats[0];
+        YT_TRY(keep_baseline(s));
+    }
+    s->result->threads = s->engine->network->plan.threads;
+    return YT_OK;
+}
+
+/* -------------------------------------------------------------- storing */
+
+static struct yt_db_times times_of(const struct yt_stats *stats)
+{
+    return (struct yt_db_times){
+        .min_ns = stats->min_ns,
+        .median_ns = stats->median_ns,
+        .p95_ns = stats->p95_ns,
+        .p99_ns = stats->p99_ns,
+    };
+}
+
+static int64_t resident_bytes(void)
+{
+    long pages = 0, resident = 0;
+    FILE *file = fopen("/proc/self/statm", "re");
+    if (!file)
+        return 0;
+    if (fscanf(file, "%ld %ld", &pages, &resident) != 2)
+        resident = 0;
+    fclose(file);
+    return (int64_t)resident * sysconf(_SC_PAGESIZE);
+}
+
+static enum yt_status store_evaluation(const struct session *s, int64_t plan,
+                                       const struct yt_network *network,
+                                       const struct yt_frame_stats *stats,
+                                       int64_t *id_out)
+{
+    const struct yt_db_evaluation row = {
+        .plan = plan,
+        .pre = times_of(&stats->preprocess),
+        .network = times_of(&stats->network),
+        .post = times_of(&stats->postprocess),
+        .total = times_of(&stats->total),
+        .fps = 1e9 / stats->total.median_ns,
+        .samples = stats->total.samples,
+        .arena_bytes = network->plan.arena_bytes,
+        .blob_bytes = network->plan.blob_bytes,
+        .rss_bytes = resident_bytes(),
+        .map = NAN,
+        .map50 = NAN,
+        .map75 = NAN,
+        .dataset = "",
+        .dataset_hash = "",
+    };
+    return yt_db_evaluation_put(s->engine->db, &row, id_out);
+}
+
+static enum yt_status store_recommendation(const struct session *s)
+{
+    const struct yt_tune_result *r = s->result;
+    char detail[160], reasons[320];
+    snprintf(detail, sizeof detail,
+             "kernels tuned for this CPU: %.2f ms to %.2f ms a frame",
+             1e-6 * r->baseline.total.median_ns,
+             1e-6 * r->tuned.total.median_ns);
+    snprintf(reasons, sizeof reasons,
+             "[\"%s\",\"%d of %d threads%s\","
+             "\"fp32: every output is the original network's\"]",
+             detail, r->threads, s->engine->threads,
+             s->engine->threads > 1 ? ": the least time" : "");
+    const struct yt_db_recommendation_step step = {
+        .strategy = "kernels",
+        .detail = detail,
+        .evaluation = r->evaluation_id,
+    };
+    const struct yt_db_recommendation row = {
+        .scenario = s->options->scenario,
+        .evaluation = r->evaluation_id,
+        .baseline = r->baseline_id,
+        .reasons_json = reasons,
+        .steps = &step,
+        .step_count = 1,
+    };
+    return yt_db_recommendation_put(s->engine->db, &row,
+                                    &s->result->recommendation_id);
+}
+
+static enum yt_status store(struct session *s)
+{
+    if (!s->engine->db)
+        return YT_OK;
+    struct yt_tune_result *r = s->result;
+    int64_t base_plan = 0;
+    YT_TRY(yt_db_begin(s->engine->db));
+    enum yt_status status = YT_OK;
+    if (!s->engine->tuned)
+        YT_TRY_GOTO(yt_plan_store(s->engine, s->engine->network, YT_DB_TUNED,
+                                  s->times, &s->engine->plan_id));
+    r->plan_id = s->engine->plan_id;
+    YT_TRY_GOTO(yt_plan_store(s->engine, s->base_network, YT_DB_BASELINE, NULL,
+                              &base_plan));
+    YT_TRY_GOTO(store_evaluation(s, r->plan_id, s->engine->network, &r->tuned,
+                                 &r->evaluation_id));
+    YT_TRY_GOTO(store_evaluation(s, base_plan, s->base_network, &r->baseline,
+                                 &r->baseline_id));
+    if (s->options->scenario)
+        YT_TRY_GOTO(store_recommendation(s));
+    s->engine->tuned = 1;
+    return yt_db_commit(s->engine->db);
+done:
+    yt_db_rollback(s->engine->db);
+    return status;
+}
+
+/* What most of the arithmetic is done in. */
+static enum yt_dtype main_type(const struct yt_net *net)
+{
+    uint64_t flops[YT_DTYPE_COUNT] = {0};
+    int best = 0;
+    for (int32_t i = 0; i < net->layer_count; i++)
+        flops[net->layers[i].problem.dtype] +=
+            yt_problem_flops(&net->layers[i].problem);
+    for (int t = 1; t < YT_DTYPE_COUNT; t++)
+        best = flops[t] > flops[best] ? t : best;
+    return (enum yt_dtype)best;
+}
+
+enum yt_status yt_tune(struct yt_engine *engine,
+                       const struct yt_tune_options *options,
+                       struct yt_tune_result *result_out)
+{
+    struct yt_tune_result result;
+    memset(&result, 0, sizeof result);
+    struct session s = {
+        .engine = engine,
+        .options = options,
+        .result = &result,
+        .begin_ns = yt_now_ns(),
+        .budget_ns =
+            options->budget_ns ? options->budget_ns : DEFAULT_BUDGET_NS,
+    };
+    enum yt_status status;
+    s.times =
+        calloc((size_t)engine->network->net->layer_count, sizeof *s.times);
+    YT_FAIL_IF_GOTO(!s.times, YT_NO_MEMORY, "no memory for a session");
+    const enum yt_dtype dtype = main_type(engine->network->net);
+    YT_TRY_GOTO(yt_peak_get(engine->db, &engine->here, engine->network->isa,
+                            dtype, engine->threads, 0, &s.peak));
+    YT_TRY_GOTO(search_alone(&s));
+    if (result.measured)
+        YT_TRY_GOTO(yt_peak_get(engine->db, &engine->here, engine->network->isa,
+                                dtype, engine->threads, 1, &s.peak));
+    YT_TRY_GOTO(decide_in_network(&s));
+    YT_TRY_GOTO(choose_threads(&s));
+    YT_TRY_GOTO(evaluate(&s));
+    YT_TRY_GOTO(store(&s));
+    result.peak = s.peak;
+    result.seconds = 1e-9 * (double)(yt_now_ns() - s.begin_ns);
+    *result_out = result;
+done:
+    yt_search_destroy(s.search);
+    yt_model_close(s.base_model);
+    yt_network_destroy(s.base_network);
+    yt_model_close(s.old_model);
+    yt_network_destroy(s.old_network);
+    free(s.old_schedules);
+    free(s.times);
+    return status;
+}

@@ -1,0 +1,37 @@
+#ifndef YT_SPACE_H
+#define YT_SPACE_H
+
+/* The search space of a problem, and the order in which it is walked. Pure:
+ * what comes next follows from what was measured so far, so a search resumes
+ * from the database, and two runs on a quiet machine try the same things. */
+
+#include <stdint.h>
+
+#include "tuner/search/trials.h"
+
+struct yt_space {
+    const struct yt_problem *problem;
+    const struct yt_isa *isa;
+    int32_t threads;    /* tasks should share out evenly over these */
+    int32_t exhaustive; /* 1: go on with everything else after the search */
+};
+
+/** The next candidate to try.
+ *
+ * Stages: register tiles; unrolling, scheduling model and loop order of the
+ * best three; task shapes of the best three; neighbours of the best until none
+ * is better; then, if exhaustive, the rest of the space in a fixed shuffle.
+ *
+ * @param trials  everything tried so far, in any order.
+ * @return 1 and the candidate; 0 when there is nothing left to try.
+ */
+int yt_space_next(const struct yt_space *space, const struct yt_trials *trials,
+                  struct yt_schedule *next_out);
+
+/** Schedules the space holds in all: every tile with every unrolling,
+ *  scheduling model, loop order and laundering, and with every task shape that
+ *  shares out evenly (where none does, the one that is tried first). An
+ *  exhaustive search has tried them all when nothing is left. */
+int32_t yt_space_size(const struct yt_space *space);
+
+#endif

@@ -1,0 +1,175 @@
+/* The distinct problems of a network, and which of their trials are worth a
+ * place in it. */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/fail.h"
+#include "tuner/search/search.h"
+
+double yt_target_work(const struct yt_target *target)
+{
+    return (double)yt_problem_flops(&target->problem) * target->layers;
+}
+
+static int by_work(const void *a, const void *b)
+{
+    const struct yt_target *x = a;
+    const struct yt_target *y = b;
+    const double work_x = yt_target_work(x);
+    const double work_y = yt_target_work(y);
+    if (work_x != work_y)
+        return work_x < work_y ? 1 : -1;
+    return strcmp(x->name, y->name);
+}
+
+/* A row of the database becomes a trial; the newest of a schedule counts, and
+ * comes last. */
+static enum yt_status take_row(void *user, const struct yt_db_measurement *m)
+{
+    struct yt_search *search = user;
+    struct yt_trial trial = {
+        .ok = m->outcome == YT_DB_OK,
+        .min_ns = m->min_ns,
+        .code_bytes = (uint32_t)m->code_bytes,
+    };
+    if (yt_schedule_parse(m->schedule, &trial.schedule) != YT_OK)
+        return YT_OK; /* of another generator */
+    if (m->created_ms > search->newest_ms)
+        search->newest_ms = m->created_ms;
+    return yt_trials_put(&search->targets[m->problem_index].trials, &trial);
+}
+
+enum yt_status yt_search_read(struct yt_search *search,
+                              const struct yt_engine *engine)
+{
+    if (!engine->db)
+        return YT_OK;
+    const char **names =
+        calloc((size_t)search->target_count + 1, sizeof *names);
+    YT_FAIL_IF(!names, YT_NO_MEMORY, "no memory for problem names");
+    for (int32_t i = 0; i < search->target_count; i++)
+        names[i] = search->targets[i].name;
+    const struct yt_db_measurement_query query = {
+        .here = engine->here,
+        .isa = engine->network->isa->name,
+        .threads = engine->threads,
+        .setting = "",
+        .problems = names,
+        .problem_count = (size_t)search->target_count,
+    };
+    const enum yt_status status =
+        yt_db_measurements(engine->db, &query, take_row, search);
+    free(names);
+    return status;
+}
+
+enum yt_status yt_search_create(const struct yt_engine *engine,
+                                struct yt_search **search_out)
+{
+    const struct yt_net *net = engine->network->net;
+    struct yt_search *search = calloc(1, sizeof *search);
+    if (search)
+        search->targets =
+            calloc((size_t)net->layer_count, sizeof *search->targets);
+    if (!search || !search->targets) {
+        yt_search_destroy(search);
+        return yt_fail(YT_NO_MEMORY, "no memory for %d layers",
+                       net->layer_count);
+    }
+    for (int32_t i = 0; i < net->layer_count; i++) {
+        char name[YT_PROBLEM_NAME_MAX];
+        yt_problem_name(&net->layers[i].problem, name);
+        int32_t at = 0;
+        while (at < search->target_count &&
+               strcmp(search->targets[at].name, name) != 0)
+            at++;
+        struct yt_target *target = &search->targets[at];
+        target->layers++;
+        if (at < search->target_count)
+            continue;
+        search->target_count++;
+        target->problem = net->layers[i].problem;
+        target->layer = net->layers[i].name;
+        memcpy(target->name, name, sizeof name);
+    }
+    qsort(search->targets, (size_t)search->target_count,
+          sizeof *search->targets, by_work);
+    const enum yt_status status = yt_search_read(search, engine);
+    if (status != YT_OK) {
+        yt_search_destroy(search);
+        return status;
+    }
+    *search_out = search;
+    return YT_OK;
+}
+
+void yt_search_destroy(struct yt_search *search)
+{
+    if (!search)
+        return;
+    for (int32_t i = 0; search->targets && i < search->target_count; i++)
+        yt_trials_deinit(&search->targets[i].trials);
+    free(search->targets);
+    free(search);
+}
+
+double yt_target_best_ns(const struct yt_target *target)
+{
+    double best = 0;
+    for (int32_t i = 0; i < target->trials.count; i++) {
+        const struct yt_trial *trial = &target->trials.items[i];
+        if (trial->ok && (best == 0 || trial->min_ns < best))
+            best = trial->min_ns;
+    }
+    return best;
+}
+
+/* The fastest trial under the limit that is not in taken[]; -1: none. */
+static int32_t fastest(const struct yt_target *target, const struct yt_isa *isa,
+                       double limit_ns, int only_pixels, const int32_t *taken,
+                       int32_t count)
+{
+    int32_t at = -1;
+    for (int32_t i = 0; i < target->trials.count; i++) {
+        const struct yt_trial *trial = &target->trials.items[i];
+        int skip = !trial->ok || trial->min_ns > limit_ns;
+        for (int32_t j = 0; j < count && !skip; j++)
+            skip = taken[j] == i;
+        if (!skip && only_pixels)
+            skip = !yt_schedule_splits_pixels(&target->problem,
+                                              &trial->schedule, isa);
+        if (!skip &&
+            (at < 0 || trial->min_ns < target->trials.items[at].min_ns))
+            at = i;
+    }
+    return at;
+}
+
+int32_t yt_target_finalists(const struct yt_target *target,
+                            const struct yt_isa *isa,
+                            struct yt_schedule out[YT_FINALISTS_MAX])
+{
+    const double best = yt_target_best_ns(target);
+    int32_t taken[YT_FINALISTS_MAX];
+    int32_t count = 0;
+    for (int32_t i = 0; i < YT_FINALISTS_MAX; i++) {
+        const int pixels = i >= YT_FINALISTS_MAX - 2;
+        const int32_t at = fastest(target, isa, best * (pixels ? 1.30 : 1.08),
+                                   pixels, taken, count);
+        if (at >= 0) {
+            out[count] = target->trials.items[at].schedule;
+            taken[count++] = at;
+        }
+    }
+    if (count == 0)
+        yt_schedule_default(&target->problem, isa, &out[count++]);
+    return count;
+}
+
+uint32_t yt_target_code_bytes(const struct yt_target *target,
+                              const struct yt_schedule *schedule)
+{
+    const struct yt_trial *trial = yt_trials_find(&target->trials, schedule);
+    return trial ? trial->code_bytes : 0;
+}
