@@ -82,6 +82,11 @@ def parse_arguments():
         "--yolotune",
         help="path of the program (default: newest in build*, or on PATH)",
     )
+    add(
+        "--before",
+        metavar="PROGRAM",
+        help="another build of yolotune, measured in the same rounds as 'before'",
+    )
     add("--isa", action="append", help="another yolotune row with --isa ISA")
     add("--db", help="yolotune's database, passed on as --db")
     add(
@@ -199,6 +204,30 @@ def precision_words(precision, data):
     return words
 
 
+def own_commands(options, data, network, threads, program, title):
+    """The rows of one build of yolotune, named after the title."""
+    model = data / "weights" / f"{network.name}.pt"
+    base = [program, "bench", "--serve", "--model", model]
+    base += ["--imgsz", network.size, "--threads", threads]
+    if options.db:
+        base += ["--db", options.db]
+    given = (options.precisions or "").split(",")
+    rows = []
+    for precision in [word for word in given if word] or [None]:
+        name, command = title, base
+        if precision:
+            name = f"{title} {precision}"
+            command = [*base, *precision_words(precision, data)]
+        # The peers compute the heads whole; yolotune need not, and shows both.
+        rows.append(
+            (f"{name} dense heads", [*command, "--dense-heads"], False)
+        )
+        rows.append((name, command, False))
+        for isa in options.isa or []:
+            rows.append((f"{name} {isa}", [*command, "--isa", isa], False))
+    return rows
+
+
 def commands(options, data, network, threads, image):
     """(name, command, is a peer) of every contender, the peak meter first."""
     peak = [VENV / "bin" / "yt-limits", threads, options.vector_bits]
@@ -208,25 +237,14 @@ def commands(options, data, network, threads, image):
     for peer in peers_of(network, given or ["fp32"], data, VENV / "models"):
         rows.append((peer.name, peer.command(threads, image), True))
 
-    if options.yolotune:
-        model = data / "weights" / f"{network.name}.pt"
-        base = [options.yolotune, "bench", "--serve", "--model", model]
-        base += ["--imgsz", network.size, "--threads", threads]
-        if options.db:
-            base += ["--db", options.db]
-        for precision in given or [None]:
-            name, command = "yolotune", base
-            if precision:
-                name = f"yolotune {precision}"
-                command = [*base, *precision_words(precision, data)]
-            # The peers compute the heads whole; yolotune need not, and shows
-            # both.
-            rows.append(
-                (f"{name} dense heads", [*command, "--dense-heads"], False)
+    for program, title in (
+        (options.before, "before"),
+        (options.yolotune, "yolotune"),
+    ):
+        if program:
+            rows += own_commands(
+                options, data, network, threads, program, title
             )
-            rows.append((name, command, False))
-            for isa in options.isa or []:
-                rows.append((f"{name} {isa}", [*command, "--isa", isa], False))
     if options.only:
         wanted = options.only.split(",")
         rows = rows[:1] + [
