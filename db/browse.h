@@ -11,12 +11,7 @@
 #include <stdio.h>
 
 #include "db/db.h"
-
-enum yt_db_format {
-    YT_DB_TEXT, /* aligned columns; of wide lists the columns that matter */
-    YT_DB_CSV,  /* RFC 4180 with a header line; NULL is an empty field */
-    YT_DB_JSON  /* one document; NULL and infinities are null */
-};
+#include "db/format.h"
 
 /** What yt_db_list() knows: "hosts", ..., NULL after the last. */
 const char *yt_db_list_name(size_t index);

@@ -7,7 +7,8 @@
 #include <sqlite3.h>
 #include <stdio.h>
 
-#include "db/browse.h"
+#include "db/db.h"
+#include "db/format.h"
 
 struct yt_db_output {
     struct yt_db *db;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "db/handle.h"
+#include "db/browse.h"
 #include "db/output.h"
 
 /* ?1 is the number of the id; the first section of a letter is the row itself.

@@ -4,7 +4,7 @@
 /* A picture to candidates: the work of one thread of eval/predict.h. */
 
 #include "eval/multi_label.h"
-#include "eval/predict.h"
+#include "eval/detection.h"
 #include "runtime/augment.h"
 #include "runtime/letterbox.h"
 

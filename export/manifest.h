@@ -4,7 +4,8 @@
 /* DIR/manifest.json: what an export was built from. docs/EXPORT.md lists its
  * members. */
 
-#include "export/export.h"
+#include "export/input.h"
+#include "yolotune/status.h"
 
 /** What is known only while exporting. */
 struct yt_manifest_facts {

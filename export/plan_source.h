@@ -6,7 +6,8 @@
 
 #include <stdio.h>
 
-#include "export/export.h"
+#include "export/input.h"
+#include "yolotune/status.h"
 
 /** Write a C file that defines `const struct yt_bundle yt_export_bundle`; it
  *  refers to the kernels by symbol and to the constants by the assembler

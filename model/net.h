@@ -91,14 +91,4 @@ void yt_integers_deinit(struct yt_integers *integers);
 /** NULL is fine. */
 void yt_net_destroy(struct yt_net *net);
 
-/** Run a graph node by node with double accumulators on plain tensors: the
- *  reference for whole networks. Slow.
- *
- * @param image [3][h][w] f32, RGB, 0..1.
- * @param heads one [na*(5+nc)][h/stride][w/stride] f32 per level, the caller's.
- */
-enum yt_status yt_graph_run_reference(const struct yt_graph *graph, int32_t h,
-                                      int32_t w, const float *image,
-                                      float *const *heads);
-
 #endif

@@ -3,7 +3,8 @@
 
 /* The state of a pickle being read: what pt_pickle.c's opcodes work on. */
 
-#include "model/pt_pickle.h"
+#include "model/pt_value.h"
+#include "yolotune/status.h"
 
 struct yt_machine {
     struct yt_machine_chunk *chunks; /* the arena, newest first */

@@ -1,7 +1,7 @@
 /* Questions to a pickle's values. Absent answers to absent: a walk along a
  * path needs one check, at its end. */
 
-#include "model/pt_pickle.h"
+#include "model/pt_value.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "model/reference.h"
 #include "model/graph.h"
 #include "model/net.h"
 

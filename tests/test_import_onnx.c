@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "model/reference.h"
 #include "model/graph.h"
 #include "model/net.h"
 #include "model/onnx_file.h"

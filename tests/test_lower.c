@@ -8,6 +8,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "model/reference.h"
 #include "model/net.h"
 #include "random_graph.h"
 #include "runtime/fail.h"

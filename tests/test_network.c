@@ -9,6 +9,7 @@
 
 #include <math.h>
 
+#include "model/reference.h"
 #include "runtime/memory.h"
 #include "runtime/model.h"
 #include "tuner/build/engine.h"

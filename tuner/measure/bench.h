@@ -5,19 +5,12 @@
 
 #include <stdint.h>
 
+#include "tuner/measure/stats.h"
 #include "yolotune/runtime.h"
-
-struct yt_stats {
-    double min_ns, median_ns, mad_ns, p50_ns, p95_ns, p99_ns;
-    int32_t samples;
-};
 
 struct yt_frame_stats {
     struct yt_stats preprocess, network, postprocess, total;
 };
-
-/** Sort @p samples in place and describe them. count >= 1. */
-void yt_stats_of(double *samples, int32_t count, struct yt_stats *stats_out);
 
 struct yt_bench_options {
     int32_t frames;           /* per model; 0 means 100 */

@@ -1,7 +1,7 @@
 /* The reference for whole networks: each node of the graph as it stands, on
  * plain [c][h][w] tensors, sums in double, nothing fused. */
 
-#include "model/net.h"
+#include "model/reference.h"
 
 #include <math.h>
 #include <stdlib.h>
