@@ -1,10 +1,13 @@
 /* Label files of the Ultralytics form, by the rules of YOLOv5's
  * utils/dataloaders.py, verify_image_label(): a line is "class x y w h", centre
- * and size in shares of the picture; as soon as one line of a file has more
- * than six numbers, each is "class x y x y ...", an outline, of which the box
- * around counts; lines that stand twice count once; a file that is missing or
- * empty says that there is nothing to be found; a file with anything wrong in
- * it leaves its picture out. */
+ * and size in shares of the picture, or "class x y x y ...", an outline, of
+ * which the box around counts; lines that stand twice count once; a file that
+ * is missing or empty says that there is nothing to be found; a file with
+ * anything wrong in it leaves its picture out.
+ *
+ * One rule is our own. As soon as one line of a file is an outline, YOLOv5
+ * takes all of them for outlines, and so "class x y w h" for two corners. An
+ * outline has three points or more: five numbers are a box in any file. */
 
 #include <errno.h>
 #include <math.h>
@@ -26,8 +29,14 @@ struct label_file {
     int32_t count, cap;
     float *values; /* of the line being read */
     int32_t value_cap;
-    int outlines; /* 1: lines are outlines */
 };
+
+/* What str.splitlines() ends a line at, in ASCII, and str.split() a word. */
+#define LINE_ENDS "\n\r\v\f\x1c\x1d\x1e"
+#define BLANKS    " \t\x1f"
+
+#define BOX_NUMBERS         5 /* class x y w h */
+#define OUTLINE_NUMBERS_MIN 7 /* class and three points */
 
 /* The last /images/ becomes /labels/, the ending .txt. */
 static char *label_path(const char *picture)
@@ -56,7 +65,7 @@ static enum yt_status read_numbers(struct label_file *file, char *line,
 {
     int32_t count = 0;
     char *rest = line;
-    for (char *word; (word = strsep(&rest, " \t\v\f")) != NULL;) {
+    for (char *word; (word = strsep(&rest, BLANKS)) != NULL;) {
         if (word[0] == '\0')
             continue;
         char *end = NULL;
@@ -78,34 +87,9 @@ static enum yt_status read_numbers(struct label_file *file, char *line,
     return YT_OK;
 }
 
-static enum yt_status check_numbers(const struct label_file *file,
-                                    int32_t number, int32_t count,
-                                    int32_t classes)
+/* The box around an outline. */
+static struct row outline_row(const float *v, int32_t count, int32_t number)
 {
-    const float *v = file->values;
-    YT_FAIL_IF(!file->outlines && count != 5, YT_BAD_INPUT,
-               "%s:%d: %d numbers, not the five of class x y w h", file->path,
-               number, count);
-    YT_FAIL_IF(file->outlines && (count < 3 || count % 2 == 0), YT_BAD_INPUT,
-               "%s:%d: %d numbers, not a class and pairs of x and y",
-               file->path, number, count);
-    YT_FAIL_IF(v[0] < 0 || v[0] >= (float)classes || v[0] != truncf(v[0]),
-               YT_BAD_INPUT,
-               "%s:%d: class %g: the data set has classes 0 to %d", file->path,
-               number, (double)v[0], classes - 1);
-    for (int32_t i = 1; i < count; i++)
-        YT_FAIL_IF(!(v[i] >= 0 && v[i] <= 1), YT_BAD_INPUT,
-                   "%s:%d: %g: coordinates are shares of the picture, 0 to 1",
-                   file->path, number, (double)v[i]);
-    return YT_OK;
-}
-
-static struct row make_row(const struct label_file *file, int32_t count,
-                           int32_t number)
-{
-    const float *v = file->values;
-    if (!file->outlines)
-        return (struct row){v[0], v[1], v[2], v[3], v[4], number};
     float x0 = v[1], x1 = v[1], y0 = v[2], y1 = v[2];
     for (int32_t i = 3; i < count; i += 2) {
         x0 = fminf(x0, v[i]);
@@ -115,6 +99,39 @@ static struct row make_row(const struct label_file *file, int32_t count,
     }
     return (struct row){v[0],    (x0 + x1) / 2, (y0 + y1) / 2,
                         x1 - x0, y1 - y0,       number};
+}
+
+static enum yt_status make_row(const struct label_file *file, int32_t count,
+                               int32_t number, struct row *row_out)
+{
+    const float *v = file->values;
+    YT_FAIL_IF(count != BOX_NUMBERS &&
+                   (count < OUTLINE_NUMBERS_MIN || count % 2 == 0),
+               YT_BAD_INPUT,
+               "%s:%d: %d numbers, neither the five of class x y w h nor a "
+               "class and three or more pairs of x and y",
+               file->path, number, count);
+    *row_out = count == BOX_NUMBERS
+                   ? (struct row){v[0], v[1], v[2], v[3], v[4], number}
+                   : outline_row(v, count, number);
+    return YT_OK;
+}
+
+/* Of an outline its box counts, not its points: rounding may move a point a
+ * little past the picture's edge. */
+static enum yt_status check_row(const struct label_file *file,
+                                const struct row *row, int32_t classes)
+{
+    const float id = row->class_id;
+    YT_FAIL_IF(id < 0 || id >= (float)classes || id != truncf(id), YT_BAD_INPUT,
+               "%s:%d: class %g: the data set has classes 0 to %d", file->path,
+               row->line, (double)id, classes - 1);
+    const float shares[] = {row->x, row->y, row->w, row->h};
+    for (int i = 0; i < 4; i++)
+        YT_FAIL_IF(!(shares[i] >= 0 && shares[i] <= 1), YT_BAD_INPUT,
+                   "%s:%d: %.9g: coordinates are shares of the picture, 0 to 1",
+                   file->path, row->line, (double)shares[i]);
+    return YT_OK;
 }
 
 static enum yt_status add_row(struct label_file *file, const struct row *row)
@@ -131,38 +148,31 @@ static enum yt_status add_row(struct label_file *file, const struct row *row)
     return YT_OK;
 }
 
-/* Whether any line has more than six words. */
-static int has_outlines(const char *text)
+/* Cut the line off that *text begins with; "\r\n" is one end. */
+static char *take_line(char **text)
 {
-    int words = 0;
-    int inside = 0;
-    for (; *text != '\0'; text++) {
-        const int blank = strchr(" \t\v\f\r\n", *text) != NULL;
-        words += !blank && !inside;
-        inside = !blank;
-        if (words > 6)
-            return 1;
-        if (*text == '\n' || *text == '\r')
-            words = 0;
+    char *line = *text;
+    char *end = line + strcspn(line, LINE_ENDS);
+    if (*end == '\0') {
+        *text = NULL;
+    } else {
+        *text = end + (end[0] == '\r' && end[1] == '\n' ? 2 : 1);
+        *end = '\0';
     }
-    return 0;
+    return line;
 }
 
 static enum yt_status read_rows(struct label_file *file, char *text,
                                 int32_t classes)
 {
-    file->outlines = has_outlines(text);
-    int32_t number = 0;
-    char *rest = text;
-    for (char *line; (line = strsep(&rest, "\n")) != NULL;) {
-        number++;
-        line[strcspn(line, "\r")] = '\0';
+    for (int32_t number = 1; text != NULL; number++) {
         int32_t count = 0;
-        YT_TRY(read_numbers(file, line, number, &count));
+        struct row row;
+        YT_TRY(read_numbers(file, take_line(&text), number, &count));
         if (count == 0)
             continue;
-        YT_TRY(check_numbers(file, number, count, classes));
-        const struct row row = make_row(file, count, number);
+        YT_TRY(make_row(file, count, number, &row));
+        YT_TRY(check_row(file, &row, classes));
         YT_TRY(add_row(file, &row));
     }
     return YT_OK;

@@ -1,6 +1,6 @@
 /* PNG through libpng: every colour type and depth becomes 8-bit RGB, chosen as
  * OpenCV's imread() does: the high byte of 16-bit samples, alpha dropped, no
- * gamma applied. libpng's jumps end here. */
+ * gamma applied, turned as the eXIf chunk says. libpng's jumps end here. */
 
 #include "eval/image_formats.h"
 
@@ -27,7 +27,8 @@ struct job {
     const uint8_t *bytes; /* decode: what is left to read */
     size_t size;
     struct yt_picture *picture;
-    FILE *file; /* encode */
+    int orientation; /* of the eXIf chunk; 0: there is none */
+    FILE *file;      /* encode */
 };
 
 static void on_error(png_structp png, png_const_charp text)
@@ -67,6 +68,16 @@ static void set_conversions(struct job *job)
     png_set_strip_alpha(job->png);
 }
 
+/* The chunk may stand before or behind the pixels; its bytes are a TIFF
+ * header and what follows: PNG specification, third edition, 11.3.3.4. */
+static void find_orientation(struct job *job)
+{
+    png_uint_32 size = 0;
+    png_bytep exif = NULL;
+    if (png_get_eXIf_1(job->png, job->info, &size, &exif) != 0)
+        job->orientation = yt_exif_orientation(exif, size);
+}
+
 /* Everything that may jump; nothing here needs its locals afterwards. */
 static void decode(struct job *job)
 {
@@ -100,7 +111,8 @@ static void decode(struct job *job)
     for (int pass = 0; pass < passes; pass++)
         for (png_uint_32 y = 0; y < height; y++)
             png_read_row(job->png, job->picture->rgb + y * row_bytes, NULL);
-    png_read_end(job->png, NULL);
+    png_read_end(job->png, job->info);
+    find_orientation(job);
 }
 
 enum yt_status yt_png_decode(const uint8_t *bytes, size_t size,
@@ -115,7 +127,8 @@ enum yt_status yt_png_decode(const uint8_t *bytes, size_t size,
     else
         job.status = yt_fail(YT_NO_MEMORY, "no memory for libpng");
     png_destroy_read_struct(&job.png, &job.info, NULL);
-    return job.status;
+    YT_TRY(job.status);
+    return yt_picture_orient(picture_out, job.orientation);
 }
 
 static void write_bytes(png_structp png, png_bytep bytes, size_t count)
