@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "base/bf16.h"
 #include "codegen/constants.h"
 #include "codegen/conv_tiles.h"
 
@@ -165,16 +166,6 @@ size_t yt_pack_weight_bytes(const struct yt_problem *p,
     return (size_t)t.weight_tile * (size_t)t.k_tiles;
 }
 
-/* The bits of a bf16, rounded to nearest, ties to even; NaNs stay NaNs. */
-static uint16_t to_bf16(float value)
-{
-    uint32_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    if ((bits & 0x7fffffff) > 0x7f800000)
-        return (uint16_t)(bits >> 16 | 0x40);
-    return (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
-}
-
 /* Where in a filter, in elements; -1: a zero that fills up. */
 static int64_t filter_index(const struct yt_conv2d *v, int32_t k, int32_t c,
                             int32_t y, int32_t x)
@@ -195,7 +186,7 @@ static void put_weight(enum yt_dtype dtype, const struct yt_weights *f,
         break;
     }
     case YT_DTYPE_BF16: {
-        const uint16_t value = at < 0 ? 0 : to_bf16(f->weights[at]);
+        const uint16_t value = at < 0 ? 0 : yt_bf16_of(f->weights[at]);
         memcpy(*out, &value, sizeof value);
         break;
     }

@@ -6,20 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/random.h"
 #include "eval/map_match.h"
 #include "runtime/fail.h"
 
 #define DEFAULT_DRAWS 1000
 #define LEVEL         0.95
-
-/* splitmix64, by Sebastiano Vigna: prng.di.unimi.it/splitmix64.c */
-static uint64_t next_random(uint64_t *state)
-{
-    uint64_t z = *state += 0x9e3779b97f4a7c15u;
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-    return z ^ (z >> 31);
-}
 
 /* The images that count, drawn as often as there are such. */
 static void draw(const int32_t *used, int32_t used_count, int32_t images,
@@ -27,7 +19,7 @@ static void draw(const int32_t *used, int32_t used_count, int32_t images,
 {
     memset(times, 0, (size_t)images * sizeof *times);
     for (int32_t i = 0; i < used_count; i++) {
-        const uint64_t r = next_random(state) >> 32;
+        const uint64_t r = yt_random_next(state) >> 32;
         times[used[r * (uint64_t)used_count >> 32]]++;
     }
 }

@@ -4,6 +4,7 @@
  * from the first layer to the last: zeros, denormals or infinities would time
  * differently. */
 
+#include "base/random.h"
 #include "model/graph.h"
 
 #include <inttypes.h>
@@ -101,21 +102,12 @@ struct builder {
     enum yt_status status;
 };
 
-/* splitmix64: https://prng.di.unimi.it/splitmix64.c */
-static uint64_t next_random(struct builder *b)
-{
-    uint64_t z = b->random += UINT64_C(0x9e3779b97f4a7c15);
-    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-    return z ^ (z >> 31);
-}
-
 /* Uniform with mean 0 and the given standard deviation. */
 static void fill(struct builder *b, float *values, int64_t count, float sigma)
 {
     const float span = sigma * sqrtf(3.0f);
     for (int64_t i = 0; i < count; i++) {
-        const float unit = (float)(next_random(b) >> 40) * 0x1p-24f;
+        const float unit = (float)(yt_random_next(&b->random) >> 40) * 0x1p-24f;
         values[i] = (2.0f * unit - 1.0f) * span;
     }
 }

@@ -8,16 +8,14 @@
 #include <assert.h>
 #include <math.h>
 
+#include "base/random.h"
 #include "runtime/fail.h"
 
 double yt_onnx_noise(int32_t net, int64_t index)
 {
-    /* splitmix64's finaliser (Steele, Lea, Flood 2014). */
-    uint64_t x = (uint64_t)index * 0x9e3779b97f4a7c15u + (uint64_t)net;
-    x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
-    x = (x ^ x >> 27) * 0x94d049bb133111ebu;
-    x ^= x >> 31;
-    return (double)(x >> 11) * 0x1p-51 - 2;
+    /* The index-th number of the sequence that begins at the net. */
+    uint64_t state = (uint64_t)net + (uint64_t)(index - 1) * YT_RANDOM_STEP;
+    return (double)(yt_random_next(&state) >> 11) * 0x1p-51 - 2;
 }
 
 static double fail(struct yt_onnx_probe *probe, enum yt_status status)

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bf16.h"
 #include "runtime/fail.h"
 
 /* A file of empty messages costs two bytes each and about a hundred when
@@ -196,14 +197,6 @@ static double half_to_double(uint16_t bits)
     return bits >> 15 ? -value : value;
 }
 
-static double bfloat_to_double(uint16_t bits)
-{
-    const uint32_t word = (uint32_t)bits << 16;
-    float value;
-    memcpy(&value, &word, sizeof value);
-    return value;
-}
-
 #define LOAD(type, i)                                                          \
     type value;                                                                \
     memcpy(&value, (const char *)tensor->data + (size_t)(i) * sizeof value,    \
@@ -230,11 +223,11 @@ double yt_onnx_tensor_at(const struct yt_onnx_tensor *tensor, int64_t i)
     }
     case YT_ONNX_BF16: {
         LOAD(uint16_t, i);
-        return bfloat_to_double(value);
+        return (double)yt_bf16_float(value);
     }
     case YT_ONNX_BF16_IN_I32: {
         LOAD(uint32_t, i);
-        return bfloat_to_double((uint16_t)value);
+        return (double)yt_bf16_float((uint16_t)value);
     }
     case YT_ONNX_I32: {
         LOAD(int32_t, i);

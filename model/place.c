@@ -3,17 +3,13 @@
  * is what TFLite's and XNNPACK's memory planners do as well; on YOLOv5 it ends
  * at the lower bound or close to it. */
 
+#include "base/math.h"
 #include "model/lower.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "runtime/fail.h"
-
-static int64_t align_up(int64_t bytes)
-{
-    return (bytes + YT_ALIGN - 1) / YT_ALIGN * YT_ALIGN;
-}
 
 /* Larger first; among equals longer-lived, then earlier, so that the order
  * depends on nothing else. */
@@ -43,7 +39,7 @@ static int64_t lowest_gap(const struct yt_place_item *item,
             continue;
         if (other->offset >= at + item->bytes)
             break;
-        const int64_t end = align_up(other->offset + other->bytes);
+        const int64_t end = yt_round_up(other->offset + other->bytes, YT_ALIGN);
         if (end > at)
             at = end;
     }
@@ -71,7 +67,8 @@ enum yt_status yt_place(struct yt_place_item *items, int32_t count,
     int64_t total = 0;
     for (int32_t i = 0; i < count; i++) {
         order[i]->offset = lowest_gap(order[i], placed, i);
-        const int64_t end = align_up(order[i]->offset + order[i]->bytes);
+        const int64_t end =
+            yt_round_up(order[i]->offset + order[i]->bytes, YT_ALIGN);
         total = end > total ? end : total;
         insert(placed, i, order[i]);
     }

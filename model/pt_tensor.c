@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bf16.h"
 #include "runtime/fail.h"
 
 #define ELEMS_MAX ((int64_t)1 << 28) /* as many as a whole network may have */
@@ -39,7 +40,7 @@ static float load_f16(const unsigned char *bytes)
 
 static float load_bf16(const unsigned char *bytes)
 {
-    return from_bits((uint32_t)bytes[0] << 16 | (uint32_t)bytes[1] << 24);
+    return yt_bf16_float((uint16_t)(bytes[0] | bytes[1] << 8));
 }
 
 static float load_f32(const unsigned char *bytes)

@@ -2,6 +2,7 @@
  * types. Codes less their zero points and integer weights are exact in f32, and
  * sums of their products in double, so the sums are those of integers. */
 
+#include "base/bf16.h"
 #include "runtime/reference.h"
 
 #include <assert.h>
@@ -10,19 +11,9 @@
 
 #include "runtime/fail.h"
 
-static float from_bf16(uint16_t half)
-{
-    const uint32_t bits = (uint32_t)half << 16;
-    float value;
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
-
 static float round_to_bf16(float value)
 {
-    uint32_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    return from_bf16((uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16));
+    return yt_bf16_float(yt_bf16_of(value));
 }
 
 /* Stored element i as a number: integers as their codes. */
@@ -30,7 +21,7 @@ static float element(enum yt_dtype dtype, const void *tensor, int64_t i)
 {
     switch (dtype) {
     case YT_DTYPE_BF16:
-        return from_bf16(((const uint16_t *)tensor)[i]);
+        return yt_bf16_float(((const uint16_t *)tensor)[i]);
     case YT_DTYPE_S16:
         return ((const int16_t *)tensor)[i];
     case YT_DTYPE_U8S8:

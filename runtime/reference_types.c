@@ -1,6 +1,7 @@
 /* The reference's loops for other types than f32. Nothing here is rounded but
  * where a type is left, so all of it is exact. */
 
+#include "base/bf16.h"
 #include "runtime/reference.h"
 
 #include <string.h>
@@ -114,26 +115,6 @@ static uint32_t bits_of(float v)
     return bits;
 }
 
-static float float_of(uint32_t bits)
-{
-    float v;
-    memcpy(&v, &bits, sizeof v);
-    return v;
-}
-
-/* To nearest, ties to even, as VCVTNEPS2BF16 does it: what is no normal number
- * of f32 becomes 0, and what is not a number stays so. */
-static uint16_t to_bf16(float v)
-{
-    const uint32_t bits = bits_of(v);
-    const uint32_t exponent = bits >> 23 & 0xff;
-    if (exponent == 0)
-        return (uint16_t)(bits >> 16 & 0x8000);
-    if (exponent == 0xff && bits << 9 != 0)
-        return (uint16_t)(bits >> 16 | 0x40);
-    return (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
-}
-
 /* In [least, most], to nearest, ties to even: behind 1.5 * 2^23 there is no
  * room for a fraction. What is not a number becomes the least. */
 static int32_t to_code(float v, int32_t least, int32_t most)
@@ -150,7 +131,7 @@ static float read_value(enum yt_dtype dtype, const void *in, int64_t i,
 {
     switch (dtype) {
     case YT_DTYPE_BF16:
-        return float_of((uint32_t)half_at(in, i) << 16);
+        return yt_bf16_float(half_at(in, i));
     case YT_DTYPE_S16:
         return (float)(int16_t)half_at(in, i) * n->in_step[c];
     case YT_DTYPE_U8S8:
@@ -174,7 +155,7 @@ static void write_value(enum yt_dtype dtype, void *out, int64_t i, float v,
 {
     switch (dtype) {
     case YT_DTYPE_BF16:
-        put_half(out, i, to_bf16(v));
+        put_half(out, i, yt_bf16_of(v));
         return;
     case YT_DTYPE_S16:
         put_half(out, i,

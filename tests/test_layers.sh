@@ -115,6 +115,15 @@ for folder in "${!may[@]}"; do
     done < <(grep -rnE '^[[:space:]]*#[[:space:]]*include' "$folder" \
         --include='*.[ch]' --include='*.inc')
 done
+
+# What ships compiles runtime/ alone and exports carry its headers alone: its
+# sources may include of base/ what is all in the header, its headers nothing.
+while IFS=: read -r file line header; do
+    [ ! -e "${header%.h}.c" ] ||
+        complain "$file:$line: runtime/ may not link ${header%.h}.c"
+    [[ $file == *.c ]] ||
+        complain "$file:$line: what ships has no $header beside it"
+done < <(grep -rnoE 'base/[a-z0-9_]+\.h' runtime include --include='*.[ch]')
 [ "$includes" -gt 20 ] || complain "only $includes includes found: what was checked?"
 
 # A folder of sources that the table does not have is checked by nobody.

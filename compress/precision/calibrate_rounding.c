@@ -3,6 +3,7 @@
  * inputs are like. The model that runs is the one in f32, so what is sampled is
  * what the rounding is to keep. */
 
+#include "base/random.h"
 #include "compress/precision/calibrate_parts.h"
 
 #include <math.h>
@@ -65,7 +66,7 @@ static void fill_patch(const struct input *in,
 /* Places that look random and are always the same. */
 static uint32_t scatter(uint32_t *state, uint32_t count)
 {
-    *state = *state * 1664525u + 1013904223u;
+    (void)yt_random_lcg(state);
     return (uint32_t)(((uint64_t)*state * count) >> 32);
 }
 

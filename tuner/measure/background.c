@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "base/random.h"
 #include "runtime/fail.h"
 
 enum { CHAINS = 8, ROUNDS = 4096 };
@@ -26,7 +27,7 @@ static void *burn(void *argument)
         for (int i = 0; i < ROUNDS; i++) {
             for (int chain = 0; chain < CHAINS; chain++)
                 sums[chain] = sums[chain] * 0.999f + 0.5f;
-            mixed = mixed * 1664525u + 1013904223u;
+            (void)yt_random_lcg(&mixed);
         }
     for (int chain = 0; chain < CHAINS; chain++)
         mixed += (uint32_t)sums[chain];

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "base/random.h"
 #include "runtime/fail.h"
 #include "runtime/nms.h"
 #include "runtime/workspace.h"
@@ -33,7 +34,7 @@ static void run_once(const void *args, int64_t begin, int64_t end)
 /* 0 up to 1, the same on every machine. */
 static float next_random(uint32_t *seed)
 {
-    *seed = *seed * 1664525u + 1013904223u;
+    (void)yt_random_lcg(seed);
     return (float)(*seed >> 8) * (1.0f / (1 << 24));
 }
 
