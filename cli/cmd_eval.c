@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/now.h"
 #include "cli/cli.h"
 #include "cli/eval_report.h"
 #include "cli/frame_options.h"
@@ -145,11 +146,11 @@ static enum yt_status run_model(struct job *job, struct yt_eval_run *run)
     options.stop = yt_cli_stop_flag();
     options.progress = on_progress;
     options.user = job;
-    const uint64_t begin = yt_report_now_ns();
+    const uint64_t begin = yt_now_ns();
     yt_progress_begin(&job->progress, job->quiet);
     const enum yt_status status = predict(job, run, &options);
     yt_progress_end(&job->progress);
-    run->seconds = 1e-9 * (double)(yt_report_now_ns() - begin);
+    run->seconds = 1e-9 * (double)(yt_now_ns() - begin);
     return status;
 }
 

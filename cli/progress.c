@@ -5,18 +5,12 @@
 #include <stdarg.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "base/now.h"
 
 #define TERMINAL_INTERVAL_NS 100000000u
 #define PLAIN_INTERVAL_NS    5000000000u
-
-uint64_t yt_report_now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
 
 void yt_progress_begin(struct yt_progress *progress, int quiet)
 {
@@ -24,7 +18,7 @@ void yt_progress_begin(struct yt_progress *progress, int quiet)
     progress->to = stderr;
     progress->terminal = isatty(STDERR_FILENO);
     progress->quiet = quiet;
-    progress->begin_ns = yt_report_now_ns();
+    progress->begin_ns = yt_now_ns();
     progress->shown_ns = progress->begin_ns;
 }
 
@@ -66,7 +60,7 @@ static void add_time_left(const struct yt_progress *progress, uint64_t now,
 void yt_progress_show(struct yt_progress *progress, double done, double total,
                       const char *format, ...)
 {
-    const uint64_t now = yt_report_now_ns();
+    const uint64_t now = yt_now_ns();
     const uint64_t interval =
         progress->terminal ? TERMINAL_INTERVAL_NS : PLAIN_INTERVAL_NS;
     if (progress->quiet || now - progress->shown_ns < interval)

@@ -1,9 +1,6 @@
-/* Numbers and tables for people. */
+/* Numbers for people. */
 
 #include "cli/report.h"
-
-#include <stdlib.h>
-#include <string.h>
 
 char *yt_text_count(uint64_t value, char text[YT_TEXT_MAX])
 {
@@ -67,106 +64,4 @@ char *yt_text_time(double ns, char text[YT_TEXT_MAX])
         snprintf(text, YT_TEXT_MAX, "%.0f min %d s",
                  (double)(int64_t)(ns / 60e9), (int)((int64_t)(ns / 1e9) % 60));
     return text;
-}
-
-/* --------------------------------------------------------------- tables */
-
-void yt_table_init(struct yt_table *table, const char *columns)
-{
-    memset(table, 0, sizeof *table);
-    while (*columns && table->columns < YT_TABLE_COLUMNS_MAX) {
-        table->align[table->columns] = *columns;
-        table->titles[table->columns++] = columns + 1;
-        columns += strcspn(columns, "|");
-        columns += *columns == '|';
-    }
-}
-
-void yt_table_row(struct yt_table *table, const char *const *cells)
-{
-    const size_t columns = (size_t)table->columns;
-    if (table->failed)
-        return;
-    if (table->rows == table->cap) {
-        const size_t cap = table->cap ? 2 * table->cap : 64;
-        char **grown =
-            realloc(table->cells, cap * columns * sizeof *table->cells);
-        if (!grown) {
-            table->failed = 1;
-            return;
-        }
-        table->cells = grown;
-        table->cap = cap;
-    }
-    char **row = table->cells + table->rows * columns;
-    for (size_t i = 0; i < columns; i++) {
-        row[i] = strdup(cells[i]);
-        if (!row[i]) {
-            while (i-- > 0)
-                free(row[i]);
-            table->failed = 1;
-            return;
-        }
-    }
-    table->rows++;
-}
-
-/* Columns a text takes on a terminal, taking each UTF-8 character for one. */
-static int text_width(const char *text, size_t bytes)
-{
-    int width = 0;
-    for (size_t i = 0; i < bytes && text[i]; i++)
-        width += ((unsigned char)text[i] & 0xc0) != 0x80;
-    return width;
-}
-
-static void print_cell(FILE *to, const char *text, size_t bytes, int width,
-                       char align, int last)
-{
-    const int blanks = width - text_width(text, bytes);
-    const int length = (int)strnlen(text, bytes);
-    if (align == 'r')
-        fprintf(to, "%*s%.*s", blanks, "", length, text);
-    else
-        fprintf(to, "%.*s%*s", length, text, last ? 0 : blanks, "");
-    fputs(last ? "\n" : "  ", to);
-}
-
-void yt_table_print(const struct yt_table *table, FILE *to)
-{
-    const int columns = table->columns;
-    int widths[YT_TABLE_COLUMNS_MAX];
-    for (int c = 0; c < columns; c++) {
-        widths[c] =
-            text_width(table->titles[c], strcspn(table->titles[c], "|"));
-        for (size_t r = 0; r < table->rows; r++) {
-            const char *cell = table->cells[r * (size_t)columns + (size_t)c];
-            const int width = text_width(cell, strlen(cell));
-            widths[c] = width > widths[c] ? width : widths[c];
-        }
-    }
-    for (int c = 0; c < columns; c++)
-        print_cell(to, table->titles[c], strcspn(table->titles[c], "|"),
-                   widths[c], table->align[c], c + 1 == columns);
-    for (int c = 0; c < columns; c++) {
-        for (int i = 0; i < widths[c]; i++)
-            fputc('-', to);
-        fputs(c + 1 == columns ? "\n" : "  ", to);
-    }
-    for (size_t r = 0; r < table->rows; r++)
-        for (int c = 0; c < columns; c++) {
-            const char *cell = table->cells[r * (size_t)columns + (size_t)c];
-            print_cell(to, cell, strlen(cell), widths[c], table->align[c],
-                       c + 1 == columns);
-        }
-    if (table->failed)
-        fputs("(cut short: out of memory)\n", to);
-}
-
-void yt_table_deinit(struct yt_table *table)
-{
-    for (size_t i = 0; i < table->rows * (size_t)table->columns; i++)
-        free(table->cells[i]);
-    free(table->cells);
-    memset(table, 0, sizeof *table);
 }

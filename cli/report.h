@@ -1,12 +1,14 @@
 #ifndef YT_REPORT_H
 #define YT_REPORT_H
 
-/* What people read: numbers with units, tables whose columns line up, and
- * progress. Results go to stdout, progress to stderr. */
+/* What people read: numbers with units, tables (base/table.h), and progress.
+ * Results go to stdout, progress to stderr. */
 
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+
+#include "base/table.h"
 
 /* Each of these writes into the caller's buffer and returns it. */
 #define YT_TEXT_MAX 32
@@ -22,33 +24,6 @@ char *yt_text_si(double value, char text[YT_TEXT_MAX]);
 
 /** Nanoseconds as "873 ns", "4.21 us", "12.6 ms", "3.04 s" or "2 min 5 s". */
 char *yt_text_time(double ns, char text[YT_TEXT_MAX]);
-
-/* --------------------------------------------------------------- tables */
-
-#define YT_TABLE_COLUMNS_MAX 16
-
-/** A table grows row by row and is printed once its widths are known. Running
- *  out of memory sticks and shows as a note under the printed part. */
-struct yt_table {
-    int columns;
-    const char *titles[YT_TABLE_COLUMNS_MAX]; /* borrowed */
-    char align[YT_TABLE_COLUMNS_MAX];         /* 'l' or 'r' */
-    char **cells;                             /* [rows * columns], owned */
-    size_t rows, cap;
-    int failed;
-};
-
-/** @param columns titles apart by '|', each behind its alignment: "lname|rms".
- *                 Borrowed until yt_table_deinit(). */
-void yt_table_init(struct yt_table *table, const char *columns);
-
-/** Append one row of @p table->columns strings; copies them. */
-void yt_table_row(struct yt_table *table, const char *const *cells);
-
-/** Titles, a rule and the rows. */
-void yt_table_print(const struct yt_table *table, FILE *to);
-
-void yt_table_deinit(struct yt_table *table);
 
 /* ------------------------------------------------------------- progress */
 
@@ -81,8 +56,5 @@ void yt_progress_note(struct yt_progress *progress, const char *format, ...)
 
 /** Remove the progress line. */
 void yt_progress_end(struct yt_progress *progress);
-
-/** Monotonic clock. */
-uint64_t yt_report_now_ns(void);
 
 #endif

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/random.h"
+#include "base/now.h"
 #include "cli/cli.h"
 #include "cli/precision_options.h"
 #include "eval/image.h"
@@ -17,7 +19,6 @@
 #include "runtime/model.h"
 #include "runtime/nms.h"
 #include "tuner/build/engine.h"
-#include "tuner/measure/measure.h"
 
 #define LINE_MAX_BYTES 4352 /* a path and a word or two */
 #define RUNS_MAX       100000
@@ -66,7 +67,7 @@ static enum yt_status make_noise(const struct yt_engine *engine,
     uint32_t seed = 1;
     YT_TRY(yt_picture_init(plan->w, plan->h, noise_out));
     for (int64_t i = 0; i < 3 * (int64_t)plan->h * plan->w; i++) {
-        seed = seed * 1664525u + 1013904223u;
+        (void)yt_random_lcg(&seed);
         noise_out->rgb[i] = (uint8_t)(seed >> 24);
     }
     return YT_OK;

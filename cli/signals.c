@@ -4,26 +4,22 @@
 
 #include <signal.h>
 #include <string.h>
-#include <time.h>
+
+#include "base/clock.h"
 
 static volatile int stop_flag;
 
 /* Some senders signal the process and its group: that is one request. */
 #define REPEAT_NS 200000000
 
-static struct timespec first_at;
+static uint64_t first_ns;
 
 static int is_repeat(void)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now); /* async-signal-safe by POSIX */
-    if (!stop_flag) {
-        first_at = now;
-        return 0;
-    }
-    return (now.tv_sec - first_at.tv_sec) * 1000000000 +
-               (now.tv_nsec - first_at.tv_nsec) >
-           REPEAT_NS;
+    const uint64_t now = yt_clock_ns(); /* async-signal-safe by POSIX */
+    if (!stop_flag)
+        first_ns = now;
+    return now - first_ns > REPEAT_NS;
 }
 
 static void on_signal(int number)

@@ -44,6 +44,9 @@ endfunction()
 set(YT_GENERATED ${PROJECT_BINARY_DIR}/generated)
 file(MAKE_DIRECTORY ${YT_GENERATED})
 
+# What ships compiles runtime/ alone: of base/ it may use what is inline in its
+# headers, so runtime does not link it.
+yt_layer(base LINKS)
 yt_layer(runtime LINKS Threads::Threads)
 
 set(YT_ONNX_SOURCES)
@@ -59,27 +62,27 @@ if(EXISTS ${PROJECT_SOURCE_DIR}/model/onnx.proto)
     COMPILE_OPTIONS "-w")
 endif()
 yt_layer(model SOURCES ${YT_ONNX_SOURCES}
-         LINKS yt_runtime PkgConfig::YT_ZIP PkgConfig::YT_PROTOBUF
+         LINKS yt_base yt_runtime PkgConfig::YT_ZIP PkgConfig::YT_PROTOBUF
                PkgConfig::YT_XXHASH m)
 get_target_property(yt_model_type yt_model TYPE)
 if(NOT yt_model_type STREQUAL INTERFACE_LIBRARY)
   target_include_directories(yt_model SYSTEM PUBLIC ${YT_GENERATED})
 endif()
-yt_layer(compress/quant LINKS yt_runtime yt_model PkgConfig::YT_XXHASH m)
-yt_layer(codegen LINKS yt_runtime yt_llvm)
-yt_layer(db LINKS yt_runtime PkgConfig::YT_SQLITE PkgConfig::YT_JANSSON)
-yt_layer(eval LINKS yt_runtime yt_model PkgConfig::YT_JPEG PkgConfig::YT_PNG
+yt_layer(compress/quant LINKS yt_base yt_runtime yt_model PkgConfig::YT_XXHASH m)
+yt_layer(codegen LINKS yt_base yt_runtime yt_llvm)
+yt_layer(db LINKS yt_base yt_runtime PkgConfig::YT_SQLITE PkgConfig::YT_JANSSON)
+yt_layer(eval LINKS yt_base yt_runtime yt_model PkgConfig::YT_JPEG PkgConfig::YT_PNG
                     PkgConfig::YT_JANSSON PkgConfig::YT_YAML m)
 yt_layer(tuner/build LINKS yt_runtime yt_model yt_compress_quant yt_codegen
                            yt_db PkgConfig::YT_CPUID m)
 yt_layer(tuner/measure LINKS yt_tuner_build m)
 yt_layer(tuner/search LINKS yt_tuner_measure yt_tuner_build m)
 yt_layer(compress/precision LINKS yt_compress_quant yt_eval yt_tuner_search m)
-yt_layer(strategies/choice LINKS yt_runtime m)
+yt_layer(strategies/choice LINKS yt_base yt_runtime m)
 yt_layer(strategies/lab LINKS yt_strategies_choice yt_compress_precision
                               yt_eval yt_tuner_measure yt_db m)
 yt_layer(strategies/advice LINKS yt_strategies_lab yt_tuner_search m)
-yt_layer(export LINKS yt_runtime yt_model yt_codegen PkgConfig::YT_JANSSON)
+yt_layer(export LINKS yt_base yt_runtime yt_model yt_codegen PkgConfig::YT_JANSSON)
 
 file(GLOB YT_CLI_SOURCES CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/cli/*.c)
 if(YT_CLI_SOURCES)

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/now.h"
 #include "codegen/codegen.h"
 #include "codegen/dump.h"
 #include "codegen/generate.h"
@@ -65,13 +66,6 @@ const char *yt_codegen_llvm_version(void)
 const char *yt_codegen_version(void)
 {
     return YT_GENERATOR_VERSION; /* cmake/generator_version.cmake */
-}
-
-static uint64_t now_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
 static enum yt_status machine_create(const struct yt_isa *isa,
@@ -172,7 +166,7 @@ static enum yt_status compile_source(const struct source *source,
     pthread_once(&llvm_once, init_llvm);
     LLVMTargetMachineRef machine = NULL;
     YT_TRY(machine_create(isa, &machine));
-    const uint64_t t0 = now_ns();
+    const uint64_t t0 = yt_now_ns();
     struct yt_emit e;
     struct yt_llvm_errors errors;
     yt_emit_begin(&e, object->symbol, isa,
@@ -186,11 +180,11 @@ static enum yt_status compile_source(const struct source *source,
     LLVMDisposeMessage(triple);
     generate_body(&e, source);
     yt_emit_finish(&e);
-    const uint64_t t1 = now_ns();
+    const uint64_t t1 = yt_now_ns();
     enum yt_status status =
         emit_object(&e, machine, &errors, source->title, object);
     object->emit_ns = t1 - t0;
-    object->codegen_ns = now_ns() - t1;
+    object->codegen_ns = yt_now_ns() - t1;
     yt_emit_deinit(&e);
     LLVMDisposeTargetMachine(machine);
     if (status == YT_OK)

@@ -1,6 +1,7 @@
 /* Cached statements, bound and stepped with errors that stick, and the
  * transaction around each put. */
 
+#include "base/now.h"
 #include "db/handle.h"
 
 #include <assert.h>
@@ -198,9 +199,5 @@ enum yt_status yt_db_exec_int(struct yt_db *db, const char *sql,
 
 int64_t yt_db_stamp_ms(int64_t created_ms)
 {
-    if (created_ms != 0)
-        return created_ms;
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    return created_ms ? created_ms : yt_now_unix_ms();
 }

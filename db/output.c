@@ -9,10 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/table.h"
+#include "base/text.h"
 #include "db/handle.h"
-
-/* Columns are separated by two blanks. */
-#define GAP 2
 
 static enum yt_status no_memory(const struct yt_db_output *output)
 {
@@ -37,109 +36,48 @@ static int next_row(const struct yt_db_output *output, sqlite3_stmt *statement,
 
 /* -------------------------------------------------------------------- text */
 
-/** Width on the terminal, in code points. */
-static int width_of(const char *text)
+/* Titles are the columns' names; numbers stand to the right until a cell is
+ * found to be none. */
+static void begin_table(sqlite3_stmt *statement, struct yt_table *table)
 {
-    int width = 0;
-    for (; *text; text++)
-        width += ((unsigned char)*text & 0xc0) != 0x80;
-    return width;
+    struct yt_text titles = {0};
+    for (int i = 0; i < sqlite3_column_count(statement); i++)
+        yt_text_add(&titles, "%sr%s", i ? "|" : "",
+                    sqlite3_column_name(statement, i));
+    yt_table_init(table, yt_text_get(&titles));
+    table->has_rule = 0;
+    table->failed |= titles.failed;
+    yt_text_free(&titles);
 }
 
-static void put_safe(FILE *to, const char *text, size_t length)
+static void add_row(sqlite3_stmt *statement, struct yt_table *table)
 {
-    for (size_t i = 0; i < length; i++) {
-        const unsigned char c = (unsigned char)text[i];
-        fputc(c < 0x20 || c == 0x7f ? ' ' : c, to);
+    const char **cells = calloc((size_t)table->columns, sizeof *cells);
+    table->failed |= !cells;
+    for (int i = 0; i < table->columns && !table->failed; i++) {
+        const int type = sqlite3_column_type(statement, i);
+        if (type == SQLITE_TEXT || type == SQLITE_BLOB)
+            table->align[i] = 'l';
+        cells[i] = text_of(statement, i);
     }
-}
-
-static void put_padded(FILE *to, const char *text, int width, int right,
-                       int last)
-{
-    const int blanks = width - width_of(text);
-    if (right)
-        fprintf(to, "%*s", blanks, "");
-    put_safe(to, text, strlen(text));
-    if (!right && !last)
-        fprintf(to, "%*s", blanks, "");
-    if (!last)
-        fprintf(to, "%*s", GAP, "");
-}
-
-/** All cells of a result, row after row, the first row being the titles. */
-struct cells {
-    char **texts;
-    size_t count, cap;
-    int columns;
-    int *widths;  /* [columns] */
-    int *numeric; /* [columns] 1: no text below the title */
-};
-
-static int add_cell(struct cells *cells, const char *text)
-{
-    if (cells->count == cells->cap) {
-        const size_t cap = cells->cap ? 2 * cells->cap : 256;
-        char **texts = realloc(cells->texts, cap * sizeof *texts);
-        if (!texts)
-            return 0;
-        cells->texts = texts;
-        cells->cap = cap;
-    }
-    char *copy = strdup(text);
-    if (!copy)
-        return 0;
-    const int column = (int)(cells->count % (size_t)cells->columns);
-    const int width = width_of(copy);
-    if (width > cells->widths[column])
-        cells->widths[column] = width;
-    cells->texts[cells->count++] = copy;
-    return 1;
-}
-
-static enum yt_status read_cells(const struct yt_db_output *output,
-                                 sqlite3_stmt *statement, struct cells *cells)
-{
-    enum yt_status status = YT_OK;
-    cells->columns = sqlite3_column_count(statement);
-    cells->widths = calloc((size_t)cells->columns + 1, sizeof(int));
-    cells->numeric = calloc((size_t)cells->columns + 1, sizeof(int));
-    if (!cells->widths || !cells->numeric)
-        return no_memory(output);
-    for (int i = 0; i < cells->columns; i++) {
-        cells->numeric[i] = 1;
-        if (!add_cell(cells, sqlite3_column_name(statement, i)))
-            return no_memory(output);
-    }
-    while (next_row(output, statement, &status))
-        for (int i = 0; i < cells->columns; i++) {
-            const int type = sqlite3_column_type(statement, i);
-            if (type == SQLITE_TEXT || type == SQLITE_BLOB)
-                cells->numeric[i] = 0;
-            if (!add_cell(cells, text_of(statement, i)))
-                return no_memory(output);
-        }
-    return status;
+    if (!table->failed)
+        yt_table_row(table, cells);
+    free(cells);
 }
 
 static enum yt_status text_rows(const struct yt_db_output *output,
                                 sqlite3_stmt *statement)
 {
-    struct cells cells = {0};
-    const enum yt_status status = read_cells(output, statement, &cells);
-    for (size_t i = 0; status == YT_OK && i < cells.count; i++) {
-        const int column = (int)(i % (size_t)cells.columns);
-        const int last = column == cells.columns - 1;
-        put_padded(output->to, cells.texts[i], cells.widths[column],
-                   cells.numeric[column], last);
-        if (last)
-            fputc('\n', output->to);
-    }
-    for (size_t i = 0; i < cells.count; i++)
-        free(cells.texts[i]);
-    free(cells.texts);
-    free(cells.widths);
-    free(cells.numeric);
+    struct yt_table table;
+    enum yt_status status = YT_OK;
+    begin_table(statement, &table);
+    while (next_row(output, statement, &status))
+        add_row(statement, &table);
+    if (status == YT_OK && table.failed)
+        status = no_memory(output);
+    if (status == YT_OK)
+        yt_table_print(&table, output->to);
+    yt_table_deinit(&table);
     return status;
 }
 
@@ -150,7 +88,7 @@ static void text_record(const struct yt_db_output *output,
     const int columns = sqlite3_column_count(statement);
     int width = 0;
     for (int i = 0; i < columns; i++) {
-        const int name = width_of(sqlite3_column_name(statement, i));
+        const int name = yt_text_width(sqlite3_column_name(statement, i));
         width = name > width ? name : width;
     }
     for (int i = 0; i < columns; i++) {
@@ -159,7 +97,7 @@ static void text_record(const struct yt_db_output *output,
             continue;
         fprintf(to, "  %-*s  ", width, sqlite3_column_name(statement, i));
         if (!strchr(text, '\n')) {
-            put_safe(to, text, strlen(text));
+            yt_text_put_safe(to, text, strlen(text));
             fputc('\n', to);
             continue;
         }
@@ -167,7 +105,7 @@ static void text_record(const struct yt_db_output *output,
         while (*text) {
             const size_t length = strcspn(text, "\n");
             fputs("    ", to);
-            put_safe(to, text, length);
+            yt_text_put_safe(to, text, length);
             fputc('\n', to);
             text += length + (text[length] == '\n');
         }

@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "db_fixture.h"
-#include "tuner/measure/measure.h"
+#include "base/now.h"
 #include "tuner/search/search.h"
 #include "tuner/measure/timing_lock.h"
 

@@ -6,13 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/now.h"
 #include "eval/image.h"
 #include "runtime/decode.h"
 #include "runtime/fail.h"
 #include "runtime/memory.h"
 #include "runtime/model.h"
 #include "tuner/measure/bench.h"
-#include "tuner/measure/measure.h"
 
 /* One cell of one anchor: its box and its best class's score. */
 struct cell {

@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/now.h"
 #include "runtime/fail.h"
 #include "compress/precision/calibrate.h"
-#include "tuner/measure/measure.h"
 
 #define LAYER_SUFFIX                                                           \
     ".up" /* the half of a layer that runs before an upsample */

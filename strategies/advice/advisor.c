@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/now.h"
 #include "runtime/fail.h"
 #include "strategies/advice/advisor_parts.h"
-#include "tuner/measure/measure.h"
 
 #define DEFAULT_BUDGET_NS UINT64_C(200000000000)
 #define IN_TURN_SHARE     0.08

@@ -1,9 +1,9 @@
 /* Kernels for the best configuration. Tuning changes the order: what it gains
  * is known only then, and whoever could be better with as much is next. */
 
+#include "base/now.h"
 #include "runtime/fail.h"
 #include "strategies/advice/advisor_parts.h"
-#include "tuner/measure/measure.h"
 
 #define DEADLINE    0.86 /* of the budget */
 #define FIRST_SHARE 0.75 /* of what is left then, while others may follow */

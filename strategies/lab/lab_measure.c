@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/now.h"
 #include "eval/bootstrap.h"
 #include "eval/predict.h"
 #include "runtime/augment.h"
@@ -14,7 +15,6 @@
 #include "strategies/lab/accuracy.h"
 #include "strategies/lab/lab_parts.h"
 #include "tuner/measure/background.h"
-#include "tuner/measure/measure.h"
 #include "tuner/build/plan_store.h"
 #include "tuner/measure/throughput.h"
 

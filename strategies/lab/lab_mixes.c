@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/now.h"
 #include "runtime/fail.h"
 #include "strategies/lab/lab_parts.h"
-#include "tuner/measure/measure.h"
 
 #define MIXES_KEPT   3    /* of those that were found */
 #define WORTH        0.95 /* of the f32 network's time, at most */

@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/now.h"
 #include "runtime/fail.h"
 #include "runtime/memory.h"
-#include "tuner/measure/measure.h"
 
 #define MODELS_MAX 4
 #define WARM_UP    3

@@ -3,20 +3,13 @@
 #include "tuner/measure/measure.h"
 
 #include <math.h>
-#include <time.h>
 
+#include "base/now.h"
 #include "runtime/fail.h"
 #include "tuner/measure/stats.h"
 
 #define SAMPLES_MAX    64
 #define ENOUGH_SAMPLES 3 /* one may have been disturbed, hardly all */
-
-uint64_t yt_now_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
 
 static double sample_ns(yt_kernel_fn kernel, const void *args, int64_t tasks,
                         uint64_t iters)

@@ -30,9 +30,6 @@ struct yt_timing {
     uint32_t samples; /* samples taken */
 };
 
-/** Nanoseconds of the monotonic clock. */
-uint64_t yt_now_ns(void);
-
 /** Run tasks [0, tasks) of @p kernel until its cost is known.
  *
  * The caller has already compared the kernel with its reference.

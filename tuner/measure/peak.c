@@ -6,11 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/now.h"
 #include "codegen/codegen.h"
 #include "runtime/fail.h"
 #include "runtime/pool.h"
 #include "tuner/build/host.h"
-#include "tuner/measure/measure.h"
 
 #define DOT_TASKS    4096
 #define REPEATS      40

@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "base/now.h"
 #include "runtime/batch.h"
 #include "runtime/decode.h"
 #include "runtime/fail.h"
@@ -13,7 +14,6 @@
 #include "runtime/memory.h"
 #include "runtime/stages.h"
 #include "tuner/measure/background.h"
-#include "tuner/measure/measure.h"
 
 #define BUDGET_NS UINT64_C(2000000000)
 

@@ -16,6 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/now.h"
 #include "runtime/fail.h"
 #include "tuner/measure/bench_case.h"
 

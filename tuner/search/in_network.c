@@ -7,10 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/now.h"
+#include "base/random.h"
 #include "runtime/fail.h"
 #include "runtime/memory.h"
 #include "runtime/pool.h"
-#include "tuner/measure/measure.h"
 
 /* The logit of the default confidence, 0.25: what lazy heads compute. */
 #define HEAD_LOGIT (-1.0986123f)
@@ -148,7 +149,7 @@ static void fill_input(struct contest *c)
     void *pixels = c->arena + net->input;
     uint32_t x = 1;
     for (int64_t i = 0; i < 3 * h * w; i++) {
-        x = x * 1664525u + 1013904223u;
+        (void)yt_random_lcg(&x);
         put_pixel(pixels, net->input_dtype, i, x >> 24);
     }
 }

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/now.h"
 #include "runtime/fail.h"
 #include "tuner/measure/timing_lock.h"
 #include "tuner/measure/worker.h"

@@ -12,9 +12,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/now.h"
 #include "runtime/fail.h"
 #include "tuner/search/in_network.h"
-#include "tuner/measure/measure.h"
 #include "tuner/build/plan_store.h"
 #include "tuner/search/search.h"
 
