@@ -168,7 +168,7 @@ int yt_advice_print_json(const struct yt_advice_report *r)
     yt_json_int(&doc, NULL, "height", c->h);
     yt_json_int(&doc, NULL, "width", c->w);
     yt_json_text(&doc, NULL, "isa", yt_lab_isa(r->lab));
-    yt_json_text(&doc, NULL, "precision", yt_precision_word(c->precision));
+    yt_json_text(&doc, NULL, "precision", yt_precision_key(c->precision));
     add_calibrations(&doc, r);
     yt_json_int(&doc, NULL, "threads", c->threads);
     yt_json_int(&doc, NULL, "groups", c->groups);

@@ -103,14 +103,6 @@ static void print_search(const struct yt_advice *advice)
                k->peak.gbs_1, k->peak.gbs_n);
 }
 
-/* As options spell it. */
-static const char *word_of(const struct yt_config *config)
-{
-    return config->precision == YT_PRECISION_F32
-               ? "fp32"
-               : yt_precision_word(config->precision);
-}
-
 static void print_calibration(const struct yt_advice_report *r)
 {
     const struct yt_precision_wish *wish = yt_lab_wish(r->lab);
@@ -146,7 +138,8 @@ static void print_heading(const struct yt_advice_report *r)
     printf("host       %s, %d of %d CPUs\n", host->brand, host->allowed_cpus,
            host->logical_cores);
     printf("code       %s, %s, LLVM %s\n", yt_lab_isa(r->lab),
-           word_of(&r->advice->choice.config), yt_codegen_llvm_version());
+           yt_precision_word(r->advice->choice.config.precision),
+           yt_codegen_llvm_version());
     printf("scenario   %s: %s\n", r->advice->scenario->name,
            r->advice->scenario->summary);
     print_limits(&r->advice->limits);
@@ -226,7 +219,7 @@ static void print_slower(const struct yt_advice *advice)
         const double ratio = g->alone.figures.fps / g->base.figures.fps;
         if (g->strategy == &yt_strategy_precision && ratio < 1)
             printf("%s is slower than fp32 here: %.2fx.\n",
-                   word_of(&g->alone.config), ratio);
+                   yt_precision_word(g->alone.config.precision), ratio);
     }
 }
 
@@ -391,11 +384,9 @@ static void print_kept(const struct yt_advice_report *r)
         char text[2][YT_TEXT_MAX];
         snprintf(text[0], YT_TEXT_MAX, "%.3f", ms(kept[i].saved_ns));
         snprintf(text[1], YT_TEXT_MAX, "%.4f", kept[i].loss);
-        const char *cells[] = {kept[i].layer,
-                               kept[i].dtype == YT_DTYPE_F32
-                                   ? "fp32"
-                                   : yt_dtype_name(kept[i].dtype),
-                               text[0], text[1]};
+        const char *cells[] = {
+            kept[i].layer, yt_precision_word(yt_precision_of(kept[i].dtype)),
+            text[0], text[1]};
         yt_table_row(&table, cells);
     }
     printf("\nLayers that %s keeps out of int8, each measured alone (%.1f s "
@@ -427,7 +418,7 @@ static void print_accuracy(const struct yt_advice *advice)
     if (isnan(c->figures.map) && c->config.precision != YT_PRECISION_F32) {
         printf("It is %s, as was asked for, and what that costs in accuracy "
                "was not measured: --data does.\n",
-               word_of(&c->config));
+               yt_precision_word(c->config.precision));
         return;
     }
     if (isnan(c->figures.map)) {

@@ -78,7 +78,7 @@ yt_layer(tuner/build LINKS yt_runtime yt_model yt_compress_quant yt_codegen
 yt_layer(tuner/measure LINKS yt_tuner_build m)
 yt_layer(tuner/search LINKS yt_tuner_measure yt_tuner_build m)
 yt_layer(compress/precision LINKS yt_compress_quant yt_eval yt_tuner_search m)
-yt_layer(strategies/choice LINKS yt_base yt_runtime m)
+yt_layer(strategies/choice LINKS yt_base yt_model m)
 yt_layer(strategies/lab LINKS yt_strategies_choice yt_compress_precision
                               yt_eval yt_tuner_measure yt_db m)
 yt_layer(strategies/advice LINKS yt_strategies_lab yt_tuner_search m)

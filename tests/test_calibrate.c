@@ -128,7 +128,7 @@ static void all_tensors_are_observed(void **state)
     assert_int_equal(q->images, PICTURES);
     assert_int_equal(strlen(q->images_hash), 32);
     assert_int_equal(q->bias_correction, 1);
-    assert_string_equal(yt_quantisation_name(q, graph()), "fp32");
+    assert_int_equal(yt_quantisation_precision(q, graph()), YT_PRECISION_F32);
     check_ranges(q);
     yt_quantisation_destroy(q);
 }

@@ -92,11 +92,26 @@ static const char *word_of(const struct yt_precision_wish *wish)
     return wish->precision ? wish->precision : "auto";
 }
 
-static int is_word(const char *word, const char *const *words)
+/* What the word asks for; 0: "auto", or a word that there is not. */
+static int find_asked(const struct yt_precision_wish *wish,
+                      enum yt_precision *precision_out)
 {
-    while (*words && strcmp(word, *words) != 0)
-        words++;
-    return *words != NULL;
+    const char *word = word_of(wish);
+    return yt_precision_find(word, precision_out) &&
+           *precision_out != YT_PRECISION_MIXED &&
+           strcmp(word, yt_precision_word(*precision_out)) == 0;
+}
+
+int yt_precision_is_auto(const struct yt_precision_wish *wish)
+{
+    return strcmp(word_of(wish), "auto") == 0;
+}
+
+int yt_precision_is_asked(const struct yt_precision_wish *wish,
+                          enum yt_precision precision)
+{
+    enum yt_precision asked;
+    return find_asked(wish, &asked) && asked == precision;
 }
 
 static const struct {
@@ -126,21 +141,20 @@ static enum yt_range_method range_method(const struct yt_precision_wish *wish)
 
 enum yt_status yt_precision_check(const struct yt_precision_wish *wish)
 {
-    static const char *const words[] = {"auto",  "fp32", "bf16",
-                                        "int16", "int8", NULL};
-    const char *word = word_of(wish);
-    const int is_any = strcmp(word, "auto") == 0 && wish->chooses;
-    const int is_quantised =
-        is_any || (strcmp(word, "auto") != 0 && strcmp(word, "fp32") != 0);
-    const int is_integer = is_quantised && strcmp(word, "bf16") != 0;
-    YT_FAIL_IF(!is_word(word, words), YT_BAD_ARGUMENT,
-               "--precision %s: not auto, fp32, bf16, int16 or int8", word);
+    enum yt_precision asked = YT_PRECISION_F32;
+    const int is_auto = yt_precision_is_auto(wish);
+    YT_FAIL_IF(!is_auto && !find_asked(wish, &asked), YT_BAD_ARGUMENT,
+               "--precision %s: not auto, fp32, bf16, int16 or int8",
+               word_of(wish));
+    const int is_any = is_auto && wish->chooses;
+    const int is_quantised = is_any || asked != YT_PRECISION_F32;
+    const int is_integer = is_quantised && asked != YT_PRECISION_BF16;
     YT_FAIL_IF(range_method(wish) == YT_RANGE_COUNT, YT_BAD_ARGUMENT,
                "--calib-method %s: not auto, minmax, percentile, mse or kl",
                wish->method);
     YT_FAIL_IF(wish->keep_fp32 && !is_quantised, YT_BAD_ARGUMENT,
                "--keep-fp32 needs --precision bf16, int16 or int8");
-    YT_FAIL_IF(wish->learn_rounding && !is_any && strcmp(word, "int8") != 0,
+    YT_FAIL_IF(wish->learn_rounding && !is_any && asked != YT_PRECISION_INT8,
                YT_BAD_ARGUMENT, "--learn-rounding needs --precision int8");
     YT_FAIL_IF((wish->calib || wish->method || wish->images) && !is_integer,
                YT_BAD_ARGUMENT,
@@ -412,20 +426,15 @@ static enum yt_status find_plan(struct search *s)
         return YT_NOT_FOUND;
     char beginning[YT_PRECISION_MAX];
     struct yt_db_plan_key key = yt_engine_plan_key(engine, YT_DB_TUNED);
-    snprintf(beginning, sizeof beginning, "%s-", word_of(wish));
+    enum yt_precision asked = YT_PRECISION_F32;
+    (void)find_asked(wish, &asked);
+    snprintf(beginning, sizeof beginning, "%s-", yt_precision_key(asked));
     key.precision = beginning;
     YT_TRY(yt_db_plan_preferred(engine->db, &key, &text));
     const enum yt_status status =
         yt_plan_text_quantisation(engine->graph, text, &s->found->quantisation);
     free(text);
     return status == YT_BAD_INPUT || status == YT_STALE ? YT_NOT_FOUND : status;
-}
-
-static enum yt_dtype dtype_of(const char *word)
-{
-    return strcmp(word, "bf16") == 0    ? YT_DTYPE_BF16
-           : strcmp(word, "int16") == 0 ? YT_DTYPE_S16
-                                        : YT_DTYPE_U8S8;
 }
 
 /* Before seconds of calibration, not after them. */
@@ -442,7 +451,9 @@ static enum yt_status check_layers(const struct search *s)
 static enum yt_status make(struct search *s)
 {
     const struct yt_graph *graph = s->engine->graph;
-    const enum yt_dtype dtype = dtype_of(word_of(s->wish));
+    enum yt_precision asked = YT_PRECISION_F32;
+    (void)find_asked(s->wish, &asked); /* yt_precision_check() found it */
+    const enum yt_dtype dtype = yt_precision_dtype(asked);
     struct yt_quantisation **q = &s->found->quantisation;
     if (s->wish->keep_fp32)
         YT_TRY(check_layers(s));
@@ -463,7 +474,7 @@ static enum yt_status open_to_look(const struct yt_engine_options *options,
     own.unbuilt = own.untuned = 1;
     own.quantisation = NULL;
     own.preferred = NULL;
-    own.read_only = dtype_of(word_of(wish)) == YT_DTYPE_BF16;
+    own.read_only = yt_precision_is_asked(wish, YT_PRECISION_BF16);
     const enum yt_status status = yt_engine_open(&own, engine_out);
     if (status != YT_IO || own.read_only)
         return status;
@@ -479,9 +490,9 @@ yt_precision_find_quantisation(struct yt_engine_options *engine,
     struct search s = {.wish = wish, .found = found_out};
     *found_out = (struct yt_precision_found){.quantisation = NULL};
     engine->quantisation = NULL;
-    engine->preferred = strcmp(word_of(wish), "auto") == 0 ? "" : NULL;
+    engine->preferred = yt_precision_is_auto(wish) ? "" : NULL;
     YT_TRY(yt_precision_check(wish));
-    if (engine->preferred || strcmp(word_of(wish), "fp32") == 0)
+    if (engine->preferred || yt_precision_is_asked(wish, YT_PRECISION_F32))
         return YT_OK;
     YT_TRY(open_to_look(engine, wish, &s.engine));
     name_settings(&s);

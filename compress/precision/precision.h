@@ -44,6 +44,13 @@ struct yt_precision_found {
     char source[256]; /* where these pictures are */
 };
 
+/** Whether the precision is left open: no word, or "auto". */
+int yt_precision_is_auto(const struct yt_precision_wish *wish);
+
+/** Whether the wish's word is that of a precision. */
+int yt_precision_is_asked(const struct yt_precision_wish *wish,
+                          enum yt_precision precision);
+
 /** Whether a wish can be understood at all, before anything is opened.
  *  @return YT_OK; YT_BAD_ARGUMENT naming the option that is off. */
 enum yt_status yt_precision_check(const struct yt_precision_wish *wish);

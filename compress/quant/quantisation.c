@@ -169,33 +169,19 @@ void yt_quantisation_set_all(struct yt_quantisation *q,
             q->dtypes[i] = (uint8_t)dtype;
 }
 
-static const char *user_name(enum yt_dtype dtype)
-{
-    switch (dtype) {
-    case YT_DTYPE_BF16:
-        return "bf16";
-    case YT_DTYPE_S16:
-        return "int16";
-    case YT_DTYPE_U8S8:
-        return "int8";
-    default:
-        return "fp32";
-    }
-}
-
-const char *yt_quantisation_name(const struct yt_quantisation *q,
-                                 const struct yt_graph *graph)
+enum yt_precision yt_quantisation_precision(const struct yt_quantisation *q,
+                                            const struct yt_graph *graph)
 {
     int32_t first = -1;
     for (int32_t i = 0; i < graph->node_count; i++) {
         if (graph->nodes[i].kind != YT_NODE_CONV)
             continue;
         if (first >= 0 && q->dtypes[i] != q->dtypes[first])
-            return "mixed";
+            return YT_PRECISION_MIXED;
         first = first < 0 ? i : first;
     }
-    return user_name(first < 0 ? YT_DTYPE_F32
-                               : (enum yt_dtype)q->dtypes[first]);
+    return first < 0 ? YT_PRECISION_F32
+                     : yt_precision_of((enum yt_dtype)q->dtypes[first]);
 }
 
 /* ------------------------------------------------------------------- hash */

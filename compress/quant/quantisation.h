@@ -16,6 +16,7 @@
 #include <stdio.h>
 
 #include "model/graph.h"
+#include "model/precisions.h"
 #include "runtime/problem.h"
 
 struct yt_node_range {
@@ -59,10 +60,10 @@ void yt_quantisation_destroy(struct yt_quantisation *q);
 void yt_quantisation_set_all(struct yt_quantisation *q,
                              const struct yt_graph *graph, enum yt_dtype dtype);
 
-/** "fp32", "bf16", "int16", "int8", or "mixed" when several types are used by
- *  the graph's convolutions. */
-const char *yt_quantisation_name(const struct yt_quantisation *q,
-                                 const struct yt_graph *graph);
+/** What the graph's convolutions compute with, YT_PRECISION_MIXED when several
+ *  types are used. */
+enum yt_precision yt_quantisation_precision(const struct yt_quantisation *q,
+                                            const struct yt_graph *graph);
 
 /** 16 hexadecimal digits of everything in it: the key of measurements. */
 void yt_quantisation_hash(const struct yt_quantisation *q, char hash[17]);

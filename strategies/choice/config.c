@@ -2,11 +2,11 @@
 
 #include "strategies/choice/config.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "runtime/fail.h"
 
 static const char *const parallel_names[YT_PARALLEL_COUNT] = {
@@ -20,28 +20,6 @@ static const char *const augment_names[YT_TTA_COUNT] = {
     [YT_TTA_FLIP] = "flip",
     [YT_TTA_SCALES] = "scales",
 };
-
-static const char *const precision_names[YT_PRECISION_COUNT] = {
-    [YT_PRECISION_F32] = "f32",     [YT_PRECISION_BF16] = "bf16",
-    [YT_PRECISION_INT16] = "int16", [YT_PRECISION_INT8] = "int8",
-    [YT_PRECISION_MIXED] = "mixed",
-};
-
-const char *yt_precision_word(enum yt_precision precision)
-{
-    return precision_names[precision];
-}
-
-int yt_precision_find(const char *word, enum yt_precision *precision_out)
-{
-    const char *name = strcmp(word, "fp32") == 0 ? "f32" : word;
-    for (int i = 0; i < YT_PRECISION_COUNT; i++)
-        if (strcmp(name, precision_names[i]) == 0) {
-            *precision_out = (enum yt_precision)i;
-            return 1;
-        }
-    return 0;
-}
 
 struct yt_config yt_config_baseline(const struct yt_choices *choices)
 {
@@ -70,56 +48,32 @@ struct yt_config yt_config_start(const struct yt_choices *choices)
     return start;
 }
 
-/* Appends to a text of fixed size; what does not fit is cut. */
-struct text {
-    char *at;
-    size_t left;
-};
-
-static void add(struct text *text, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-
-static void add(struct text *text, const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    const int length = vsnprintf(text->at, text->left, format, arguments);
-    va_end(arguments);
-    if (length < 0)
-        return;
-    const size_t used = (size_t)length < text->left ? (size_t)length
-                        : text->left > 0            ? text->left - 1
-                                                    : 0;
-    text->at += used;
-    text->left -= used;
-}
-
 void yt_config_name(const struct yt_config *c, const struct yt_choices *choices,
                     char name_out[YT_CONFIG_NAME_MAX])
 {
-    struct text text = {name_out, YT_CONFIG_NAME_MAX};
-    add(&text, "%.64s-%dx%d-%s", choices->models[c->model].name, c->h, c->w,
-        precision_names[c->precision]);
+    struct yt_text text = yt_text_in(name_out, YT_CONFIG_NAME_MAX);
+    yt_text_add(&text, "%.64s-%dx%d-%s", choices->models[c->model].name, c->h,
+                c->w, yt_precision_key(c->precision));
     if (c->precision == YT_PRECISION_MIXED)
-        add(&text, ".%08x", c->mix);
-    add(&text, "-%s-%s-%dx%d", c->tuned ? "tuned" : "default",
-        parallel_names[c->parallel], c->groups, c->threads);
+        yt_text_add(&text, ".%08x", c->mix);
+    yt_text_add(&text, "-%s-%s-%dx%d", c->tuned ? "tuned" : "default",
+                parallel_names[c->parallel], c->groups, c->threads);
     if (c->pin)
-        add(&text, "-pin");
+        yt_text_add(&text, "-pin");
     if (c->augment != YT_TTA_NONE)
-        add(&text, "-%s", augment_names[c->augment]);
+        yt_text_add(&text, "-%s", augment_names[c->augment]);
     if (c->fit == YT_FIT_STRETCH)
-        add(&text, "-stretch");
+        yt_text_add(&text, "-stretch");
     if (c->filter == YT_FILTER_NEAREST)
-        add(&text, "-nearest");
+        yt_text_add(&text, "-nearest");
     if (c->iou != YT_CONFIG_IOU)
-        add(&text, "-iou%.2g", (double)c->iou);
+        yt_text_add(&text, "-iou%.2g", (double)c->iou);
     if (c->agnostic)
-        add(&text, "-agnostic");
+        yt_text_add(&text, "-agnostic");
     if (c->candidates)
-        add(&text, "-top%d", c->candidates);
+        yt_text_add(&text, "-top%d", c->candidates);
     if (c->max_det != YT_CONFIG_MAX_DET)
-        add(&text, "-max%d", c->max_det);
+        yt_text_add(&text, "-max%d", c->max_det);
 }
 
 /* ------------------------------------------------------------------ parse */
@@ -166,7 +120,8 @@ static int read_precision(char *word, struct yt_config *c)
     char *dot = strchr(word, '.');
     if (dot)
         *dot++ = 0;
-    if (!yt_precision_find(word, &c->precision) || strcmp(word, "fp32") == 0 ||
+    if (!yt_precision_find(word, &c->precision) ||
+        strcmp(word, yt_precision_key(c->precision)) != 0 ||
         (c->precision == YT_PRECISION_MIXED) != (dot != NULL))
         return 0;
     if (!dot)

@@ -13,6 +13,7 @@
 
 #include <stdint.h>
 
+#include "model/precisions.h"
 #include "yolotune/runtime.h"
 
 enum yt_parallel {
@@ -27,16 +28,6 @@ enum yt_tta {
     YT_TTA_FLIP,   /* and the mirrored picture */
     YT_TTA_SCALES, /* as YOLOv5's --augment: three scales, one mirrored */
     YT_TTA_COUNT
-};
-
-/** What convolutions compute with. */
-enum yt_precision {
-    YT_PRECISION_F32,
-    YT_PRECISION_BF16,
-    YT_PRECISION_INT16,
-    YT_PRECISION_INT8,
-    YT_PRECISION_MIXED, /* some with one, some with another */
-    YT_PRECISION_COUNT
 };
 
 struct yt_config {
@@ -105,13 +96,6 @@ struct yt_config yt_config_start(const struct yt_choices *choices);
 void yt_config_name(const struct yt_config *config,
                     const struct yt_choices *choices,
                     char name_out[YT_CONFIG_NAME_MAX]);
-
-/** "f32", "bf16", "int16", "int8", "mixed". */
-const char *yt_precision_word(enum yt_precision precision);
-
-/** The precision that a word names, also as yt_quantisation_name() spells it.
- *  @return 0 for any other word. */
-int yt_precision_find(const char *word, enum yt_precision *precision_out);
 
 /** Read what follows the model's name in a configuration's name; the model is
  *  left at 0.

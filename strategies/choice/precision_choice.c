@@ -51,10 +51,7 @@ static void describe(const struct yt_choices *choices,
     if (p && p->detail)
         snprintf(text, size, "%s", p->detail);
     else
-        snprintf(text, size, "%s",
-                 config->precision == YT_PRECISION_F32
-                     ? "fp32"
-                     : yt_precision_word(config->precision));
+        snprintf(text, size, "%s", yt_precision_word(config->precision));
 }
 
 const struct yt_strategy yt_strategy_precision = {

@@ -43,7 +43,7 @@ static void name_quantisation(const struct yt_quantisation *q,
     char hash[17];
     config->precision = YT_PRECISION_F32;
     config->mix = 0;
-    yt_precision_find(yt_quantisation_name(q, graph), &config->precision);
+    config->precision = yt_quantisation_precision(q, graph);
     if (config->precision != YT_PRECISION_MIXED)
         return;
     yt_quantisation_hash(q, hash);
@@ -90,7 +90,7 @@ const char *yt_quantisations_name(const struct yt_quantisations *all,
                                   const struct yt_config *config)
 {
     if (config->precision == YT_PRECISION_F32)
-        return yt_precision_word(YT_PRECISION_F32);
+        return yt_precision_key(YT_PRECISION_F32);
     const struct yt_quantisation_row *row = find_row(all, config);
     return row ? row->name : NULL;
 }
@@ -133,7 +133,7 @@ static int oldest(const struct yt_engines *engines)
 static void name_stored(const struct yt_config *config,
                         char name_out[YT_PRECISION_MAX])
 {
-    const char *word = yt_precision_word(config->precision);
+    const char *word = yt_precision_key(config->precision);
     if (config->precision == YT_PRECISION_MIXED)
         snprintf(name_out, YT_PRECISION_MAX, "%s-%08x", word, config->mix);
     else
@@ -145,12 +145,11 @@ static enum yt_status check_opened(const struct yt_engine *engine,
                                    const char *stored)
 {
     const struct yt_plan *plan = &engine->network->plan;
-    YT_FAIL_IF(config->precision != YT_PRECISION_F32 &&
-                   strncmp(engine->precision, stored, strlen(stored)) != 0,
-               YT_NOT_FOUND,
-               "no stored plan says what %s is at %dx%d on %d threads",
-               yt_precision_word(config->precision), plan->h, plan->w,
-               config->threads);
+    YT_FAIL_IF(
+        config->precision != YT_PRECISION_F32 &&
+            strncmp(engine->precision, stored, strlen(stored)) != 0,
+        YT_NOT_FOUND, "no stored plan says what %s is at %dx%d on %d threads",
+        yt_precision_key(config->precision), plan->h, plan->w, config->threads);
     YT_FAIL_IF(config->tuned && !engine->tuned, YT_NOT_FOUND,
                "no stored plan for %dx%d on %d threads", plan->h, plan->w,
                config->threads);

@@ -306,7 +306,7 @@ enum yt_status yt_lab_plan_key(const struct yt_lab *lab,
 {
     YT_FAIL_IF(!yt_lab_precision_of(lab, config, name_out), YT_NOT_FOUND,
                "what %s is was not found out yet",
-               yt_precision_word(config->precision));
+               yt_precision_key(config->precision));
     *key_out = yt_engine_plan_key(lab->facts[config->model], YT_DB_TUNED);
     key_out->h = config->h;
     key_out->w = config->w;

@@ -1,11 +1,11 @@
 /* What the models of a lab may compute with: ranges that are stored or measured
  * on pictures without labels, and the quantisations made of them. */
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "runtime/fail.h"
 #include "strategies/lab/lab_parts.h"
 
@@ -14,42 +14,15 @@
 
 /* ------------------------------------------------------------------ words */
 
-static const char *word_of(enum yt_dtype dtype)
+static const char *word_of(int dtype)
 {
-    static const char *const words[YT_DTYPE_COUNT] = {
-        [YT_DTYPE_F32] = "fp32",
-        [YT_DTYPE_BF16] = "bf16",
-        [YT_DTYPE_S16] = "int16",
-        [YT_DTYPE_U8S8] = "int8",
-    };
-    return words[dtype] ? words[dtype] : yt_dtype_name(dtype);
-}
-
-struct text {
-    char at[DETAIL_MAX];
-    size_t used;
-};
-
-static void add(struct text *text, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-
-static void add(struct text *text, const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    const int length = vsnprintf(text->at + text->used, DETAIL_MAX - text->used,
-                                 format, arguments);
-    va_end(arguments);
-    if (length > 0)
-        text->used += (size_t)length < DETAIL_MAX - text->used
-                          ? (size_t)length
-                          : DETAIL_MAX - 1 - text->used;
+    return yt_precision_word(yt_precision_of((enum yt_dtype)dtype));
 }
 
 /* The most used type, and those layers that differ: by name where they are
  * few. */
 static void describe(const struct yt_quantisation *q,
-                     const struct yt_graph *graph, struct text *text)
+                     const struct yt_graph *graph, struct yt_text *text)
 {
     int32_t counts[YT_DTYPE_COUNT] = {0}, all = 0;
     int most = YT_DTYPE_F32;
@@ -61,24 +34,23 @@ static void describe(const struct yt_quantisation *q,
     for (int d = 0; d < YT_DTYPE_COUNT; d++)
         if (counts[d] > counts[most])
             most = d;
-    text->used = 0;
     if (all - counts[most] <= LAYERS_NAMED) {
-        add(text, "%s but for", word_of((enum yt_dtype)most));
+        yt_text_add(text, "%s but for", word_of(most));
         const char *comma = "";
         for (int32_t i = 0; i < graph->node_count; i++) {
             if (graph->nodes[i].kind != YT_NODE_CONV || q->dtypes[i] == most)
                 continue;
-            add(text, "%s %s in %s", comma, graph->nodes[i].name,
-                word_of((enum yt_dtype)q->dtypes[i]));
+            yt_text_add(text, "%s %s in %s", comma, graph->nodes[i].name,
+                        word_of(q->dtypes[i]));
             comma = ",";
         }
         return;
     }
-    add(text, "mixed: %d of %d convolutions in %s", counts[most], all,
-        word_of((enum yt_dtype)most));
+    yt_text_add(text, "mixed: %d of %d convolutions in %s", counts[most], all,
+                word_of(most));
     for (int d = 0; d < YT_DTYPE_COUNT; d++)
         if (d != most && counts[d])
-            add(text, ", %d in %s", counts[d], word_of((enum yt_dtype)d));
+            yt_text_add(text, ", %d in %s", counts[d], word_of(d));
 }
 
 /* ---------------------------------------------------------------- choices */
@@ -112,17 +84,17 @@ enum yt_status yt_lab_add_quantisation(struct yt_lab *lab, int32_t model,
                                        struct yt_config *config_out)
 {
     const struct yt_graph *graph = lab->facts[model]->graph;
-    struct text text = {"", 0};
+    char detail[DETAIL_MAX];
+    struct yt_text text = yt_text_in(detail, sizeof detail);
     *config_out = yt_config_baseline(&lab->choices);
     config_out->model = model;
-    if (strcmp(yt_quantisation_name(q, graph),
-               yt_precision_word(YT_PRECISION_MIXED)) == 0)
+    if (yt_quantisation_precision(q, graph) == YT_PRECISION_MIXED)
         describe(q, graph, &text);
     YT_TRY(yt_quantisations_add(&lab->engines.quantisations, graph, q,
                                 config_out));
     return config_out->precision == YT_PRECISION_F32
                ? YT_OK
-               : add_choice(lab, config_out, text.at);
+               : add_choice(lab, config_out, detail);
 }
 
 /* ----------------------------------------------------------------- wishes */
@@ -134,23 +106,11 @@ static const enum yt_precision order[] = {
 };
 #define ORDER_COUNT (sizeof order / sizeof order[0])
 
-static enum yt_dtype dtype_of(enum yt_precision precision)
-{
-    return precision == YT_PRECISION_INT8    ? YT_DTYPE_U8S8
-           : precision == YT_PRECISION_INT16 ? YT_DTYPE_S16
-                                             : YT_DTYPE_BF16;
-}
-
-static int is_auto(const struct yt_lab *lab)
-{
-    return !lab->wish.precision || strcmp(lab->wish.precision, "auto") == 0;
-}
-
 static int is_wanted(const struct yt_lab *lab, enum yt_precision precision)
 {
-    return is_auto(lab)
+    return yt_precision_is_auto(&lab->wish)
                ? !lab->choices.keep_boxes
-               : strcmp(lab->wish.precision, yt_precision_word(precision)) == 0;
+               : yt_precision_is_asked(&lab->wish, precision);
 }
 
 static int has_bf16(const struct yt_lab *lab)
@@ -176,7 +136,7 @@ static enum yt_status offer_one(struct yt_lab *lab, int32_t model,
         YT_TRY(yt_quantisation_create(graph, &q));
     else
         YT_TRY(yt_quantisation_copy(ranges, &q));
-    yt_quantisation_set_all(q, graph, dtype_of(precision));
+    yt_quantisation_set_all(q, graph, yt_precision_dtype(precision));
     if (lab->wish.keep_fp32) {
         const enum yt_status status =
             yt_keep_fp32(q, graph, lab->wish.keep_fp32);
@@ -207,7 +167,7 @@ static enum yt_status open_pictures(struct yt_lab *lab)
     const enum yt_status status =
         yt_precision_pictures(&lab->wish, &lab->calib);
     if (status == YT_OK || status == YT_NO_MEMORY || lab->wish.calib ||
-        !is_auto(lab))
+        !yt_precision_is_auto(&lab->wish))
         return status;
     const char *why = strstr(yt_error(), ": "); /* behind the option's name */
     snprintf(lab->precision_note, sizeof lab->precision_note,
@@ -243,9 +203,10 @@ enum yt_status yt_lab_open_precisions(struct yt_lab *lab,
     lab->has_wish = 1;
     YT_TRY(yt_precision_check(&lab->wish));
     lab->choices.precision_asked =
-        !is_auto(lab) && strcmp(lab->wish.precision, "fp32") != 0;
-    YT_FAIL_IF(!is_auto(lab) && is_wanted(lab, YT_PRECISION_BF16) &&
-                   !has_bf16(lab),
+        !yt_precision_is_auto(&lab->wish) &&
+        !yt_precision_is_asked(&lab->wish, YT_PRECISION_F32);
+    YT_FAIL_IF(!yt_precision_is_auto(&lab->wish) &&
+                   is_wanted(lab, YT_PRECISION_BF16) && !has_bf16(lab),
                YT_UNSUPPORTED,
                "--precision bf16: the instruction set '%s' has no bf16 "
                "arithmetic; 'avx512bf16' has, on CPUs with AVX-512 BF16",

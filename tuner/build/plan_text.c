@@ -30,13 +30,15 @@ void yt_precision_name(const struct yt_quantisation *q,
                        char name_out[YT_PRECISION_MAX])
 {
     char hash[17];
-    const char *name = q ? yt_quantisation_name(q, graph) : "fp32";
-    if (strcmp(name, "fp32") == 0) {
+    const enum yt_precision precision =
+        q ? yt_quantisation_precision(q, graph) : YT_PRECISION_F32;
+    if (precision == YT_PRECISION_F32) {
         snprintf(name_out, YT_PRECISION_MAX, F32);
         return;
     }
     yt_quantisation_hash(q, hash);
-    snprintf(name_out, YT_PRECISION_MAX, "%.16s-%s", name, hash);
+    snprintf(name_out, YT_PRECISION_MAX, "%.16s-%s",
+             yt_precision_key(precision), hash);
 }
 
 /* Of a network that is all f32 ranges are of no use. */
