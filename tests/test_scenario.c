@@ -6,6 +6,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "base/random.h"
 #include "strategies/choice/scenario.h"
 
 #define MIB (INT64_C(1) << 20)
@@ -158,6 +159,88 @@ static void the_front_is_what_none_beats(void **state)
     assert_false(yt_figures_beat(&y, &x));
 }
 
+/* Kernels that a search found may be slower than the first legal ones: then
+ * those are the choice, and so they are inside the noise, being simpler. */
+static void tuned_kernels_have_to_be_faster(void **state)
+{
+    (void)state;
+    static const struct {
+        double gain;
+        int32_t best;
+    } rows[] = {{0.98, 0}, {0.995, 0}, {1, 0}, {1.005, 0}, {1.02, 1}, {1.4, 1}};
+    const struct yt_limits l = limits_of("realtime", NULL);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct yt_figures all[] = {like(100, 0.40),
+                                   like(100 * rows[i].gain, 0.40)};
+        all[1].changes = 1;
+        assert_int_equal(yt_figures_best(&l, 0.01, all, 2), rows[i].best);
+        struct yt_figures turned[] = {all[1], all[0]};
+        assert_int_equal(yt_figures_best(&l, 0.01, turned, 2),
+                         1 - rows[i].best);
+        assert_int_equal(yt_figures_dominate(&l, 0.01, &all[1], &all[0]),
+                         rows[i].gain > 1.0102);
+        assert_int_equal(yt_figures_dominate(&l, 0.01, &all[0], &all[1]),
+                         rows[i].gain < 0.9899);
+    }
+}
+
+/* Each is inside the noise of the one before: compared in a row, the slowest
+ * would win. */
+static void small_steps_do_not_add_up(void **state)
+{
+    (void)state;
+    const struct yt_limits l = limits_of("realtime", NULL);
+    struct yt_figures all[5];
+    for (int32_t i = 0; i < 5; i++) {
+        all[i] = like(100 + 0.8 * i, 0.40);
+        all[i].changes = i;
+    }
+    const int32_t best = yt_figures_best(&l, 0.01, all, 5);
+    assert_int_equal(best, 3); /* as fast as the last, and simpler */
+    assert_true(yt_figures_dominate(&l, 0.01, &all[4], &all[0]));
+}
+
+static void the_best_is_of_those_that_keep_the_limits(void **state)
+{
+    (void)state;
+    struct yt_limits l = limits_of("realtime", NULL);
+    const struct yt_figures all[] = {like(300, 0.20), like(90, 0.39),
+                                     like(95, NAN), like(91, 0.385)};
+    assert_int_equal(yt_figures_best(&l, 0.02, all, 4), 1);
+    assert_int_equal(yt_figures_best(&l, 0.001, all, 4), 3);
+    assert_int_equal(yt_figures_best(&l, 0.01, all, 1), 0);
+    assert_int_equal(yt_figures_best(&l, 0.01, all, 0), -1);
+    l.objective = YT_BEST_MAP;
+    assert_int_equal(yt_figures_best(&l, 0.01, all, 4), 1);
+    l.min_map = NAN;
+    l.objective = YT_MOST_FPS;
+    assert_int_equal(yt_figures_best(&l, 0.01, all, 4), 0);
+}
+
+static void the_best_is_never_dominated(void **state)
+{
+    (void)state;
+    uint64_t random = 1;
+    for (int round = 0; round < 20000; round++) {
+        const struct yt_limits limits =
+            limits_of(round % 2 ? "realtime" : "constrained", NULL);
+        struct yt_figures all[12];
+        for (int32_t i = 0; i < 12; i++) {
+            const uint64_t bits = yt_random_next(&random);
+            all[i] = like(95 + (double)(bits % 1000) / 100,
+                          0.37 + (double)(bits >> 16 & 7) * 0.01);
+            all[i].map = (bits >> 24 & 15) == 0 ? NAN : all[i].map;
+            all[i].memory_bytes = (int64_t)(bits >> 32 & 127) * MIB;
+            all[i].changes = (int32_t)(bits >> 40 & 3);
+        }
+        const int32_t best = yt_figures_best(&limits, 0.01, all, 12);
+        for (int32_t i = 0; i < 12; i++)
+            if (yt_figures_dominate(&limits, 0.01, &all[i], &all[best]))
+                fail_msg("round %d: %d is better than the best, %d", round, i,
+                         best);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -169,6 +252,10 @@ int main(void)
         cmocka_unit_test(inside_the_noise_the_simpler_one_wins),
         cmocka_unit_test(constrained_wants_accuracy),
         cmocka_unit_test(the_front_is_what_none_beats),
+        cmocka_unit_test(tuned_kernels_have_to_be_faster),
+        cmocka_unit_test(small_steps_do_not_add_up),
+        cmocka_unit_test(the_best_is_of_those_that_keep_the_limits),
+        cmocka_unit_test(the_best_is_never_dominated),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,8 +11,6 @@
 #include "strategies/advice/advisor_parts.h"
 
 #define DEFAULT_BUDGET_NS UINT64_C(200000000000)
-#define IN_TURN_SHARE     0.08
-#define IN_TURN_MOST_NS   UINT64_C(12000000000)
 
 int yt_advisor_stopped(const struct yt_advisor *a)
 {
@@ -79,8 +77,7 @@ int yt_advisor_has(const struct yt_advisor *a, const struct yt_config *config,
     return 0;
 }
 
-/* Each (configuration, depth) once: what comes later replaces it. */
-static void keep(struct yt_advisor *a, const struct yt_assessment *trial)
+void yt_advisor_keep(struct yt_advisor *a, const struct yt_assessment *trial)
 {
     for (int32_t i = 0; i < a->trial_count; i++)
         if (a->trials[i].depth == trial->depth &&
@@ -157,7 +154,7 @@ static enum yt_status base_at(struct yt_advisor *a, enum yt_depth depth)
         return YT_OK;
     YT_TRY(yt_lab_measure(a->lab, &base, depth, NULL, &a->bases[depth]));
     a->has_base[depth] = 1;
-    keep(a, &a->bases[depth]);
+    yt_advisor_keep(a, &a->bases[depth]);
     return YT_OK;
 }
 
@@ -179,53 +176,9 @@ enum yt_status yt_advisor_try(struct yt_advisor *a,
         return yt_fail_prefix(status, "%s", name);
     a->advice->measured += trial.fresh;
     a->advice->reused += !trial.fresh;
-    keep(a, &trial);
+    yt_advisor_keep(a, &trial);
     if (trial_out)
         *trial_out = trial;
-    return YT_OK;
-}
-
-int32_t yt_advice_best(const struct yt_limits *limits,
-                       const struct yt_assessment *all, int32_t count)
-{
-    int32_t best = -1;
-    for (int32_t i = 0; i < count; i++)
-        if (best < 0 ||
-            yt_figures_compare(limits, YT_ADVISOR_NOISE, &all[i].figures,
-                               &all[best].figures) < 0)
-            best = i;
-    return best;
-}
-
-/* ------------------------------------------------------------------ steps */
-
-static void describe(const struct yt_advisor *a,
-                     const struct yt_strategy *strategy,
-                     const struct yt_config *config, char *text)
-{
-    strategy->describe(a->choices, config, text, YT_ADVICE_TEXT);
-}
-
-/* From the baseline to the choice, a strategy at a time. A mixture that cannot
- * run on its own goes on to the next one. */
-static enum yt_status walk(struct yt_advisor *a, const struct yt_config *choice)
-{
-    struct yt_advice *advice = a->advice;
-    struct yt_config at = a->bases[YT_DEPTH_FULL].config;
-    advice->step_count = 0;
-    for (const struct yt_strategy *const *s = yt_strategies; *s; s++) {
-        if (yt_strategy_same(*s, &at, choice))
-            continue;
-        (*s)->take(&at, choice);
-        if (!yt_config_valid(&at, a->choices))
-            continue;
-        struct yt_advice_step *step = &advice->steps[advice->step_count];
-        step->strategy = *s;
-        describe(a, *s, choice, step->detail);
-        YT_TRY(yt_advisor_try(a, &at, YT_DEPTH_FULL, "in turn",
-                              advice->step_count, 0, &step->after));
-        advice->step_count++;
-    }
     return YT_OK;
 }
 
@@ -235,50 +188,11 @@ enum yt_status yt_advisor_time(struct yt_advisor *a, struct yt_assessment *all,
     YT_TRY(yt_lab_time_in_turn(a->lab, all, count, budget_ns));
     /* They replace what was timed alone. */
     for (int32_t i = 0; i < count; i++) {
-        keep(a, &all[i]);
+        yt_advisor_keep(a, &all[i]);
         if (a->has_base[all[i].depth] &&
             yt_config_same(&a->bases[all[i].depth].config, &all[i].config))
             a->bases[all[i].depth] = all[i];
     }
-    return YT_OK;
-}
-
-static enum yt_status time_in_turn(struct yt_advisor *a)
-{
-    struct yt_advice *advice = a->advice;
-    struct yt_assessment all[YT_ADVICE_STEPS + 1];
-    int32_t count = 0;
-    uint64_t budget = (uint64_t)(IN_TURN_SHARE * (double)a->budget_ns);
-    budget = budget > IN_TURN_MOST_NS ? IN_TURN_MOST_NS : budget;
-    if (yt_advisor_stopped(a))
-        return YT_OK;
-    all[count++] = a->bases[YT_DEPTH_FULL];
-    for (int32_t i = 0; i < advice->step_count; i++)
-        all[count++] = advice->steps[i].after;
-    yt_advisor_report(a, "in turn", "baseline and steps", 0, count,
-                      YT_DEPTH_FULL);
-    YT_TRY(yt_advisor_time(a, all, count, budget));
-    for (int32_t i = 0; i < advice->step_count; i++)
-        advice->steps[i].after = all[i + 1];
-    return YT_OK;
-}
-
-static enum yt_status settle(struct yt_advisor *a)
-{
-    struct yt_advice *advice = a->advice;
-    const struct yt_config choice =
-        yt_advisor_rank(a, YT_DEPTH_FULL, 0)->config;
-    /* After a signal what was measured has to do. */
-    const enum yt_status walked =
-        yt_advisor_stopped(a) ? YT_OK : walk(a, &choice);
-    if (walked != YT_OK && walked != YT_INTERRUPTED)
-        return walked;
-    YT_TRY(time_in_turn(a));
-    advice->baseline = a->bases[YT_DEPTH_FULL];
-    for (int32_t i = 0; i < a->trial_count; i++)
-        if (a->trials[i].depth == YT_DEPTH_FULL &&
-            yt_config_same(&a->trials[i].config, &choice))
-            advice->choice = a->trials[i];
     return YT_OK;
 }
 
@@ -303,7 +217,7 @@ static enum yt_status search(struct yt_advisor *a)
         status = yt_advisor_tune(a);
     if (status != YT_OK && status != YT_INTERRUPTED)
         return status;
-    YT_TRY(settle(a));
+    YT_TRY(yt_advisor_settle(a));
     a->advice->interrupted = yt_advisor_stopped(a);
     yt_advisor_gains(a);
     yt_advisor_rivals(a);

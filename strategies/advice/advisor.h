@@ -3,13 +3,17 @@
 
 /* From a scenario to a recommendation, by measuring.
  *
- *   probe     every setting of every strategy alone, few pictures each
- *   sample    the best third, mixed with each other and their near neighbours
- *   types     layers that int8 costs most accuracy are given their f32 back,
- *             where int8 as a whole costs too much
- *   full      the best of those on all pictures, neighbours until none is
- * better kernels   searched for the best; whoever could beat it then is next in
- * turn   baseline, each step on the way, and the choice, interleaved
+ * - probe: every setting of every strategy alone, few pictures each;
+ * - sample: the best third, mixed with each other and their near neighbours;
+ * - types: layers that int8 costs most accuracy are given their f32 back, where
+ *   int8 as a whole costs too much;
+ * - full: the best of those on all pictures, neighbours until none is better;
+ * - kernels: searched for the best; whoever could beat it then is next;
+ * - in turn: baseline, each step on the way, and the choice, interleaved.
+ *
+ * The choice is the best of all rows that answer the question, also of those
+ * that came in the last stage or in an earlier run: none is better beyond the
+ * noise of timing, and inside it fewer changes win.
  *
  * This is successive halving with recombination. Everything measured is a row,
  * so a run that was cut short is continued by the next one, and what was
@@ -19,7 +23,7 @@
 #include "strategies/choice/strategy.h"
 #include "tuner/search/session.h"
 
-#define YT_ADVICE_STEPS  12
+#define YT_ADVICE_STEPS  YT_STRATEGY_COUNT /* each is taken up once */
 #define YT_ADVICE_GAINS  32
 #define YT_ADVICE_RIVALS 8
 #define YT_ADVICE_TEXT   240
@@ -95,9 +99,5 @@ struct yt_advisor_options {
 enum yt_status yt_advise(struct yt_lab *lab,
                          const struct yt_advisor_options *options,
                          struct yt_advice *advice_out);
-
-/** The best of @p count by the limits; -1 for none. Ties keep the order. */
-int32_t yt_advice_best(const struct yt_limits *limits,
-                       const struct yt_assessment *all, int32_t count);
 
 #endif

@@ -49,22 +49,6 @@ void yt_advisor_gains(struct yt_advisor *a)
 
 /* ----------------------------------------------------------------- rivals */
 
-/* The choice among what is known on all pictures. */
-static const struct yt_assessment *choose(const struct yt_advisor *a,
-                                          const struct yt_limits *limits)
-{
-    const struct yt_assessment *best = NULL;
-    for (int32_t i = 0; i < a->trial_count; i++) {
-        const struct yt_assessment *trial = &a->trials[i];
-        if (trial->depth == YT_DEPTH_FULL &&
-            yt_advisor_allowed(a, &trial->config) &&
-            (!best || yt_figures_compare(limits, YT_ADVISOR_NOISE,
-                                         &trial->figures, &best->figures) < 0))
-            best = trial;
-    }
-    return best;
-}
-
 /* The option of the command line that would make it the choice, by trying. */
 static int find_wish(const struct yt_advisor *a,
                      const struct yt_assessment *rival, char *note, size_t size)
@@ -101,7 +85,7 @@ static int find_wish(const struct yt_advisor *a,
         }
         const struct yt_limits limits =
             yt_limits_of(scenario, &wishes, base_map);
-        if (choose(a, &limits) == rival)
+        if (yt_advisor_best(a, &limits) == rival)
             return 1;
     }
     return 0;

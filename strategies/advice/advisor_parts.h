@@ -68,6 +68,23 @@ enum yt_status yt_advisor_try(struct yt_advisor *a,
 enum yt_status yt_advisor_time(struct yt_advisor *a, struct yt_assessment *all,
                                int32_t count, uint64_t budget_ns);
 
+/** Remember a trial, each (configuration, depth) once: what comes later
+ *  replaces it. */
+void yt_advisor_keep(struct yt_advisor *a, const struct yt_assessment *trial);
+
+/** Remember what earlier runs measured on all pictures, where it answers the
+ *  question. */
+void yt_advisor_adopt(struct yt_advisor *a);
+
+/** The best by figures as measured on all pictures: no other trial dominates
+ *  it. NULL: there is none. */
+const struct yt_assessment *yt_advisor_best(const struct yt_advisor *a,
+                                            const struct yt_limits *limits);
+
+/** Whether a plan is stored for each network of a configuration. */
+int yt_advisor_is_tuned(const struct yt_advisor *a,
+                        const struct yt_config *config);
+
 /** The @p rank-th best trial at a depth, NULL past the last; 0 is the best. */
 const struct yt_assessment *yt_advisor_rank(const struct yt_advisor *a,
                                             enum yt_depth depth, int32_t rank);
@@ -80,6 +97,9 @@ int yt_advisor_has(const struct yt_advisor *a, const struct yt_config *config,
  *  says so. */
 enum yt_status yt_advisor_explore(struct yt_advisor *a);
 enum yt_status yt_advisor_tune(struct yt_advisor *a);
+
+/** Choose, and walk from the baseline to the choice. */
+enum yt_status yt_advisor_settle(struct yt_advisor *a);
 
 /** Fill in gains and rivals from what is known. */
 void yt_advisor_gains(struct yt_advisor *a);

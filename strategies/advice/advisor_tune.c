@@ -71,7 +71,8 @@ static enum yt_status tune(struct yt_advisor *a, const struct yt_config *config,
     return YT_OK;
 }
 
-static int is_tuned(const struct yt_advisor *a, const struct yt_config *config)
+int yt_advisor_is_tuned(const struct yt_advisor *a,
+                        const struct yt_config *config)
 {
     struct yt_config networks[YT_LAB_NETWORKS];
     const int32_t count = yt_lab_networks(a->lab, config, networks);
@@ -100,7 +101,7 @@ enum yt_status yt_advisor_tune(struct yt_advisor *a)
             left = (uint64_t)(FIRST_SHARE * (double)left);
         /* A stored plan may be of a search that was cut short: the first one
          * goes on, and ends at once when nothing is left to try. */
-        if (turn == 0 || !is_tuned(a, &config)) {
+        if (turn == 0 || !yt_advisor_is_tuned(a, &config)) {
             if (left < LEAST_NS && turn > 0)
                 return YT_OK;
             YT_TRY(tune(a, &config, left > LEAST_NS ? left : LEAST_NS));

@@ -4,8 +4,9 @@
 
 #include <math.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
+
+#include "base/text.h"
 
 const struct yt_wishes yt_no_wishes = {
     .min_fps = NAN,
@@ -93,8 +94,7 @@ struct yt_limits yt_limits_of(const struct yt_scenario *scenario,
 /* Sentences about missed limits, one behind the other. */
 struct misses {
     double sum;
-    char *text;
-    size_t size;
+    struct yt_text *text; /* NULL: nobody asks */
 };
 
 static void miss(struct misses *m, double share, const char *format, ...)
@@ -103,16 +103,12 @@ static void miss(struct misses *m, double share, const char *format, ...)
 static void miss(struct misses *m, double share, const char *format, ...)
 {
     m->sum += share;
-    if (!m->text || m->size < 3)
+    if (!m->text)
         return;
-    size_t used = strlen(m->text);
-    if (used > 0 && used + 3 < m->size) {
-        memcpy(m->text + used, ", ", 3);
-        used += 2;
-    }
+    yt_text_add(m->text, "%s", m->text->length ? ", " : "");
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(m->text + used, m->size - used, format, arguments);
+    yt_text_vadd(m->text, format, arguments);
     va_end(arguments);
 }
 
@@ -128,9 +124,12 @@ static void miss_bytes(struct misses *m, const char *what, int64_t bytes,
 double yt_limits_missed(const struct yt_limits *limits,
                         const struct yt_figures *f, char *text, size_t size)
 {
-    struct misses m = {.text = text, .size = size};
-    if (text && size)
-        *text = 0;
+    struct yt_text sentences = {0};
+    struct misses m = {0};
+    if (text && size) {
+        sentences = yt_text_in(text, size);
+        m.text = &sentences;
+    }
     if (!isnan(limits->min_fps) && f->fps < limits->min_fps)
         miss(&m, (limits->min_fps - f->fps) / limits->min_fps,
              "%.1f FPS where %.1f are wanted", f->fps, limits->min_fps);
@@ -177,6 +176,79 @@ int yt_figures_compare(const struct yt_limits *limits, double noise,
         return first;
     return second ? second
                   : (a->changes > b->changes) - (a->changes < b->changes);
+}
+
+int yt_figures_dominate(const struct yt_limits *limits, double noise,
+                        const struct yt_figures *a, const struct yt_figures *b)
+{
+    const double missed_a = yt_limits_missed(limits, a, NULL, 0);
+    const double missed_b = yt_limits_missed(limits, b, NULL, 0);
+    const int map = prefer(a->map, b->map, 0);
+    if (missed_a != missed_b)
+        return missed_a < missed_b;
+    return (prefer(a->fps, b->fps, noise) < 0 && map <= 0) ||
+           (map < 0 && a->fps >= b->fps);
+}
+
+/* What is compared in turn, more being better. */
+enum figure { KEPT, SPEED, ACCURACY, SIMPLICITY };
+
+struct hurdle {
+    enum figure figure;
+    double noise;
+    double best; /* of those who passed the hurdles before */
+};
+
+static double value_of(enum figure figure, const struct yt_limits *limits,
+                       const struct yt_figures *f)
+{
+    switch (figure) {
+    case KEPT:
+        return -yt_limits_missed(limits, f, NULL, 0);
+    case SPEED:
+        return f->fps;
+    case ACCURACY:
+        return f->map;
+    case SIMPLICITY:
+        break;
+    }
+    return -(double)f->changes;
+}
+
+static int passes(const struct hurdle *hurdles, int32_t count,
+                  const struct yt_limits *limits, const struct yt_figures *f)
+{
+    for (int32_t i = 0; i < count; i++)
+        if (prefer(hurdles[i].best, value_of(hurdles[i].figure, limits, f),
+                   hurdles[i].noise) < 0)
+            return 0;
+    return 1;
+}
+
+int32_t yt_figures_best(const struct yt_limits *limits, double noise,
+                        const struct yt_figures *all, int32_t count)
+{
+    const struct hurdle speed = {SPEED, noise, NAN},
+                        accuracy = {ACCURACY, 0, NAN};
+    const int fast = limits->objective == YT_MOST_FPS;
+    struct hurdle hurdles[] = {
+        {KEPT, 0, NAN},       fast ? speed : accuracy, fast ? accuracy : speed,
+        {SIMPLICITY, 0, NAN}, {SPEED, 0, NAN},
+    };
+    int32_t first = -1;
+    for (int32_t h = 0; h < (int32_t)(sizeof hurdles / sizeof *hurdles); h++) {
+        first = -1;
+        for (int32_t i = 0; i < count; i++) {
+            if (!passes(hurdles, h, limits, &all[i]))
+                continue;
+            const double value = value_of(hurdles[h].figure, limits, &all[i]);
+            if (first < 0 || prefer(value, hurdles[h].best, 0) < 0) {
+                hurdles[h].best = value;
+                first = i;
+            }
+        }
+    }
+    return first;
 }
 
 int yt_figures_beat(const struct yt_figures *a, const struct yt_figures *b)

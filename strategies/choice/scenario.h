@@ -69,11 +69,23 @@ double yt_limits_missed(const struct yt_limits *limits,
 
 /** Order: who keeps the limits, then the objective, then the other figure, then
  *  fewer changes; among those who miss them, the least missed. Objectives
- * within
- *  @p noise (a share) of each other are equal.
+ *  within @p noise (a share) of each other are equal.
  *  @return below 0 when @p a is better, above when @p b is, 0 when equal. */
 int yt_figures_compare(const struct yt_limits *limits, double noise,
                        const struct yt_figures *a, const struct yt_figures *b);
+
+/** Whether whoever can have @p a should not take @p b: it misses the limits
+ *  less; or as little and is faster by more than @p noise and no less accurate,
+ *  or more accurate and no slower. */
+int yt_figures_dominate(const struct yt_limits *limits, double noise,
+                        const struct yt_figures *a, const struct yt_figures *b);
+
+/** The best of many, which none dominates. In the same order as
+ *  yt_figures_compare(), but each figure is compared with the best of those
+ *  that are left: "equal inside the noise" does not add up along a chain.
+ *  @return its index, the first of equals; -1 for none. */
+int32_t yt_figures_best(const struct yt_limits *limits, double noise,
+                        const struct yt_figures *all, int32_t count);
 
 /** Whether @p a is at least as good in speed and accuracy, and better in
  *  one. */

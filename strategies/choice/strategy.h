@@ -4,7 +4,7 @@
 /* A strategy is a named way to trade speed, accuracy and memory: the part of a
  * configuration that it owns, the settings worth trying, and what applying it
  * costs. Strategies are pure: they know no clock, no rows and no pictures. What
- * a setting gains is measured, never assumed (strategies/trial.h). */
+ * a setting gains is measured, never assumed (strategies/lab/lab.h). */
 
 #include <stddef.h>
 
@@ -36,6 +36,13 @@ struct yt_strategy {
 #define YT_STRATEGY(variable) extern const struct yt_strategy variable;
 #include "strategies/choice/strategies.inc"
 #undef YT_STRATEGY
+
+enum {
+#define YT_STRATEGY(variable) YT_STRATEGY_IS_##variable,
+#include "strategies/choice/strategies.inc"
+#undef YT_STRATEGY
+    YT_STRATEGY_COUNT
+};
 
 /** All strategies in order; NULL ends the list. */
 extern const struct yt_strategy *const yt_strategies[];

@@ -405,6 +405,20 @@ enum yt_status yt_lab_find(struct yt_lab *lab, const struct yt_config *config,
     return yt_fail(YT_NOT_FOUND, "%s was not measured yet", name);
 }
 
+int32_t yt_lab_row_count(const struct yt_lab *lab)
+{
+    return lab->row_count;
+}
+
+enum yt_status yt_lab_row_config(const struct yt_lab *lab, int32_t index,
+                                 struct yt_config *config_out)
+{
+    const struct yt_lab_row *row = &lab->rows[index];
+    YT_TRY(yt_config_parse(row->name, config_out));
+    config_out->model = row->model;
+    return YT_OK;
+}
+
 enum yt_status yt_lab_assessment_of(struct yt_lab *lab, int64_t evaluation,
                                     struct yt_assessment *trial_out)
 {
@@ -413,8 +427,7 @@ enum yt_status yt_lab_assessment_of(struct yt_lab *lab, int64_t evaluation,
         if (row->e.id != evaluation)
             continue;
         struct yt_assessment trial = {.depth = YT_DEPTH_FULL};
-        YT_TRY(yt_config_parse(row->name, &trial.config));
-        trial.config.model = row->model;
+        YT_TRY(yt_lab_row_config(lab, i, &trial.config));
         memcpy(trial.name, row->name, sizeof trial.name);
         fill(lab, row, &trial);
         *trial_out = trial;

@@ -157,6 +157,14 @@ int32_t yt_lab_images(const struct yt_lab *lab, enum yt_depth depth);
 /** Whether a depth looks at no fewer pictures than the last one. */
 int yt_lab_is_full(const struct yt_lab *lab, enum yt_depth depth);
 
+/** Rows that are known, of this run and of earlier ones here, oldest first. */
+int32_t yt_lab_row_count(const struct yt_lab *lab);
+
+/** What row @p index is of.
+ *  @return YT_OK; YT_BAD_INPUT when its name is not understood. */
+enum yt_status yt_lab_row_config(const struct yt_lab *lab, int32_t index,
+                                 struct yt_config *config_out);
+
 /** Look a configuration up.
  *  @return YT_OK; YT_NOT_FOUND. */
 enum yt_status yt_lab_find(struct yt_lab *lab, const struct yt_config *config,

@@ -1,7 +1,7 @@
 #ifndef YT_LAB_PARTS_H
 #define YT_LAB_PARTS_H
 
-/* What lab.c and lab_measure.c share. */
+/* What the files of the laboratory share. */
 
 #include <stdio.h>
 
