@@ -27,7 +27,7 @@ static enum yt_status find_code(const struct yt_network *network,
     }
     struct yt_schedule schedule;
     char symbol[YT_SYMBOL_MAX];
-    YT_TRY(yt_schedule_parse(step->schedule, &schedule));
+    YT_TRY(yt_schedule_parse(step->problem.op, step->schedule, &schedule));
     yt_schedule_symbol(&step->problem, &schedule, network->isa, symbol);
     const struct yt_object *object = yt_network_object(network, symbol);
     YT_FAIL_IF(!object, YT_NOT_FOUND, "%s: its kernel %s was not compiled",

@@ -8,7 +8,8 @@ function(yt_generator_version root version_out files_out)
   if(NOT CMAKE_SCRIPT_MODE_FILE)
     set(watch CONFIGURE_DEPENDS)
   endif()
-  file(GLOB files ${watch} ${root}/codegen/*.c ${root}/codegen/*.h)
+  file(GLOB_RECURSE files ${watch} ${root}/codegen/*.c ${root}/codegen/*.h
+       ${root}/codegen/*.inc)
   list(APPEND files ${root}/runtime/kernel.h ${root}/runtime/isa.inc
        ${root}/runtime/problem.h)
   list(SORT files)

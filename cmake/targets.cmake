@@ -25,11 +25,16 @@ if(YT_TSAN)
   target_link_options(yt_flags INTERFACE -fsanitize=thread)
 endif()
 
-# yt_layer(FOLDER [SOURCES more...] LINKS libraries...): the library of a folder;
-# that of tuner/build is yt_tuner_build.
+# yt_layer(FOLDER [ROOMS folders...] [SOURCES more...] LINKS libraries...): the
+# library of a folder and of the named folders in it; that of tuner/build is
+# yt_tuner_build.
 function(yt_layer folder)
-  cmake_parse_arguments(L "" "" "LINKS;SOURCES" ${ARGN})
+  cmake_parse_arguments(L "" "" "LINKS;ROOMS;SOURCES" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${folder}/*.c)
+  foreach(room ${L_ROOMS})
+    file(GLOB more CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${folder}/${room}/*.c)
+    list(APPEND sources ${more})
+  endforeach()
   list(APPEND sources ${L_SOURCES})
   string(REPLACE / _ name ${folder})
   if(NOT sources)
@@ -69,7 +74,7 @@ if(NOT yt_model_type STREQUAL INTERFACE_LIBRARY)
   target_include_directories(yt_model SYSTEM PUBLIC ${YT_GENERATED})
 endif()
 yt_layer(compress/quant LINKS yt_base yt_runtime yt_model PkgConfig::YT_XXHASH m)
-yt_layer(codegen LINKS yt_base yt_runtime yt_llvm)
+yt_layer(codegen ROOMS algo LINKS yt_base yt_runtime yt_llvm)
 yt_layer(db LINKS yt_base yt_runtime PkgConfig::YT_SQLITE PkgConfig::YT_JANSSON)
 yt_layer(eval LINKS yt_base yt_runtime yt_model PkgConfig::YT_JPEG PkgConfig::YT_PNG
                     PkgConfig::YT_JANSSON PkgConfig::YT_YAML m)

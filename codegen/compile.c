@@ -14,26 +14,13 @@
 #include <time.h>
 
 #include "base/now.h"
+#include "codegen/algo.h"
 #include "codegen/codegen.h"
 #include "codegen/dump.h"
 #include "codegen/generate.h"
 #include "codegen/inspect.h"
 #include "codegen/llvm_fail.h"
 #include "runtime/fail.h"
-
-static const struct {
-    enum yt_op op;
-    yt_generator generate;
-} generators[] = {
-    {YT_OP_CONV2D, yt_generate_conv2d},
-    {YT_OP_SPPF, yt_generate_sppf},
-    {YT_OP_MAXPOOL, yt_generate_maxpool},
-    {YT_OP_UPSAMPLE, yt_generate_upsample},
-    {YT_OP_CONVERT, yt_generate_convert},
-    {YT_OP_LETTERBOX, yt_generate_letterbox},
-    {YT_OP_DECODE, yt_generate_decode},
-    {YT_OP_IOU, yt_generate_iou},
-};
 
 static const char *const tune_cpus[] = {NULL, "icelake-server", "generic"};
 static_assert(sizeof tune_cpus / sizeof tune_cpus[0] == YT_TUNE_COUNT,
@@ -125,23 +112,14 @@ static enum yt_status emit_object(struct yt_emit *e,
     return YT_OK;
 }
 
-static yt_generator find_generator(enum yt_op op)
-{
-    for (size_t i = 0; i < sizeof generators / sizeof generators[0]; i++)
-        if (generators[i].op == op)
-            return generators[i].generate;
-    return NULL;
-}
-
 int yt_codegen_generates(enum yt_op op)
 {
-    return find_generator(op) != NULL;
+    return yt_algo_next(op, YT_ALGO_COUNT) != YT_ALGO_COUNT;
 }
 
 /* What is being generated: a kernel of a problem, or a probe. */
 struct source {
-    yt_generator generate; /* NULL: a probe */
-    const struct yt_problem *problem;
+    const struct yt_problem *problem; /* NULL: a probe */
     const struct yt_schedule *schedule;
     enum yt_probe probe;
     enum yt_dtype dtype;  /* of YT_PROBE_DOT */
@@ -151,8 +129,9 @@ struct source {
 
 static void generate_body(struct yt_emit *e, const struct source *source)
 {
-    if (source->generate)
-        source->generate(e, source->problem, source->schedule);
+    if (source->problem)
+        yt_algo_get(source->schedule->algo)
+            ->generate(e, source->problem, source->schedule);
     else if (source->probe == YT_PROBE_DOT)
         yt_generate_probe_dot(e, source->dtype);
     else
@@ -200,10 +179,9 @@ enum yt_status yt_codegen_compile(const struct yt_problem *p,
                                   struct yt_object *object_out)
 {
     YT_TRY(yt_problem_check(p));
-    yt_generator generate = find_generator(p->op);
     char name[YT_SCHEDULE_NAME_MAX];
     yt_schedule_name(s, name);
-    YT_FAIL_IF(!generate || !yt_schedule_applies(p, s, isa), YT_BAD_ARGUMENT,
+    YT_FAIL_IF(!yt_schedule_applies(p, s, isa), YT_BAD_ARGUMENT,
                "schedule %s does not apply to this %s on %s", name,
                yt_op_name(p->op), isa->name);
     struct yt_object object;
@@ -214,7 +192,6 @@ enum yt_status yt_codegen_compile(const struct yt_problem *p,
     yt_problem_name(p, problem);
     snprintf(title, sizeof title, "%s %s %s", problem, name, isa->name);
     const struct source source = {
-        .generate = generate,
         .problem = p,
         .schedule = s,
         .tune_cpu = tune_cpus[s->tune],

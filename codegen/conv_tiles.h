@@ -4,7 +4,9 @@
 /* The arithmetic of a direct convolution's loops, shared by the generator, the
  * weight packing and the legality rules: plain data, no LLVM. */
 
-#include "codegen/schedule.h"
+#include "codegen/knobs.h"
+#include "runtime/isa.h"
+#include "runtime/problem.h"
 
 struct yt_conv_tiles {
     int32_t oh, ow;

@@ -1,4 +1,5 @@
-/* Filters and constants in the layouts that kernels read. */
+/* Constants in the layout that kernels read, and what rows lay out filters
+ * with. */
 
 #include "codegen/pack.h"
 
@@ -6,8 +7,8 @@
 #include <string.h>
 
 #include "base/bf16.h"
+#include "codegen/algo.h"
 #include "codegen/constants.h"
-#include "codegen/conv_tiles.h"
 
 static int32_t ceil_div(int32_t a, int32_t b)
 {
@@ -156,28 +157,29 @@ size_t yt_pack_weight_bytes(const struct yt_problem *p,
                             const struct yt_schedule *s,
                             const struct yt_isa *isa)
 {
-    if (p->op != YT_OP_CONV2D)
-        return 0;
-    struct yt_conv_tiles t;
-    yt_conv_tiles(p, s, isa, &t);
-    if (s->algo == YT_ALGO_LAZY)
-        return (size_t)t.steps * (size_t)t.ic_blocks * (size_t)t.vec_bytes *
-               (size_t)(1 + t.k_blocks);
-    return (size_t)t.weight_tile * (size_t)t.k_tiles;
+    const struct yt_algo *row = yt_algo_get(s->algo);
+    return row->weight_bytes ? row->weight_bytes(p, s, isa) : 0;
 }
 
-/* Where in a filter, in elements; -1: a zero that fills up. */
-static int64_t filter_index(const struct yt_conv2d *v, int32_t k, int32_t c,
-                            int32_t y, int32_t x)
+void yt_pack_weights(const struct yt_problem *p, const struct yt_schedule *s,
+                     const struct yt_isa *isa, const struct yt_weights *f,
+                     void *packed)
+{
+    const struct yt_algo *row = yt_algo_get(s->algo);
+    if (row->pack)
+        row->pack(p, s, isa, f, packed);
+}
+
+int64_t yt_filter_index(const struct yt_conv2d *v, int32_t k, int32_t c,
+                        int32_t y, int32_t x)
 {
     if (k >= v->k || c >= v->c || x >= v->r)
         return -1;
     return (((int64_t)k * v->c + c) * v->r + y) * v->r + x;
 }
 
-/* One element of the packed filter; steps over it. */
-static void put_weight(enum yt_dtype dtype, const struct yt_weights *f,
-                       int64_t at, char **out)
+void yt_pack_element(enum yt_dtype dtype, const struct yt_weights *f,
+                     int64_t at, char **out)
 {
     switch (dtype) {
     case YT_DTYPE_F32: {
@@ -202,86 +204,4 @@ static void put_weight(enum yt_dtype dtype, const struct yt_weights *f,
         break;
     }
     *out += yt_dtype_bytes(dtype);
-}
-
-/* [step][lanes] of the objectness channels, then [step][blocks * lanes] of
- * all; a step is as many input channels as make four bytes. */
-static void pack_lazy(const struct yt_problem *p, const struct yt_conv_tiles *t,
-                      int32_t lanes, const struct yt_weights *f, char *out)
-{
-    const struct yt_conv2d *v = &p->u.conv2d;
-    const int32_t per_anchor = v->k / v->lazy;
-    for (int32_t c = 0; c < v->c; c += t->per_step)
-        for (int32_t j = 0; j < lanes; j++)
-            for (int32_t i = 0; i < t->per_step; i++)
-                put_weight(p->dtype, f,
-                           j < v->lazy ? filter_index(v, j * per_anchor + 4,
-                                                      c + i, 0, 0)
-                                       : -1,
-                           &out);
-    const int32_t padded = t->k_blocks * lanes;
-    for (int32_t c = 0; c < v->c; c += t->per_step)
-        for (int32_t k = 0; k < padded; k++)
-            for (int32_t i = 0; i < t->per_step; i++)
-                put_weight(p->dtype, f, filter_index(v, k, c + i, 0, 0), &out);
-}
-
-/* One step of all its taps: [kw][nr * lanes][channels of the step]. */
-static void pack_step(const struct yt_problem *p, const struct yt_conv_tiles *t,
-                      const struct yt_weights *f, int32_t k0, int32_t width,
-                      int32_t c, int32_t kh, char *out)
-{
-    const struct yt_conv2d *v = &p->u.conv2d;
-    for (int32_t kw = 0; kw < v->r; kw++)
-        for (int32_t j = 0; j < width; j++)
-            for (int32_t i = 0; i < t->per_step; i++)
-                put_weight(p->dtype, f, filter_index(v, k0 + j, c + i, kh, kw),
-                           &out);
-}
-
-/* The same of a window, whose elements are [kw][3] one after the other. */
-static void pack_window_step(const struct yt_problem *p,
-                             const struct yt_conv_tiles *t,
-                             const struct yt_weights *f, int32_t k0,
-                             int32_t width, int32_t step, int32_t kh, char *out)
-{
-    const struct yt_conv2d *v = &p->u.conv2d;
-    for (int32_t j = 0; j < width; j++)
-        for (int32_t i = 0; i < t->per_step; i++) {
-            const int32_t at = step * t->per_step + i;
-            put_weight(p->dtype, f, filter_index(v, k0 + j, at % 3, kh, at / 3),
-                       &out);
-        }
-}
-
-/* [k tile][kh][step][kw][nr * lanes][channels of a step], or with ic_outer
- * [k tile][ic block][kh][step][kw][nr * lanes][channels of a step]; zeros past
- * k. */
-void yt_pack_weights(const struct yt_problem *p, const struct yt_schedule *s,
-                     const struct yt_isa *isa, const struct yt_weights *f,
-                     void *packed)
-{
-    const struct yt_conv2d *v = &p->u.conv2d;
-    struct yt_conv_tiles t;
-    yt_conv_tiles(p, s, isa, &t);
-    if (s->algo == YT_ALGO_LAZY) {
-        pack_lazy(p, &t, isa->lanes, f, packed);
-        return;
-    }
-    const int32_t width = s->nr * isa->lanes;
-    for (int32_t o = 0; o < t.k_tiles; o++)
-        for (int32_t block = 0; block < t.ic_blocks; block++)
-            for (int32_t kh = 0; kh < v->r; kh++)
-                for (int32_t step = 0; step < t.steps; step++) {
-                    char *out = (char *)packed + o * t.weight_tile +
-                                block * t.weight_block + kh * t.weight_kh +
-                                step * t.weight_step;
-                    if (t.window)
-                        pack_window_step(p, &t, f, o * width, width, step, kh,
-                                         out);
-                    else
-                        pack_step(p, &t, f, o * width, width,
-                                  block * t.ic_block + step * t.per_step, kh,
-                                  out);
-                }
 }

@@ -17,12 +17,13 @@ struct yt_weights {
                                            integers; else NULL */
 };
 
-/** Bytes of the packed filter; 0 for operators without weights. */
+/** Bytes of the packed filter; 0 for algorithms without weights. */
 size_t yt_pack_weight_bytes(const struct yt_problem *p,
                             const struct yt_schedule *s,
                             const struct yt_isa *isa);
 
-/** Lay a filter out: u8s8 and s16 take integers->weights, bf16 rounds.
+/** Lay a filter out, nothing without weights: u8s8 and s16 take
+ *  integers->weights, bf16 rounds.
  *  @param packed  yt_pack_weight_bytes() bytes, aligned to YT_ALIGN. */
 void yt_pack_weights(const struct yt_problem *p, const struct yt_schedule *s,
                      const struct yt_isa *isa, const struct yt_weights *f,
@@ -36,5 +37,17 @@ size_t yt_pack_constant_bytes(const struct yt_problem *p,
  *  @param packed  yt_pack_constant_bytes() bytes, aligned to YT_ALIGN. */
 void yt_pack_constants(const struct yt_problem *p, const struct yt_isa *isa,
                        const struct yt_weights *f, void *packed);
+
+/* For rows that pack. */
+
+/** Where weight (k, c, y, x) is in a filter, in elements; -1 past its end: a
+ *  zero that fills up. */
+int64_t yt_filter_index(const struct yt_conv2d *v, int32_t k, int32_t c,
+                        int32_t y, int32_t x);
+
+/** Write the filter's element @p at, or a zero for -1, in the type that
+ *  weights of @p dtype have, and step over it. */
+void yt_pack_element(enum yt_dtype dtype, const struct yt_weights *f,
+                     int64_t at, char **out);
 
 #endif

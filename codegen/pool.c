@@ -12,7 +12,7 @@
 #include <math.h>
 #include <stddef.h>
 
-#include "codegen/generate.h"
+#include "codegen/pool.h"
 #include "runtime/kernel.h"
 
 #define WINDOW_MAX   31
@@ -250,10 +250,8 @@ static struct pool open_pool(struct yt_emit *e,
     return pool;
 }
 
-/* chain pools, each reading what the one before wrote; results lie one tensor
- * apart. */
-static void generate(struct yt_emit *e, const struct yt_problem *problem,
-                     int chain)
+void yt_generate_pools(struct yt_emit *e, const struct yt_problem *problem,
+                       int chain)
 {
     const struct pool pool = open_pool(e, problem);
     const struct yt_pool2d *p = pool.p;
@@ -280,16 +278,9 @@ static void generate(struct yt_emit *e, const struct yt_problem *problem,
     yt_emit_endfor(e, &task);
 }
 
-void yt_generate_sppf(struct yt_emit *e, const struct yt_problem *p,
-                      const struct yt_schedule *s)
+int64_t yt_pool_tasks(const struct yt_problem *p, const struct yt_schedule *s,
+                      const struct yt_isa *isa)
 {
     (void)s;
-    generate(e, p, 3);
-}
-
-void yt_generate_maxpool(struct yt_emit *e, const struct yt_problem *p,
-                         const struct yt_schedule *s)
-{
-    (void)s;
-    generate(e, p, 1);
+    return (p->u.pool.c + isa->lanes - 1) / isa->lanes;
 }

@@ -291,7 +291,7 @@ static struct yt_problem problem(const char *name)
 static struct yt_schedule schedule(const char *name)
 {
     struct yt_schedule s;
-    if (yt_schedule_parse(name, &s) != YT_OK)
+    if (yt_schedule_parse(YT_OP_CONV2D, name, &s) != YT_OK)
         fail_msg("%s", yt_error());
     return s;
 }
@@ -358,7 +358,7 @@ static const struct {
      {"direct-m4n2k1-t0p-hl", "direct-m3n1k1-t1c-h"}},
     {"conv2d-f32-16x9x13-k32r3s2p1-silu",
      {"direct-m6n2k1-t2p-hl", "direct-m7n2k2-t0c-g"}},
-    {"conv2d-f32-32x1x1-k16r3s2p1", {"direct-m1n1k1-t0p-hlc"}},
+    {"conv2d-f32-32x1x1-k16r3s2p1", {"direct-m1n1k1-t0p-hlo"}},
     {"conv2d-f32-16x11x14-k16r3s3p1", {"direct-m5n1k1-t2p-hl"}},
     {"conv2d-f32-16x17x10-k16r3s8p2", {"direct-m2n1k1-t0p-hl"}},
     {"conv2d-f32-32x7x7-k32r1s2p0-silu",
@@ -399,7 +399,7 @@ static const struct {
     {"conv2d-f32-16x5x7-k32r3s1p1-res", {"direct-m4n2k1-t1c-hl"}},
     {"conv2d-f32-32x5x7-k32r1s1p0-silu-res",
      {"direct-m8n2k4-t1c-h", "direct-m12n1k4-t0p-h"}},
-    {"conv2d-f32-32x9x9-k16r3s2p1-silu-res", {"direct-m5n1k1-t2p-hlc"}},
+    {"conv2d-f32-32x9x9-k16r3s2p1-silu-res", {"direct-m5n1k1-t2p-hlo"}},
     {"conv2d-f32-32x6x4-k32r1s1p0-silu-up2",
      {"direct-m4n2k4-t0p-h", "direct-m3n1k1-t4c-h", "direct-m1n2k16-t1p-h"}},
     {"conv2d-f32-16x4x10-k32r3s1p1-up2", {"direct-m4n2k1-t3p-hl"}},
@@ -407,11 +407,11 @@ static const struct {
     {"conv2d-f32-16x8x12-k16r3s2p1-silu-up2", {"direct-m5n1k1-t0p-hl"}},
     /* Several blocks of input channels, in both orders. */
     {"conv2d-f32-48x5x9-k32r3s1p1-silu",
-     {"direct-m4n2k1-t2c-hlc", "direct-m4n2k1-t2c-hl", "direct-m9n1k2-t0p-gc",
+     {"direct-m4n2k1-t2c-hlo", "direct-m4n2k1-t2c-hl", "direct-m9n1k2-t0p-gc",
       "direct-m5n1k16-t1p-h"}},
     {"conv2d-f32-32x6x6-k16r3s2p1",
-     {"direct-m3n1k4-t0p-hc", "direct-m2n1k8-t1p-hlc"}},
-    {"conv2d-f32-64x2x3-k16r5s1p2", {"direct-m3n1k1-t1p-hlc"}},
+     {"direct-m3n1k4-t0p-ho", "direct-m2n1k8-t1p-hlo"}},
+    {"conv2d-f32-64x2x3-k16r5s1p2", {"direct-m3n1k1-t1p-hlo"}},
     /* The heads, every cell asked for. */
     {"conv2d-f32-32x5x7-k255r1s1p0-lazy3",
      {"lazy-m8k4-t0-h", "lazy-m12k1-t2-g", "direct-m7n4k4-t2c-h"}},

@@ -192,7 +192,8 @@ static void lazy_equals_dense_on(const struct yt_isa *isa)
         struct layer l;
         seed = (uint32_t)i;
         layer_open(&l, isa, cases[i].problem);
-        assert_int_equal(yt_schedule_parse(cases[i].schedule, &lazy), YT_OK);
+        assert_int_equal(
+            yt_schedule_parse(YT_OP_CONV2D, cases[i].schedule, &lazy), YT_OK);
         assert_true(
             yt_schedule_applies(&l.problem, &lazy, yt_isa_find("avx512")));
         yt_schedule_default(&l.problem, isa, &dense);

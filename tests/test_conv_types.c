@@ -84,7 +84,8 @@ static int run_problem(const struct yt_problem *p, const struct yt_isa *isa)
         fail_msg("%s", yt_error());
     run_case(c, &s);
     for (size_t i = 0; i < COUNT(schedules); i++) {
-        assert_int_equal(yt_schedule_parse(schedules[i], &s), YT_OK);
+        assert_int_equal(yt_schedule_parse(YT_OP_CONV2D, schedules[i], &s),
+                         YT_OK);
         if (!yt_schedule_applies(p, &s, isa))
             continue;
         run_case(c, &s);
@@ -144,7 +145,7 @@ static void repeat(const char *problem, const char *schedule, const char *isa)
     struct yt_schedule s;
     struct yt_case *c;
     assert_int_equal(yt_problem_parse(problem, &p), YT_OK);
-    assert_int_equal(yt_schedule_parse(schedule, &s), YT_OK);
+    assert_int_equal(yt_schedule_parse(YT_OP_CONV2D, schedule, &s), YT_OK);
     assert_int_equal(yt_case_create(&p, yt_isa_find(isa), &c), YT_OK);
     run_case(c, &s);
     yt_case_destroy(c);

@@ -18,7 +18,7 @@ static enum yt_status compile(const char *problem, const char *schedule,
     struct yt_problem p;
     struct yt_schedule s;
     assert_int_equal(yt_problem_parse(problem, &p), YT_OK);
-    assert_int_equal(yt_schedule_parse(schedule, &s), YT_OK);
+    assert_int_equal(yt_schedule_parse(p.op, schedule, &s), YT_OK);
     return yt_codegen_compile(&p, &s, yt_isa_find("avx2"), object);
 }
 

@@ -22,16 +22,17 @@ version()
 cp -r "$YT_SOURCE_DIR/codegen" "$YT_SOURCE_DIR/runtime" "$work"
 before=$(version "$work")
 [[ $before =~ ^[0-9a-f]{12}$ ]] || complain "'$before' is not twelve digits"
-touch "$work/codegen/conv.c"
+touch "$work/codegen/emit.c"
 echo 'not a source' >"$work/codegen/notes.txt"
 [ "$(version "$work")" = "$before" ] || complain "it changed without a reason"
-for file in codegen/conv.c codegen/emit.h runtime/kernel.h runtime/isa.inc \
+for file in codegen/emit.c codegen/emit.h codegen/knobs.inc \
+            codegen/algo/direct.c runtime/kernel.h runtime/isa.inc \
             runtime/problem.h; do
     echo >>"$work/$file"
     after=$(version "$work")
     [ "$after" != "$before" ] || complain "a change to $file keeps $before"
     before=$after
 done
-echo 'int x;' >"$work/codegen/new.c"
+echo 'int x;' >"$work/codegen/algo/new.c"
 [ "$(version "$work")" != "$before" ] || complain "a new generator keeps it"
 [ "$failures" -eq 0 ]

@@ -126,7 +126,8 @@ static void what_does_not_apply_is_refused(void **state)
     struct yt_object object = {.size = 77};
     assert_int_equal(yt_problem_parse("conv2d-f32-16x5x7-k20r3s1p1", &p),
                      YT_OK);
-    assert_int_equal(yt_schedule_parse("direct-m8n1k1-t0p-h", &s), YT_OK);
+    assert_int_equal(yt_schedule_parse(YT_OP_CONV2D, "direct-m8n1k1-t0p-h", &s),
+                     YT_OK);
     assert_int_equal(yt_codegen_compile(&p, &s, yt_isa_find("avx512"), &object),
                      YT_BAD_ARGUMENT);
     assert_non_null(strstr(yt_error(), "direct-m8n1k1-t0p-h"));

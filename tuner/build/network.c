@@ -462,7 +462,7 @@ static const struct yt_object *object_of(const struct yt_network *network,
     struct yt_schedule schedule;
     char symbol[YT_SYMBOL_MAX];
     /* Kernels in C are no objects of the network's. */
-    if (yt_schedule_parse(step->schedule, &schedule) != YT_OK)
+    if (yt_schedule_parse(step->problem.op, step->schedule, &schedule) != YT_OK)
         return NULL;
     yt_schedule_symbol(&step->problem, &schedule, network->isa, symbol);
     return yt_network_object(network, symbol);

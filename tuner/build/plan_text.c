@@ -205,7 +205,8 @@ static enum yt_status read_step(const struct yt_network *network, int32_t i,
     YT_FAIL_IF(strcmp(problem, expected) != 0, YT_STALE,
                "plan: line %d is for %s, this network has %s there", number,
                problem, expected);
-    if (yt_schedule_parse(schedule, schedule_out) != YT_OK)
+    if (yt_schedule_parse(network->plan.steps[i].problem.op, schedule,
+                          schedule_out) != YT_OK)
         return yt_fail_prefix(YT_BAD_INPUT, "plan: line %d", number);
     YT_FAIL_IF(!yt_schedule_applies(&network->plan.steps[i].problem,
                                     schedule_out, network->isa),

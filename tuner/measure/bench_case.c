@@ -18,26 +18,9 @@
 /* After an image with its padding in memory; see model/net.h. */
 #define SLACK_BYTES YT_ALIGN
 
-/* Error let pass relative to the largest output: of f32 sums, and of bf16,
- * whose outputs have 8 bits and whose inputs' products are rounded by the CPU
- * as it likes. */
-#define F32_TOLERANCE  1e-5
-#define BF16_TOLERANCE 8e-3
-
-/* Steps let pass beyond the half one of rounding: what f32 makes of a value of
- * up to 255 or 4095 steps. */
-#define U8_TOLERANCE  0.002
-#define S16_TOLERANCE 0.02
-
-/* And what a coarse SiLU adds: up to 8e-4 of AVX-512's, 5e-4 of the value
- * elsewhere, in steps of 1 / OUT_GAIN. */
-#define OUT_GAIN         60.0f
-#define COARSE_TOLERANCE 0.15
-
-/* The same of 16 bits, where the error of AVX2 is of values up to three units.
- */
-#define S16_GAIN             1500.0f
-#define S16_COARSE_TOLERANCE 3.0
+/* Steps that integer outputs make of one, so that values use the range. */
+#define U8_GAIN  60.0f
+#define S16_GAIN 1500.0f
 
 static uint64_t next_random(uint64_t *x)
 {
@@ -132,7 +115,7 @@ static enum yt_status make_integers(struct yt_case *c, int32_t in_channels,
 {
     const enum yt_dtype from = c->problem.dtype, to = c->problem.out;
     struct yt_integers *n = &c->integers;
-    const float range = to == YT_DTYPE_U8S8 ? OUT_GAIN : S16_GAIN;
+    const float range = to == YT_DTYPE_U8S8 ? U8_GAIN : S16_GAIN;
     if (yt_dtype_is_integer(from)) {
         n->weights = malloc((c->weight_elems + 1) * sizeof *n->weights);
         n->start = malloc((size_t)out_channels * sizeof *n->start);
@@ -375,26 +358,6 @@ static int guard_is_whole(const char *guard)
     return 1;
 }
 
-double yt_case_tolerance(const struct yt_problem *p,
-                         const struct yt_schedule *s)
-{
-    const struct yt_conv2d *v = &p->u.conv2d;
-    const int linear = p->op == YT_OP_CONV2D && !v->silu && !v->add;
-    if (p->op != YT_OP_CONV2D ||
-        (linear && yt_dtype_is_integer(p->dtype) && p->out == YT_DTYPE_F32))
-        return 0; /* nothing in it is rounded otherwise than in the reference */
-    if (p->out == YT_DTYPE_U8S8 && s->coarse)
-        return COARSE_TOLERANCE;
-    if (p->out == YT_DTYPE_U8S8)
-        return p->dtype == YT_DTYPE_BF16 ? 0.1 : U8_TOLERANCE;
-    if (p->out == YT_DTYPE_S16 && s->coarse)
-        return S16_COARSE_TOLERANCE;
-    if (p->out == YT_DTYPE_S16)
-        return p->dtype == YT_DTYPE_BF16 ? 2.0 : S16_TOLERANCE;
-    return p->dtype == YT_DTYPE_BF16 || p->out == YT_DTYPE_BF16 ? BF16_TOLERANCE
-                                                                : F32_TOLERANCE;
-}
-
 /* How far output i is off; NaN when it is no number. */
 static double error_of(const struct yt_case *c, const void *got, size_t i)
 {
@@ -434,8 +397,8 @@ enum yt_status yt_case_check(struct yt_case *c, yt_kernel_fn kernel,
     *error_out = worst;
     YT_FAIL_IF(unwritten, YT_MISMATCH, "%zu of %zu outputs are not numbers",
                unwritten, c->out_elems);
-    YT_FAIL_IF(worst > yt_case_tolerance(&c->problem, s), YT_MISMATCH,
-               "off by %.3g %s", worst,
+    YT_FAIL_IF(worst > yt_schedule_tolerance(&c->problem, s, c->isa),
+               YT_MISMATCH, "off by %.3g %s", worst,
                yt_dtype_is_integer(c->problem.out) ? "steps past rounding"
                                                    : "of the largest output");
     YT_FAIL_IF(!guard_is_whole(c->guarded) ||

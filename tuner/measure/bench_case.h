@@ -37,16 +37,12 @@ enum yt_status yt_case_create(const struct yt_problem *problem,
  *  @param packed the filter in the schedule's layout; NULL without one.
  *  @param[out] error_out the largest.
  *  @return YT_OK; YT_MISMATCH with a sentence: error over
- *          yt_case_tolerance(), something left unwritten, or written outside.
+ *          yt_schedule_tolerance(), something left unwritten, or written
+ * outside.
  */
 enum yt_status yt_case_check(struct yt_case *c, yt_kernel_fn kernel,
                              int64_t tasks, const struct yt_schedule *s,
                              const void *packed, double *error_out);
-
-/** What is let pass: the difference between f32 and double sums, the rounding
- *  of bf16, and what the schedule's SiLU may be off by. */
-double yt_case_tolerance(const struct yt_problem *p,
-                         const struct yt_schedule *s);
 
 /** Arguments for timing, valid until the case goes. Lazy kernels find nothing
  *  over the threshold, as in nearly all cells of a real frame. */

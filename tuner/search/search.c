@@ -84,9 +84,9 @@ static void report(const struct loop *loop, const struct yt_target *target)
     loop->options->progress(loop->options->user, &event);
 }
 
-static int next_candidate(const struct loop *loop,
-                          const struct yt_target *target,
-                          struct yt_schedule *next_out)
+static enum yt_status next_candidate(const struct loop *loop,
+                                     const struct yt_target *target,
+                                     int *any_out, struct yt_schedule *next_out)
 {
     const struct yt_space space = {
         .problem = &target->problem,
@@ -94,7 +94,7 @@ static int next_candidate(const struct loop *loop,
         .threads = loop->engine->threads,
         .exhaustive = loop->exhaustive,
     };
-    return yt_space_next(&space, &target->trials, next_out);
+    return yt_space_next(&space, &target->trials, any_out, next_out);
 }
 
 /* What is left of the budget is shared out by work, half of it evenly, to this
@@ -202,7 +202,8 @@ static enum yt_status feed(struct loop *loop, struct slot *slot)
 {
     while (!stopped(loop)) {
         if (slot->target) {
-            const int any = next_candidate(loop, slot->target, &slot->schedule);
+            int any;
+            YT_TRY(next_candidate(loop, slot->target, &any, &slot->schedule));
             if (!any)
                 slot->target->complete = 1;
             if (!any || yt_now_ns() >= slot->until_ns) {
@@ -343,19 +344,22 @@ static enum yt_status wait_for_turn(struct loop *loop)
 }
 
 /* What is left to try, of which the other process may be trying some. */
-static void mark_complete(struct loop *loop)
+static enum yt_status mark_complete(struct loop *loop)
 {
     struct yt_schedule next;
     for (int32_t i = 0; i < loop->search->target_count; i++) {
         struct yt_target *target = &loop->search->targets[i];
-        target->complete = !next_candidate(loop, target, &next);
+        int any;
+        YT_TRY(next_candidate(loop, target, &any, &next));
+        target->complete = !any;
     }
+    return YT_OK;
 }
 
 static enum yt_status search_space(struct loop *loop, int exhaustive)
 {
     loop->exhaustive = exhaustive;
-    mark_complete(loop);
+    YT_TRY(mark_complete(loop));
     if (!any_incomplete(loop->search))
         return YT_OK;
     YT_TRY(wait_for_turn(loop));

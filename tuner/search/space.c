@@ -1,278 +1,214 @@
-/* The search policy. Each stage lists candidates in a fixed order; the first
- * that was not tried yet is next. Cheap: a stage is at most some dozens. */
+/* The search policy over the rows of an operator. Each stage lists candidates
+ * in a fixed order; the first that was not tried yet is next. Cheap: a stage is
+ * at most some dozens. */
 
 #include "tuner/search/space.h"
 
-#include <assert.h>
 #include <stdlib.h>
 
-#include "codegen/conv_tiles.h"
+#include "codegen/algo.h"
+#include "codegen/propose.h"
+#include "runtime/fail.h"
 
-#define MR_MAX    32
-#define NR_MAX    8
-#define SIZES_MAX 16 /* of task groups */
 #define FINALISTS 3
 
-/* Every tile of both algorithms with every task shape, and the default. */
-#define LIST_MAX (2 * MR_MAX * NR_MAX * YT_ORDER_COUNT * SIZES_MAX + 1)
-
+/* Candidates as rows propose them. The first failure sticks. */
 struct list {
-    struct yt_schedule items[LIST_MAX];
-    int32_t count;
+    struct yt_schedule *items;
+    int32_t count, cap;
+    enum yt_status status;
 };
 
-static const int32_t unrolls[] = {1, 2, 3, 4, 5, 8, 9, 16};
-#define UNROLLS ((int32_t)(sizeof unrolls / sizeof unrolls[0]))
-
-static int32_t ceil_div(int32_t a, int32_t b)
+static void take(void *user, const struct yt_schedule *s)
 {
-    return (a + b - 1) / b;
-}
-
-/* Accumulators, the weights of one step and one broadcast live at once; with
- * one vector per pixel the broadcast is part of the multiplication. */
-static int fits_registers(const struct yt_isa *isa, int32_t mr, int32_t nr)
-{
-    return mr * nr + nr + (nr > 1 || !isa->fma || isa->lanes < 16) <= isa->regs;
-}
-
-/* Threads finish together: the longest share is within 1/16 of the mean. */
-static int shares_out(const struct yt_space *space, const struct yt_schedule *s)
-{
-    const int64_t tasks = yt_schedule_tasks(space->problem, s, space->isa);
-    const int64_t longest = (tasks + space->threads - 1) / space->threads;
-    return 16 * longest * space->threads <= 17 * tasks;
-}
-
-static void add(const struct yt_space *space, struct list *list,
-                const struct yt_schedule *s, int must_share)
-{
-    if (!yt_schedule_applies(space->problem, s, space->isa) ||
-        (must_share && !shares_out(space, s)))
+    struct list *list = user;
+    if (list->status != YT_OK)
         return;
-    assert(list->count < LIST_MAX);
+    if (list->count == list->cap) {
+        const int32_t cap = list->cap ? 2 * list->cap : 64;
+        struct yt_schedule *items =
+            realloc(list->items, (size_t)cap * sizeof *items);
+        if (!items) {
+            list->status =
+                yt_fail(YT_NO_MEMORY, "no memory for %d candidates", cap);
+            return;
+        }
+        list->items = items;
+        list->cap = cap;
+    }
     list->items[list->count++] = *s;
 }
 
-/* Groups of rows (flat: of tiles) per task that divide the work in different
- * ways: all of it, halves, quarters ... and small fixed numbers. */
-static int32_t group_sizes(const struct yt_space *space,
-                           const struct yt_schedule *s,
-                           int32_t sizes[SIZES_MAX])
+static void list_deinit(struct list *list)
 {
-    struct yt_conv_tiles t;
-    yt_conv_tiles(space->problem, s, space->isa, &t);
-    const int32_t units = t.flat ? t.tiles : t.rows;
-    int32_t count = 0;
-    sizes[count++] = 0;
-    int32_t last = units;
-    for (int32_t parts = 2; parts <= 64 && count < 12; parts *= 2) {
-        const int32_t size = ceil_div(units, parts);
-        if (size < last)
-            sizes[count++] = size;
-        last = size;
-    }
-    for (int32_t size = 4; size >= 1 && count < SIZES_MAX; size /= 2)
-        if (size < last)
-            sizes[count++] = last = size;
-    return count;
+    free(list->items);
 }
 
-/* A task shape to begin with: the coarsest that shares out, image outside. */
-static void default_tasks(const struct yt_space *space, struct yt_schedule *s)
+static struct yt_ask ask_of(const struct yt_space *space, enum yt_stage stage,
+                            const struct yt_schedule *base, struct list *list)
 {
-    int32_t sizes[SIZES_MAX];
-    struct yt_schedule best = *s;
-    int found = 0;
-    struct yt_conv_tiles t;
-    yt_conv_tiles(space->problem, s, space->isa, &t);
-    const enum yt_task_order outer =
-        s->algo == YT_ALGO_LAZY || t.k_tiles == 1 /* the order of one */
-            ? YT_ORDER_PIXELS
-            : YT_ORDER_CHANNELS;
-    s->order = outer;
-    const int32_t count = group_sizes(space, s, sizes);
-    for (int32_t i = 0; i < count && !found; i++) {
-        s->tiles = sizes[i];
-        if (yt_schedule_applies(space->problem, s, space->isa) &&
-            shares_out(space, s)) {
-            best = *s;
-            found = 1;
-        }
-    }
-    if (!found) { /* nothing shares out: as fine as it gets */
-        best.order = outer;
-        best.tiles = 1;
-        if (!yt_schedule_applies(space->problem, &best, space->isa))
-            best.tiles = 0;
-    }
-    *s = best;
+    return (struct yt_ask){
+        .problem = space->problem,
+        .isa = space->isa,
+        .threads = space->threads,
+        .stage = stage,
+        .base = base,
+        .take = take,
+        .user = list,
+    };
 }
 
-/* Pixels of the tiles that a row is really split into. */
-static int32_t canonical_mr(const struct yt_space *space,
-                            const struct yt_schedule *s)
+/* --------------------------------------------------------------- stages */
+
+static void list_of_row(const struct yt_space *space, enum yt_algo_id id,
+                        enum yt_stage stage, struct list *list)
 {
-    struct yt_conv_tiles t;
-    yt_conv_tiles(space->problem, s, space->isa, &t);
-    return t.base + (t.large > 0);
+    const struct yt_algo *row = yt_algo_get(id);
+    const struct yt_ask ask = ask_of(space, stage, NULL, list);
+    struct yt_schedule only;
+    if (row->propose)
+        row->propose(&ask);
+    else if (yt_algo_first(id, space->problem, space->isa, &only))
+        yt_propose(&ask, &only);
 }
 
-static void list_tiles(const struct yt_space *space, struct list *list,
-                       int32_t divisor)
+/* What tuning is compared with; then the shapes of all rows, a row's first
+ * beside the other rows' first, so that time that runs out does so for all. */
+static void list_shapes(const struct yt_space *space, struct list *list)
 {
-    const struct yt_conv2d *p = &space->problem->u.conv2d;
-    for (int32_t nr = 1; nr <= NR_MAX; nr++) {
-        int32_t widest = 0;
-        for (int32_t mr = 1; mr <= MR_MAX; mr++)
-            if (fits_registers(space->isa, mr, nr))
-                widest = mr;
-        int32_t before = 0;
-        for (int32_t mr = widest; mr >= 1; mr--) {
-            /* Fewer than 8 accumulators cannot hide the FMA's latency. */
-            if (divisor && (divisor * mr < widest || mr * nr < 8) &&
-                mr != widest)
-                break;
-            struct yt_schedule s = {
-                .algo = YT_ALGO_DIRECT,
-                .mr = mr,
-                .nr = nr,
-                .ku = p->c == 3   ? 1
-                      : p->r == 1 ? 4
-                                  : 1,
-                .launder = p->r > 1,
-                .coarse = yt_schedule_may_be_coarse(space->problem),
-            };
-            if (!yt_schedule_applies(space->problem, &s, space->isa)) {
-                /* A row narrower than the tile: its whole width is one. */
-                struct yt_conv_tiles t;
-                yt_conv_tiles(space->problem, &s, space->isa, &t);
-                if (mr <= t.row || t.k_blocks % nr)
-                    continue;
-                s.mr = t.row;
-            }
-            s.mr = canonical_mr(space, &s);
-            if (s.mr == before)
-                continue;
-            before = s.mr;
-            default_tasks(space, &s);
-            add(space, list, &s, 0);
-            if (p->lazy && nr == 1) {
-                s.algo = YT_ALGO_LAZY;
-                s.order = YT_ORDER_PIXELS;
-                s.coarse = 0;
-                default_tasks(space, &s);
-                add(space, list, &s, 0);
-            }
-        }
+    struct list rows[YT_ALGO_COUNT] = {{NULL}};
+    const enum yt_op op = space->problem->op;
+    struct yt_schedule untuned;
+    yt_schedule_default(space->problem, space->isa, &untuned);
+    take(list, &untuned);
+    enum yt_algo_id id = yt_algo_next(op, YT_ALGO_COUNT);
+    int32_t longest = 0;
+    for (; id != YT_ALGO_COUNT; id = yt_algo_next(op, id)) {
+        list_of_row(space, id, YT_STAGE_SHAPES, &rows[id]);
+        longest = rows[id].count > longest ? rows[id].count : longest;
+    }
+    for (int32_t i = 0; i < longest; i++)
+        for (int row = 0; row < YT_ALGO_COUNT; row++)
+            if (i < rows[row].count)
+                take(list, &rows[row].items[i]);
+    for (int row = 0; row < YT_ALGO_COUNT; row++) {
+        if (list->status == YT_OK)
+            list->status = rows[row].status;
+        list_deinit(&rows[row]);
     }
 }
 
 static void list_bodies(const struct yt_space *space, struct list *list,
                         const struct yt_schedule *base)
 {
-    struct yt_schedule s;
-    for (int32_t i = 0; i < UNROLLS; i++) {
-        s = *base;
-        s.ku = unrolls[i];
-        add(space, list, &s, 0);
+    const struct yt_algo *row = yt_algo_get(base->algo);
+    for (int32_t i = 0; i < row->body_count; i++) {
+        const enum yt_knob_id knob = row->bodies[i];
+        int32_t values[YT_VALUES_MAX];
+        const int32_t count =
+            yt_algo_values(row, space->problem, space->isa, knob, values);
+        for (int32_t j = 0; j < count; j++) {
+            struct yt_schedule s = *base;
+            yt_schedule_put(&s, knob, values[j]);
+            if (yt_schedule_applies(space->problem, &s, space->isa))
+                take(list, &s);
+        }
     }
-    for (int tune = 0; tune < YT_TUNE_COUNT; tune++) {
-        s = *base;
-        s.tune = (enum yt_tune_cpu)tune;
-        add(space, list, &s, 0);
-    }
-    s = *base;
-    s.ic_outer = !s.ic_outer;
-    add(space, list, &s, 0);
-    s = *base;
-    s.coarse = !s.coarse;
-    add(space, list, &s, 0);
-    if (space->problem->u.conv2d.r > 1) {
-        s = *base;
-        s.launder = !s.launder;
-        add(space, list, &s, 0);
-    }
+}
+
+static void list_asked(const struct yt_space *space, struct list *list,
+                       enum yt_stage stage, const struct yt_schedule *base)
+{
+    const struct yt_algo *row = yt_algo_get(base->algo);
+    const struct yt_ask ask = ask_of(space, stage, base, list);
+    if (row->propose)
+        row->propose(&ask);
 }
 
 static void list_tasks(const struct yt_space *space, struct list *list,
                        const struct yt_schedule *base)
 {
-    int32_t sizes[SIZES_MAX];
-    struct yt_conv_tiles t;
-    yt_conv_tiles(space->problem, base, space->isa, &t);
-    const int32_t count = group_sizes(space, base, sizes);
-    for (int order = 0; order < YT_ORDER_COUNT; order++) {
-        if (order && t.k_tiles == 1)
-            continue; /* the order of one */
-        for (int32_t i = 0; i < count; i++) {
-            struct yt_schedule s = *base;
-            s.order = (enum yt_task_order)order;
-            s.tiles = sizes[i];
-            add(space, list, &s, 1);
-        }
-    }
+    list_asked(space, list, YT_STAGE_TASKS, base);
 }
 
 static void list_neighbours(const struct yt_space *space, struct list *list,
                             const struct yt_schedule *base)
 {
-    for (int32_t step = -1; step <= 1; step += 2) {
-        struct yt_schedule s = *base;
-        s.mr += step;
-        if (s.mr >= 1 && fits_registers(space->isa, s.mr, s.nr)) {
-            s.mr = yt_schedule_applies(space->problem, &s, space->isa)
-                       ? canonical_mr(space, &s)
-                       : s.mr;
-            add(space, list, &s, 0);
-        }
-    }
+    list_asked(space, list, YT_STAGE_NEIGHBOURS, base);
     list_bodies(space, list, base);
     list_tasks(space, list, base);
 }
 
-/* The shapes of an exhaustive search: each tile with each of its task shapes,
- * and with its default one where none shares out. */
-static void list_shapes(const struct yt_space *space, struct list *shapes)
+/* ----------------------------------------------------------- everything */
+
+/* Of one row: each shape, with its tasks, crossed with each body. */
+struct part {
+    const struct yt_algo *row;
+    struct list shapes;
+    int32_t values[YT_BODIES_MAX][YT_VALUES_MAX];
+    int32_t value_count[YT_BODIES_MAX];
+    int64_t bodies; /* product of the counts */
+};
+
+struct everything {
+    struct part parts[YT_ALGO_COUNT];
+    int32_t count;
+    int64_t size; /* over all parts, with what does not apply */
+};
+
+static enum yt_status part_init(const struct yt_space *space,
+                                enum yt_algo_id id, struct part *part)
 {
-    struct list *tiles = malloc(sizeof *tiles);
-    shapes->count = 0;
-    if (!tiles)
-        return;
-    tiles->count = 0;
-    list_tiles(space, tiles, 0);
-    for (int32_t i = 0; i < tiles->count; i++) {
-        const int32_t before = shapes->count;
-        list_tasks(space, shapes, &tiles->items[i]);
-        if (shapes->count == before)
-            add(space, shapes, &tiles->items[i], 0);
+    part->row = yt_algo_get(id);
+    part->bodies = 1;
+    list_of_row(space, id, YT_STAGE_ALL, &part->shapes);
+    for (int32_t i = 0; i < part->row->body_count; i++) {
+        part->value_count[i] =
+            yt_algo_values(part->row, space->problem, space->isa,
+                           part->row->bodies[i], part->values[i]);
+        part->bodies *= part->value_count[i];
     }
-    free(tiles);
+    return part->shapes.status;
 }
 
-/* What a shape is crossed with: unrolling, scheduling model, loop order, and
- * laundering of more than one tap. */
-static int32_t bodies_of_shape(const struct yt_space *space)
+static void everything_deinit(struct everything *all)
 {
-    const int launders = space->problem->u.conv2d.r > 1 ? 2 : 1;
-    return UNROLLS * YT_TUNE_COUNT * 2 * launders;
+    for (int32_t i = 0; i < all->count; i++)
+        list_deinit(&all->parts[i].shapes);
 }
 
-/* Number @p index of shapes x bodies; 0 when it does not apply. */
-static int nth(const struct yt_space *space, const struct list *shapes,
+/* @return YT_OK; YT_NO_MEMORY: it holds nothing then. */
+static enum yt_status everything_init(const struct yt_space *space,
+                                      struct everything *all)
+{
+    const enum yt_op op = space->problem->op;
+    enum yt_algo_id id = yt_algo_next(op, YT_ALGO_COUNT);
+    enum yt_status status = YT_OK;
+    *all = (struct everything){.count = 0};
+    for (; id != YT_ALGO_COUNT && status == YT_OK; id = yt_algo_next(op, id)) {
+        struct part *part = &all->parts[all->count++];
+        status = part_init(space, id, part);
+        all->size += part->shapes.count * part->bodies;
+    }
+    if (status != YT_OK)
+        everything_deinit(all);
+    return status;
+}
+
+/* Number @p index of everything; 0 when it does not apply. */
+static int nth(const struct yt_space *space, const struct everything *all,
                int64_t index, struct yt_schedule *s_out)
 {
-    const int32_t bodies = bodies_of_shape(space);
-    struct yt_schedule s = shapes->items[index / bodies];
-    int32_t body = (int32_t)(index % bodies);
-    s.ku = unrolls[body % UNROLLS];
-    body /= UNROLLS;
-    s.tune = (enum yt_tune_cpu)(body % YT_TUNE_COUNT);
-    body /= YT_TUNE_COUNT;
-    s.ic_outer = body % 2;
-    body /= 2;
-    if (space->problem->u.conv2d.r > 1)
-        s.launder = body % 2;
+    const struct part *part = all->parts;
+    for (; index >= part->shapes.count * part->bodies; part++)
+        index -= part->shapes.count * part->bodies;
+    struct yt_schedule s = part->shapes.items[index / part->bodies];
+    int64_t body = index % part->bodies;
+    for (int32_t i = 0; i < part->row->body_count; i++) {
+        yt_schedule_put(&s, part->row->bodies[i],
+                        part->values[i][body % part->value_count[i]]);
+        body /= part->value_count[i];
+    }
     *s_out = s;
     return yt_schedule_applies(space->problem, &s, space->isa);
 }
@@ -299,22 +235,36 @@ static int64_t stride_of(int64_t size)
     return stride;
 }
 
-static int rest_of_space(const struct yt_space *space, struct list *shapes,
-                         const struct yt_trials *trials,
-                         struct yt_schedule *next_out)
+static enum yt_status rest_of_space(const struct yt_space *space,
+                                    const struct yt_trials *trials,
+                                    int *any_out, struct yt_schedule *next_out)
 {
-    list_shapes(space, shapes);
-    const int64_t size = (int64_t)shapes->count * bodies_of_shape(space);
-    const int64_t stride = stride_of(size);
+    struct everything all;
+    YT_TRY(everything_init(space, &all));
+    const int64_t stride = stride_of(all.size);
     int64_t at = 0;
-    for (int64_t i = 0; i < size; i++) {
-        if (nth(space, shapes, at, next_out) &&
-            !yt_trials_find(trials, next_out))
-            return 1;
-        at = (at + stride) % size;
+    for (int64_t i = 0; i < all.size && !*any_out; i++) {
+        *any_out =
+            nth(space, &all, at, next_out) && !yt_trials_find(trials, next_out);
+        at = (at + stride) % all.size;
     }
-    return 0;
+    everything_deinit(&all);
+    return YT_OK;
 }
+
+enum yt_status yt_space_size(const struct yt_space *space, int64_t *size_out)
+{
+    struct everything all;
+    struct yt_schedule s;
+    YT_TRY(everything_init(space, &all));
+    *size_out = 0;
+    for (int64_t i = 0; i < all.size; i++)
+        *size_out += nth(space, &all, i, &s);
+    everything_deinit(&all);
+    return YT_OK;
+}
+
+/* --------------------------------------------------------------- policy */
 
 static int first_untried(const struct list *list,
                          const struct yt_trials *trials,
@@ -329,8 +279,23 @@ static int first_untried(const struct list *list,
     return 0;
 }
 
-/* The indices of the fastest trials whose tiles differ when @p per_tile. */
-static int32_t fastest(const struct yt_trials *trials, int per_tile,
+/* Whether two schedules differ in bodies and tasks alone. */
+static int same_shape(const struct yt_schedule *a, const struct yt_schedule *b)
+{
+    const struct yt_algo *row = yt_algo_get(a->algo);
+    struct yt_schedule like_a = *b;
+    for (int id = 0; id < YT_KNOB_COUNT; id++)
+        if (yt_knob_get((enum yt_knob_id)id)->part == YT_PART_TASKS)
+            yt_schedule_put(&like_a, (enum yt_knob_id)id,
+                            yt_schedule_get(a, (enum yt_knob_id)id));
+    for (int32_t i = 0; i < row->body_count; i++)
+        yt_schedule_put(&like_a, row->bodies[i],
+                        yt_schedule_get(a, row->bodies[i]));
+    return yt_schedule_same(a, &like_a);
+}
+
+/* The indices of the fastest trials whose shapes differ when @p per_shape. */
+static int32_t fastest(const struct yt_trials *trials, int per_shape,
                        int32_t best[FINALISTS])
 {
     int32_t found = 0;
@@ -338,12 +303,11 @@ static int32_t fastest(const struct yt_trials *trials, int per_tile,
         int32_t at = -1;
         for (int32_t i = 0; i < trials->count; i++) {
             int taken = !trials->items[i].ok;
-            for (int32_t j = 0; j < found && !taken; j++) {
-                const struct yt_schedule *a = &trials->items[best[j]].schedule;
-                const struct yt_schedule *b = &trials->items[i].schedule;
-                taken = best[j] == i ||
-                        (per_tile && a->mr == b->mr && a->nr == b->nr);
-            }
+            for (int32_t j = 0; j < found && !taken; j++)
+                taken =
+                    best[j] == i ||
+                    (per_shape && same_shape(&trials->items[best[j]].schedule,
+                                             &trials->items[i].schedule));
             if (!taken &&
                 (at < 0 || trials->items[i].min_ns < trials->items[at].min_ns))
                 at = i;
@@ -355,63 +319,47 @@ static int32_t fastest(const struct yt_trials *trials, int per_tile,
     return found;
 }
 
-int yt_space_next(const struct yt_space *space, const struct yt_trials *trials,
-                  struct yt_schedule *next_out)
-{
-    struct yt_schedule only;
-    if (space->problem->op != YT_OP_CONV2D) {
-        yt_schedule_default(space->problem, space->isa, &only);
-        if (yt_trials_find(trials, &only))
-            return 0;
-        *next_out = only;
-        return 1;
-    }
-    struct list *list = malloc(sizeof *list);
-    if (!list)
-        return 0;
-    list->count = 0;
-    yt_schedule_default(space->problem, space->isa, &only);
-    list->items[list->count++] = only; /* what tuning is compared with */
-    list_tiles(space, list, 2);
-    int found = first_untried(list, trials, next_out);
+/* What a stage lists around one of the fastest. */
+typedef void (*around_fn)(const struct yt_space *space, struct list *list,
+                          const struct yt_schedule *base);
 
+/* The first untried around the fastest @p most trials, best first. */
+static void look_around(const struct yt_space *space,
+                        const struct yt_trials *trials, around_fn around,
+                        int32_t most, int per_shape, struct list *list,
+                        int *any_out, struct yt_schedule *next_out)
+{
     int32_t best[FINALISTS];
-    int32_t finalists = fastest(trials, 1, best);
-    for (int32_t i = 0; i < finalists && !found; i++) {
+    const int32_t found = fastest(trials, per_shape, best);
+    for (int32_t i = 0; i < found && i < most && !*any_out; i++) {
         list->count = 0;
-        list_bodies(space, list, &trials->items[best[i]].schedule);
-        found = first_untried(list, trials, next_out);
+        around(space, list, &trials->items[best[i]].schedule);
+        *any_out = first_untried(list, trials, next_out);
     }
-    finalists = fastest(trials, 0, best);
-    for (int32_t i = 0; i < finalists && !found; i++) {
-        list->count = 0;
-        list_tasks(space, list, &trials->items[best[i]].schedule);
-        found = first_untried(list, trials, next_out);
-    }
-    if (!found && finalists) {
-        list->count = 0;
-        list_neighbours(space, list, &trials->items[best[0]].schedule);
-        found = first_untried(list, trials, next_out);
-    }
-    if (!found && space->exhaustive)
-        found = rest_of_space(space, list, trials, next_out);
-    free(list);
-    return found;
 }
 
-int32_t yt_space_size(const struct yt_space *space)
+enum yt_status yt_space_next(const struct yt_space *space,
+                             const struct yt_trials *trials, int *any_out,
+                             struct yt_schedule *next_out)
 {
-    if (space->problem->op != YT_OP_CONV2D)
-        return 1;
-    struct list *list = malloc(sizeof *list);
-    if (!list)
-        return 0;
-    list_shapes(space, list);
-    const int64_t all = (int64_t)list->count * bodies_of_shape(space);
-    int32_t size = 0;
-    struct yt_schedule s;
-    for (int64_t i = 0; i < all; i++)
-        size += nth(space, list, i, &s);
-    free(list);
-    return size;
+    static const struct {
+        around_fn around;
+        int32_t most;
+        int per_shape;
+    } stages[] = {
+        {list_bodies, FINALISTS, 1},
+        {list_tasks, FINALISTS, 0},
+        {list_neighbours, 1, 0},
+    };
+    struct list list = {.count = 0};
+    list_shapes(space, &list);
+    *any_out = first_untried(&list, trials, next_out);
+    for (size_t i = 0; i < sizeof stages / sizeof stages[0] && !*any_out; i++)
+        look_around(space, trials, stages[i].around, stages[i].most,
+                    stages[i].per_shape, &list, any_out, next_out);
+    const enum yt_status status = list.status;
+    list_deinit(&list);
+    if (status != YT_OK || *any_out || !space->exhaustive)
+        return status;
+    return rest_of_space(space, trials, any_out, next_out);
 }

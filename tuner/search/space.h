@@ -3,7 +3,10 @@
 
 /* The search space of a problem, and the order in which it is walked. Pure:
  * what comes next follows from what was measured so far, so a search resumes
- * from the database, and two runs on a quiet machine try the same things. */
+ * from the database, and two runs on a quiet machine try the same things.
+ *
+ * What there is to try the rows of the problem's operator say (codegen/algo.h);
+ * here is how to go about it. */
 
 #include <stdint.h>
 
@@ -18,20 +21,24 @@ struct yt_space {
 
 /** The next candidate to try.
  *
- * Stages: register tiles; unrolling, scheduling model and loop order of the
- * best three; task shapes of the best three; neighbours of the best until none
- * is better; then, if exhaustive, the rest of the space in a fixed shuffle.
+ * Stages: the shapes of all algorithms in turn; bodies (unrolling, scheduling
+ * model, loop order...) of the best three; task shapes of the best three;
+ * neighbours of the best until none is better; then, if exhaustive, the rest of
+ * the space in a fixed shuffle.
  *
  * @param trials  everything tried so far, in any order.
- * @return 1 and the candidate; 0 when there is nothing left to try.
+ * @param[out] any_out 1 and the candidate; 0 when there is nothing left.
+ * @return YT_OK; YT_NO_MEMORY.
  */
-int yt_space_next(const struct yt_space *space, const struct yt_trials *trials,
-                  struct yt_schedule *next_out);
+enum yt_status yt_space_next(const struct yt_space *space,
+                             const struct yt_trials *trials, int *any_out,
+                             struct yt_schedule *next_out);
 
-/** Schedules the space holds in all: every tile with every unrolling,
- *  scheduling model, loop order and laundering, and with every task shape that
- *  shares out evenly (where none does, the one that is tried first). An
- *  exhaustive search has tried them all when nothing is left. */
-int32_t yt_space_size(const struct yt_space *space);
+/** Schedules the space holds in all: of each algorithm every shape with every
+ *  body, and with every task shape that shares out evenly (where none does, the
+ *  one that is tried first). An exhaustive search has tried them all when
+ *  nothing is left.
+ *  @return YT_OK; YT_NO_MEMORY. */
+enum yt_status yt_space_size(const struct yt_space *space, int64_t *size_out);
 
 #endif

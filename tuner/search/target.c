@@ -33,7 +33,9 @@ static enum yt_status take_row(void *user, const struct yt_db_measurement *m)
         .min_ns = m->min_ns,
         .code_bytes = (uint32_t)m->code_bytes,
     };
-    if (yt_schedule_parse(m->schedule, &trial.schedule) != YT_OK)
+    const struct yt_target *target = &search->targets[m->problem_index];
+    if (yt_schedule_parse(target->problem.op, m->schedule, &trial.schedule) !=
+        YT_OK)
         return YT_OK; /* of another generator */
     if (m->created_ms > search->newest_ms)
         search->newest_ms = m->created_ms;

@@ -7,36 +7,14 @@
 
 #include "runtime/fail.h"
 
-static int same(const struct yt_schedule *a, const struct yt_schedule *b)
-{
-    return a->algo == b->algo && a->mr == b->mr && a->nr == b->nr &&
-           a->ku == b->ku && a->tiles == b->tiles && a->order == b->order &&
-           a->tune == b->tune && a->launder == b->launder &&
-           a->ic_outer == b->ic_outer;
-}
-
-/* FNV-1a over the fields. */
-static uint32_t hash(const struct yt_schedule *s)
-{
-    const uint32_t fields[] = {
-        (uint32_t)s->algo, (uint32_t)s->mr,      (uint32_t)s->nr,
-        (uint32_t)s->ku,   (uint32_t)s->tiles,   (uint32_t)s->order,
-        (uint32_t)s->tune, (uint32_t)s->launder, (uint32_t)s->ic_outer,
-    };
-    uint64_t h = 14695981039346656037u;
-    for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++)
-        h = (h ^ fields[i]) * 1099511628211u;
-    return (uint32_t)(h ^ h >> 32);
-}
-
 /* The slot of @p s: where it is, or the free one where it belongs. */
 static int32_t *slot_of(const struct yt_trials *trials,
                         const struct yt_schedule *s)
 {
     const uint32_t slots = 2 * (uint32_t)trials->cap;
-    uint32_t at = hash(s) % slots;
+    uint32_t at = yt_schedule_hash(s) % slots;
     while (trials->table[at] &&
-           !same(&trials->items[trials->table[at] - 1].schedule, s))
+           !yt_schedule_same(&trials->items[trials->table[at] - 1].schedule, s))
         at = (at + 1) % slots;
     return &trials->table[at];
 }

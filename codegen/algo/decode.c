@@ -10,7 +10,8 @@
 #include <math.h>
 #include <stddef.h>
 
-#include "codegen/generate.h"
+#include "codegen/algo.h"
+#include "codegen/emit.h"
 #include "runtime/decode.h"
 #include "runtime/sigmoid.h"
 
@@ -260,8 +261,8 @@ static void begin_segment(struct decode *d, LLVMValueRef task)
     yt_emit_set(e, d->count, yt_emit_i64(e, 0));
 }
 
-void yt_generate_decode(struct yt_emit *e, const struct yt_problem *problem,
-                        const struct yt_schedule *s)
+static void generate(struct yt_emit *e, const struct yt_problem *problem,
+                     const struct yt_schedule *s)
 {
     (void)s;
     const struct yt_decode *p = &problem->u.decode;
@@ -290,3 +291,22 @@ void yt_generate_decode(struct yt_emit *e, const struct yt_problem *problem,
                   yt_emit_index(e, d.counts, yt_emit_muli(e, task.i, 4)), 4);
     yt_emit_endfor(e, &task);
 }
+
+/* A row of an anchor. */
+static int64_t task_count(const struct yt_problem *p,
+                          const struct yt_schedule *s, const struct yt_isa *isa)
+{
+    (void)s;
+    (void)isa;
+    return (int64_t)p->u.decode.na * p->u.decode.h;
+}
+
+const struct yt_algo yt_algo_decode = {
+    .name = "rows",
+    .op = YT_OP_DECODE,
+    .knobs = YT_KNOB_BIT(TUNE),
+    .bodies = {YT_KNOB_TUNE},
+    .body_count = 1,
+    .tasks = task_count,
+    .generate = generate,
+};

@@ -17,7 +17,8 @@
 #include <assert.h>
 #include <stddef.h>
 
-#include "codegen/generate.h"
+#include "codegen/algo.h"
+#include "codegen/emit.h"
 #include "runtime/letterbox.h"
 
 /* Fields of the arguments, and what one row needs. */
@@ -388,8 +389,8 @@ static void load_args(struct letterbox *l)
               "offsets");
 }
 
-void yt_generate_letterbox(struct yt_emit *e, const struct yt_problem *problem,
-                           const struct yt_schedule *s)
+static void generate(struct yt_emit *e, const struct yt_problem *problem,
+                     const struct yt_schedule *s)
 {
     (void)s;
     struct letterbox l = {.e = e,
@@ -439,3 +440,22 @@ void yt_generate_letterbox(struct yt_emit *e, const struct yt_problem *problem,
         zero_border(&l, out, line, task.i);
     yt_emit_endfor(e, &task);
 }
+
+/* A row of the network's input. */
+static int64_t task_count(const struct yt_problem *p,
+                          const struct yt_schedule *s, const struct yt_isa *isa)
+{
+    (void)s;
+    (void)isa;
+    return p->u.letterbox.h;
+}
+
+const struct yt_algo yt_algo_letterbox = {
+    .name = "rows",
+    .op = YT_OP_LETTERBOX,
+    .knobs = YT_KNOB_BIT(TUNE),
+    .bodies = {YT_KNOB_TUNE},
+    .body_count = 1,
+    .tasks = task_count,
+    .generate = generate,
+};

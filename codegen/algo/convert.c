@@ -5,8 +5,9 @@
 #include <assert.h>
 #include <stddef.h>
 
+#include "codegen/algo.h"
 #include "codegen/constants.h"
-#include "codegen/generate.h"
+#include "codegen/emit.h"
 #include "runtime/integers.h"
 #include "runtime/kernel.h"
 
@@ -77,8 +78,8 @@ static void convert_columns(struct convert *c, LLVMValueRef from,
     yt_emit_endfor(e, &column);
 }
 
-void yt_generate_convert(struct yt_emit *e, const struct yt_problem *problem,
-                         const struct yt_schedule *s)
+static void generate(struct yt_emit *e, const struct yt_problem *problem,
+                     const struct yt_schedule *s)
 {
     (void)s;
     const struct yt_convert *p = &problem->u.convert;
@@ -116,3 +117,22 @@ void yt_generate_convert(struct yt_emit *e, const struct yt_problem *problem,
     convert_columns(&c, from, to, whole, p->w, 1);
     yt_emit_endfor(e, &task);
 }
+
+/* A row of a channel block. */
+static int64_t task_count(const struct yt_problem *p,
+                          const struct yt_schedule *s, const struct yt_isa *isa)
+{
+    (void)s;
+    return (int64_t)((p->u.convert.c + isa->lanes - 1) / isa->lanes) *
+           p->u.convert.h;
+}
+
+const struct yt_algo yt_algo_convert = {
+    .name = "rows",
+    .op = YT_OP_CONVERT,
+    .knobs = YT_KNOB_BIT(TUNE),
+    .bodies = {YT_KNOB_TUNE},
+    .body_count = 1,
+    .tasks = task_count,
+    .generate = generate,
+};

@@ -13,8 +13,9 @@
 #include <string.h>
 
 #include "codegen/constants.h"
-#include "codegen/conv_tiles.h"
-#include "codegen/generate.h"
+#include "codegen/conv_rows.h"
+#include "codegen/emit.h"
+#include "codegen/pack.h"
 #include "runtime/kernel.h"
 
 #define MR_MAX 32
@@ -258,8 +259,8 @@ static void task(struct lazy *c, LLVMValueRef group)
         tiles(c, yt_emit_max(e, from, large), to, c->t.large);
 }
 
-void yt_generate_conv_lazy(struct yt_emit *e, const struct yt_problem *problem,
-                           const struct yt_schedule *s)
+static void generate(struct yt_emit *e, const struct yt_problem *problem,
+                     const struct yt_schedule *s)
 {
     struct lazy c;
     memset(&c, 0, sizeof c);
@@ -303,3 +304,112 @@ void yt_generate_conv_lazy(struct yt_emit *e, const struct yt_problem *problem,
     task(&c, tasks.i);
     yt_emit_endfor(e, &tasks);
 }
+
+/* -------------------------------------------------------------- packing */
+
+static size_t weight_bytes(const struct yt_problem *p,
+                           const struct yt_schedule *s,
+                           const struct yt_isa *isa)
+{
+    struct yt_conv_tiles t;
+    yt_conv_tiles(p, s, isa, &t);
+    return (size_t)t.steps * (size_t)t.ic_blocks * (size_t)t.vec_bytes *
+           (size_t)(1 + t.k_blocks);
+}
+
+/* [step][lanes] of the objectness channels, then [step][blocks * lanes] of
+ * all; a step is as many input channels as make four bytes. */
+static void pack(const struct yt_problem *p, const struct yt_schedule *s,
+                 const struct yt_isa *isa, const struct yt_weights *f,
+                 void *packed)
+{
+    const struct yt_conv2d *v = &p->u.conv2d;
+    const int32_t lanes = isa->lanes;
+    char *out = packed;
+    struct yt_conv_tiles t;
+    yt_conv_tiles(p, s, isa, &t);
+    const int32_t per_anchor = v->k / v->lazy;
+    for (int32_t c = 0; c < v->c; c += t.per_step)
+        for (int32_t j = 0; j < lanes; j++)
+            for (int32_t i = 0; i < t.per_step; i++)
+                yt_pack_element(
+                    p->dtype, f,
+                    j < v->lazy
+                        ? yt_filter_index(v, j * per_anchor + 4, c + i, 0, 0)
+                        : -1,
+                    &out);
+    const int32_t padded = t.k_blocks * lanes;
+    for (int32_t c = 0; c < v->c; c += t.per_step)
+        for (int32_t k = 0; k < padded; k++)
+            for (int32_t i = 0; i < t.per_step; i++)
+                yt_pack_element(p->dtype, f, yt_filter_index(v, k, c + i, 0, 0),
+                                &out);
+}
+
+/* ------------------------------------------------------------------ row */
+
+/* A vector holds every anchor's objectness. */
+static int is_lazy(const struct yt_problem *p, const struct yt_isa *isa)
+{
+    return p->u.conv2d.lazy && p->u.conv2d.lazy <= isa->lanes;
+}
+
+static int applies(const struct yt_problem *p, const struct yt_schedule *s,
+                   const struct yt_isa *isa)
+{
+    return is_lazy(p, isa) && yt_conv_applies(p, s, isa);
+}
+
+static int first(const struct yt_problem *p, const struct yt_isa *isa,
+                 struct yt_schedule *s)
+{
+    if (!is_lazy(p, isa))
+        return 0;
+    yt_conv_first_tile(p, isa, 1, s);
+    assert(yt_conv_applies(p, s, isa));
+    return 1;
+}
+
+static void propose(const struct yt_ask *ask)
+{
+    const struct yt_schedule start =
+        yt_conv_start_from(ask->problem, ask->isa, YT_ALGO_LAZY);
+    if (is_lazy(ask->problem, ask->isa))
+        yt_conv_propose(ask, &start, 1);
+}
+
+static int64_t task_count(const struct yt_problem *p,
+                          const struct yt_schedule *s, const struct yt_isa *isa)
+{
+    struct yt_conv_tiles t;
+    yt_conv_tiles(p, s, isa, &t);
+    return t.pixel_groups;
+}
+
+static int splits_pixels(const struct yt_problem *p,
+                         const struct yt_schedule *s, const struct yt_isa *isa)
+{
+    (void)p;
+    (void)s;
+    (void)isa;
+    return 1;
+}
+
+const struct yt_algo yt_algo_lazy = {
+    .name = "lazy",
+    .op = YT_OP_CONV2D,
+    .knobs = YT_KNOB_BIT(MR) | YT_KNOB_BIT(KU) | YT_KNOB_BIT(TILES) |
+             YT_KNOB_BIT(TUNE),
+    .applies = applies,
+    .first = first,
+    .propose = propose,
+    .bodies = {YT_KNOB_KU, YT_KNOB_TUNE},
+    .body_count = 2,
+    .values = yt_conv_values,
+    .tasks = task_count,
+    .splits_pixels = splits_pixels,
+    .weight_bytes = weight_bytes,
+    .pack = pack,
+    .tolerance = yt_conv_tolerance,
+    .generate = generate,
+};

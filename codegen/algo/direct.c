@@ -13,8 +13,11 @@
 #include <string.h>
 
 #include "codegen/conv_parts.h"
-#include "codegen/generate.h"
+#include "codegen/conv_rows.h"
+#include "codegen/pack.h"
 #include "runtime/kernel.h"
+
+/* ----------------------------------------------------------------- code */
 
 int yt_conv_tap_inside(const struct yt_conv_emit *c, int32_t tile, int32_t m,
                        int32_t kw)
@@ -267,13 +270,9 @@ static void task(struct yt_conv_emit *c, LLVMValueRef index)
     pixel_group(c, group);
 }
 
-void yt_generate_conv2d(struct yt_emit *e, const struct yt_problem *problem,
-                        const struct yt_schedule *s)
+static void generate(struct yt_emit *e, const struct yt_problem *problem,
+                     const struct yt_schedule *s)
 {
-    if (s->algo == YT_ALGO_LAZY) {
-        yt_generate_conv_lazy(e, problem, s);
-        return;
-    }
     struct yt_conv_emit c;
     memset(&c, 0, sizeof c);
     c.e = e;
@@ -306,3 +305,131 @@ void yt_generate_conv2d(struct yt_emit *e, const struct yt_problem *problem,
     task(&c, tasks.i);
     yt_emit_endfor(e, &tasks);
 }
+
+/* -------------------------------------------------------------- packing */
+
+static size_t weight_bytes(const struct yt_problem *p,
+                           const struct yt_schedule *s,
+                           const struct yt_isa *isa)
+{
+    struct yt_conv_tiles t;
+    yt_conv_tiles(p, s, isa, &t);
+    return (size_t)t.weight_tile * (size_t)t.k_tiles;
+}
+
+/* One step of all its taps: [kw][nr * lanes][channels of the step]. */
+static void pack_step(const struct yt_problem *p, const struct yt_conv_tiles *t,
+                      const struct yt_weights *f, int32_t k0, int32_t width,
+                      int32_t c, int32_t kh, char *out)
+{
+    const struct yt_conv2d *v = &p->u.conv2d;
+    for (int32_t kw = 0; kw < v->r; kw++)
+        for (int32_t j = 0; j < width; j++)
+            for (int32_t i = 0; i < t->per_step; i++)
+                yt_pack_element(p->dtype, f,
+                                yt_filter_index(v, k0 + j, c + i, kh, kw),
+                                &out);
+}
+
+/* The same of a window, whose elements are [kw][3] one after the other. */
+static void pack_window_step(const struct yt_problem *p,
+                             const struct yt_conv_tiles *t,
+                             const struct yt_weights *f, int32_t k0,
+                             int32_t width, int32_t step, int32_t kh, char *out)
+{
+    const struct yt_conv2d *v = &p->u.conv2d;
+    for (int32_t j = 0; j < width; j++)
+        for (int32_t i = 0; i < t->per_step; i++) {
+            const int32_t at = step * t->per_step + i;
+            yt_pack_element(p->dtype, f,
+                            yt_filter_index(v, k0 + j, at % 3, kh, at / 3),
+                            &out);
+        }
+}
+
+/* [k tile][kh][step][kw][nr * lanes][channels of a step], or with ic_outer
+ * [k tile][ic block][kh][step][kw][nr * lanes][channels of a step]; zeros past
+ * k. */
+static void pack(const struct yt_problem *p, const struct yt_schedule *s,
+                 const struct yt_isa *isa, const struct yt_weights *f,
+                 void *packed)
+{
+    const struct yt_conv2d *v = &p->u.conv2d;
+    struct yt_conv_tiles t;
+    yt_conv_tiles(p, s, isa, &t);
+    const int32_t width = s->nr * isa->lanes;
+    for (int32_t o = 0; o < t.k_tiles; o++)
+        for (int32_t block = 0; block < t.ic_blocks; block++)
+            for (int32_t kh = 0; kh < v->r; kh++)
+                for (int32_t step = 0; step < t.steps; step++) {
+                    char *out = (char *)packed + o * t.weight_tile +
+                                block * t.weight_block + kh * t.weight_kh +
+                                step * t.weight_step;
+                    if (t.window)
+                        pack_window_step(p, &t, f, o * width, width, step, kh,
+                                         out);
+                    else
+                        pack_step(p, &t, f, o * width, width,
+                                  block * t.ic_block + step * t.per_step, kh,
+                                  out);
+                }
+}
+
+/* ------------------------------------------------------------------ row */
+
+static int first(const struct yt_problem *p, const struct yt_isa *isa,
+                 struct yt_schedule *s)
+{
+    yt_conv_first_tile(p, isa, YT_CONV_NR_MAX, s);
+    s->launder = p->u.conv2d.r > 1;
+    s->coarse = yt_conv_may_be_coarse(p);
+    s->order = YT_ORDER_CHANNELS;
+    assert(yt_conv_applies(p, s, isa));
+    return 1;
+}
+
+static void propose(const struct yt_ask *ask)
+{
+    const struct yt_problem *p = ask->problem;
+    struct yt_schedule start = yt_conv_start_from(p, ask->isa, YT_ALGO_DIRECT);
+    start.launder = p->u.conv2d.r > 1;
+    start.coarse = yt_conv_may_be_coarse(p);
+    yt_conv_propose(ask, &start, YT_CONV_NR_MAX);
+}
+
+static int64_t task_count(const struct yt_problem *p,
+                          const struct yt_schedule *s, const struct yt_isa *isa)
+{
+    struct yt_conv_tiles t;
+    yt_conv_tiles(p, s, isa, &t);
+    return t.pixel_groups * t.k_tiles;
+}
+
+static int splits_pixels(const struct yt_problem *p,
+                         const struct yt_schedule *s, const struct yt_isa *isa)
+{
+    struct yt_conv_tiles t;
+    yt_conv_tiles(p, s, isa, &t);
+    return s->order == YT_ORDER_CHANNELS || t.k_tiles == 1;
+}
+
+const struct yt_algo yt_algo_direct = {
+    .name = "direct",
+    .op = YT_OP_CONV2D,
+    .knobs = YT_KNOB_BIT(MR) | YT_KNOB_BIT(NR) | YT_KNOB_BIT(KU) |
+             YT_KNOB_BIT(TILES) | YT_KNOB_BIT(ORDER) | YT_KNOB_BIT(TUNE) |
+             YT_KNOB_BIT(LAUNDER) | YT_KNOB_BIT(IC_OUTER) | YT_KNOB_BIT(COARSE),
+    .applies = yt_conv_applies,
+    .first = first,
+    .propose = propose,
+    .bodies = {YT_KNOB_KU, YT_KNOB_TUNE, YT_KNOB_IC_OUTER, YT_KNOB_COARSE,
+               YT_KNOB_LAUNDER},
+    .body_count = 5,
+    .values = yt_conv_values,
+    .tasks = task_count,
+    .splits_pixels = splits_pixels,
+    .weight_bytes = weight_bytes,
+    .pack = pack,
+    .tolerance = yt_conv_tolerance,
+    .generate = generate,
+};

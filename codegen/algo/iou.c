@@ -4,7 +4,8 @@
 
 #include <stddef.h>
 
-#include "codegen/generate.h"
+#include "codegen/algo.h"
+#include "codegen/emit.h"
 #include "runtime/nms.h"
 
 struct iou {
@@ -74,7 +75,7 @@ static LLVMValueRef block_hits(struct iou *v, LLVMValueRef first, int32_t block)
     return yt_emit_any(e, hit);
 }
 
-void yt_generate_iou(struct yt_emit *e, const struct yt_problem *problem,
+static void generate(struct yt_emit *e, const struct yt_problem *problem,
                      const struct yt_schedule *s)
 {
     (void)s;
@@ -111,3 +112,13 @@ void yt_generate_iou(struct yt_emit *e, const struct yt_problem *problem,
     yt_emit_store(e, answer, hit_out, 4);
     yt_emit_endif(e, &branch);
 }
+
+/* The caller says how many blocks there are; to a plan it is one task. */
+const struct yt_algo yt_algo_iou = {
+    .name = "rows",
+    .op = YT_OP_IOU,
+    .knobs = YT_KNOB_BIT(TUNE),
+    .bodies = {YT_KNOB_TUNE},
+    .body_count = 1,
+    .generate = generate,
+};

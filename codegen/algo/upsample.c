@@ -3,7 +3,8 @@
 
 #include <stddef.h>
 
-#include "codegen/generate.h"
+#include "codegen/algo.h"
+#include "codegen/emit.h"
 #include "runtime/kernel.h"
 
 #define ELEMENTS_MAX 64
@@ -56,8 +57,8 @@ static void upsample_columns(struct upsample *u, LLVMValueRef from,
     yt_emit_endfor(e, &column);
 }
 
-void yt_generate_upsample(struct yt_emit *e, const struct yt_problem *problem,
-                          const struct yt_schedule *s)
+static void generate(struct yt_emit *e, const struct yt_problem *problem,
+                     const struct yt_schedule *s)
 {
     (void)s;
     const struct yt_upsample *p = &problem->u.upsample;
@@ -86,3 +87,22 @@ void yt_generate_upsample(struct yt_emit *e, const struct yt_problem *problem,
     upsample_columns(&u, from, to, whole, p->w, 1);
     yt_emit_endfor(e, &task);
 }
+
+/* A row of a channel block. */
+static int64_t task_count(const struct yt_problem *p,
+                          const struct yt_schedule *s, const struct yt_isa *isa)
+{
+    (void)s;
+    return (int64_t)((p->u.upsample.c + isa->lanes - 1) / isa->lanes) *
+           p->u.upsample.h;
+}
+
+const struct yt_algo yt_algo_upsample = {
+    .name = "rows",
+    .op = YT_OP_UPSAMPLE,
+    .knobs = YT_KNOB_BIT(TUNE),
+    .bodies = {YT_KNOB_TUNE},
+    .body_count = 1,
+    .tasks = task_count,
+    .generate = generate,
+};

@@ -1,0 +1,67 @@
+/* The arithmetic of tiles, and what makes one legal. */
+
+#include "codegen/conv_tiles.h"
+
+#include <string.h>
+
+static int32_t ceil_div(int32_t a, int32_t b)
+{
+    return (a + b - 1) / b;
+}
+
+void yt_conv_tiles(const struct yt_problem *problem,
+                   const struct yt_schedule *s, const struct yt_isa *isa,
+                   struct yt_conv_tiles *t)
+{
+    const struct yt_conv2d *p = &problem->u.conv2d;
+    const int64_t in_bytes = yt_dtype_bytes(problem->dtype);
+    const int64_t out_bytes = yt_dtype_bytes(problem->out);
+    memset(t, 0, sizeof *t);
+    t->oh = yt_conv2d_out_h(p);
+    t->ow = yt_conv2d_out_w(p);
+    t->flat = p->r == 1 && p->stride == 1 && p->pad == 0 &&
+              p->add != YT_ADD_UP2 && p->c != 3;
+    t->row = t->flat ? t->oh * t->ow : t->ow;
+    t->rows = t->flat ? 1 : t->oh;
+    t->tiles = ceil_div(t->row, s->mr);
+    t->base = t->row / t->tiles;
+    t->large = t->row % t->tiles;
+    t->window = p->c == 3 && problem->dtype != YT_DTYPE_F32;
+    t->per_step = (int32_t)(4 / in_bytes);
+    t->ic_block = p->c == 3 ? 3 : isa->lanes;
+    t->ic_blocks = p->c / t->ic_block;
+    t->steps = ceil_div(t->window ? 3 * p->r : t->ic_block, t->per_step);
+    t->taps = t->window ? 1 : p->r;
+    t->k_blocks = ceil_div(p->k, isa->lanes);
+    t->k_tiles = t->k_blocks / s->nr;
+    const int32_t units = t->flat ? t->tiles : t->rows;
+    t->pixel_groups = s->tiles ? ceil_div(units, s->tiles) : 1;
+
+    t->vec_bytes = 4 * (int64_t)isa->lanes;
+    t->in_pixel = in_bytes * t->ic_block;
+    t->in_row = t->in_pixel * (t->window ? p->w + 2 * p->pad : p->w);
+    t->in_block = t->in_row * p->h;
+    t->out_pixel = out_bytes * isa->lanes;
+    t->out_row = t->out_pixel * t->ow;
+    t->out_block = t->out_row * t->oh;
+    const int half = p->add == YT_ADD_UP2;
+    t->add_pixel = half ? t->vec_bytes : t->out_pixel;
+    t->add_row = t->add_pixel * (half ? t->ow / 2 : t->ow);
+    t->add_block = t->add_row * (half ? t->oh / 2 : t->oh);
+
+    t->weight_step = t->vec_bytes * t->taps * s->nr;
+    const int64_t block = t->weight_step * t->steps;
+    t->weight_block = s->ic_outer ? block * p->r : block;
+    t->weight_kh = s->ic_outer ? block : block * t->ic_blocks;
+    t->weight_tile = block * t->ic_blocks * p->r;
+}
+
+int32_t yt_conv_tile_start(const struct yt_conv_tiles *t, int32_t i)
+{
+    return i * t->base + (i < t->large ? i : t->large);
+}
+
+int32_t yt_conv_tile_pixels(const struct yt_conv_tiles *t, int32_t i)
+{
+    return t->base + (i < t->large);
+}
