@@ -1,7 +1,7 @@
 /* Max-pools of an odd window, stride 1, on one channel block per task: first
- * down the columns into the output, then along each row in place, with the
- * window's not yet overwritten values in registers. Outside counts as the least
- * value, so edges only shorten the window.
+ * down the columns, into the output or into scratch, then along each row, with
+ * the window's values in registers, since they may be overwritten. Outside
+ * counts as the least value, so edges only shorten the window.
  *
  * A vector is one pixel of f32, two of 16 bits, four of bytes. Along a row the
  * window is vectors too, and its taps are pixels of two neighbours; a row that
@@ -90,24 +90,22 @@ static void pool_column(const struct pool *pool, int32_t begin, int32_t end,
     yt_emit_endfor(e, &ow);
 }
 
-/* out[oh][ow] = max of in[oh-half..oh+half][ow], rows inside only; keys. */
-static void pool_columns(const struct pool *pool, LLVMValueRef in,
-                         LLVMValueRef out)
+/* out[oh][ow] = max of in[oh-half..oh+half][ow], rows inside only; keys. Rows
+ * of out are row_bytes apart; 0: one place for all. */
+static void pool_columns(const struct pool *pool, LLVMValueRef oh,
+                         LLVMValueRef in, LLVMValueRef out, int64_t row_bytes)
 {
     struct yt_emit *e = pool->e;
     const struct yt_pool2d *p = pool->p;
     LLVMValueRef zero = yt_emit_i64(e, 0);
-    struct yt_loop oh;
-    yt_emit_for(e, &oh, "column_oh", zero, yt_emit_i64(e, p->h), 1, 1);
-    LLVMValueRef top = yt_emit_max(e, zero, yt_emit_addi(e, oh.i, -(p->r / 2)));
-    LLVMValueRef bottom = yt_emit_min(e, yt_emit_i64(e, p->h),
-                                      yt_emit_addi(e, oh.i, p->r / 2 + 1));
+    LLVMValueRef top = yt_emit_max(e, zero, yt_emit_addi(e, oh, -(p->r / 2)));
+    LLVMValueRef bottom =
+        yt_emit_min(e, yt_emit_i64(e, p->h), yt_emit_addi(e, oh, p->r / 2 + 1));
     LLVMValueRef out_row =
-        yt_emit_index(e, out, yt_emit_muli(e, oh.i, pool->row_bytes));
+        row_bytes ? yt_emit_index(e, out, yt_emit_muli(e, oh, row_bytes)) : out;
     const int32_t whole = pool->whole * pool->group;
     pool_column(pool, 0, whole, pool->group, in, out_row, top, bottom);
     pool_column(pool, whole, p->w, 1, in, out_row, top, bottom);
-    yt_emit_endfor(e, &oh);
 }
 
 /* ---------------------------------------------------------------- rows */
@@ -182,8 +180,10 @@ static LLVMValueRef load_vector(const struct pool *pool, LLVMValueRef row,
                                           : outside(pool, pool->group);
 }
 
-/* row[ow] = max of row[ow-half..ow+half], in place, from keys to values. */
-static void pool_row(const struct pool *pool, LLVMValueRef row)
+/* out[ow] = max of row[ow-half..ow+half], from keys to values; the rows may be
+ * the same. */
+static void pool_row(const struct pool *pool, LLVMValueRef row,
+                     LLVMValueRef out)
 {
     struct yt_emit *e = pool->e;
     const int64_t vector = pool->group * pool->pixel;
@@ -199,14 +199,17 @@ static void pool_row(const struct pool *pool, LLVMValueRef row)
         struct yt_loop i;
         yt_emit_for(e, &i, "row_ow", yt_emit_i64(e, 0), yt_emit_i64(e, full), 1,
                     1);
-        LLVMValueRef at = yt_emit_index(e, row, yt_emit_muli(e, i.i, vector));
+        LLVMValueRef offset = yt_emit_muli(e, i.i, vector);
+        LLVMValueRef at = yt_emit_index(e, row, offset);
         LLVMValueRef next =
             load(pool, yt_emit_at(e, at, reach * vector), pool->group);
-        yt_emit_store(e, window_step(pool, next), at, (unsigned)pool->pixel);
+        LLVMValueRef best = window_step(pool, next);
+        LLVMValueRef to = out == row ? at : yt_emit_index(e, out, offset);
+        yt_emit_store(e, best, to, (unsigned)pool->pixel);
         yt_emit_endfor(e, &i);
     }
     for (int32_t i = full; i < count; i++) {
-        LLVMValueRef at = yt_emit_at(e, row, i * vector);
+        LLVMValueRef at = yt_emit_at(e, out, i * vector);
         LLVMValueRef best =
             window_step(pool, load_vector(pool, row, i + reach));
         if (i < pool->whole)
@@ -218,17 +221,33 @@ static void pool_row(const struct pool *pool, LLVMValueRef row)
 
 /* -------------------------------------------------------------- blocks */
 
+/* A row at a time down the columns into scratch and from there along; without
+ * scratch all rows down the columns into the output, and then along in place.
+ */
 static void pool_block(const struct pool *pool, LLVMValueRef in,
-                       LLVMValueRef out)
+                       LLVMValueRef out, LLVMValueRef scratch)
 {
     struct yt_emit *e = pool->e;
-    pool_columns(pool, in, out);
+    LLVMValueRef zero = yt_emit_i64(e, 0);
+    LLVMValueRef rows = yt_emit_i64(e, pool->p->h);
     struct yt_loop oh;
-    yt_emit_for(e, &oh, "row_oh", yt_emit_i64(e, 0), yt_emit_i64(e, pool->p->h),
-                1, 1);
-    pool_row(pool,
-             yt_emit_index(e, out, yt_emit_muli(e, oh.i, pool->row_bytes)));
+    if (!scratch) {
+        yt_emit_for(e, &oh, "column_oh", zero, rows, 1, 1);
+        pool_columns(pool, oh.i, in, out, pool->row_bytes);
+        yt_emit_endfor(e, &oh);
+    }
+    yt_emit_for(e, &oh, "row_oh", zero, rows, 1, 1);
+    if (scratch)
+        pool_columns(pool, oh.i, in, scratch, 0);
+    LLVMValueRef out_row =
+        yt_emit_index(e, out, yt_emit_muli(e, oh.i, pool->row_bytes));
+    pool_row(pool, scratch ? scratch : out_row, out_row);
     yt_emit_endfor(e, &oh);
+}
+
+int64_t yt_pool_row_bytes(const struct yt_problem *p, const struct yt_isa *isa)
+{
+    return (int64_t)yt_dtype_bytes(p->dtype) * isa->lanes * p->u.pool.w;
 }
 
 static struct pool open_pool(struct yt_emit *e,
@@ -242,7 +261,7 @@ static struct pool open_pool(struct yt_emit *e,
     pool.rest = p->w % pool.group;
     pool.reach = (p->r / 2 + pool.group - 1) / pool.group;
     pool.pixel = (int64_t)bytes * e->isa->lanes;
-    pool.row_bytes = pool.pixel * p->w;
+    pool.row_bytes = yt_pool_row_bytes(problem, e->isa);
     assert(p->r <= WINDOW_MAX);
     for (int32_t i = 0; i <= 2 * pool.reach; i++)
         pool.values[i] =
@@ -251,7 +270,7 @@ static struct pool open_pool(struct yt_emit *e,
 }
 
 void yt_generate_pools(struct yt_emit *e, const struct yt_problem *problem,
-                       int chain)
+                       int chain, int use_scratch)
 {
     const struct pool pool = open_pool(e, problem);
     const struct yt_pool2d *p = pool.p;
@@ -263,6 +282,11 @@ void yt_generate_pools(struct yt_emit *e, const struct yt_problem *problem,
         yt_emit_field(e, args, e->ptr, offsetof(struct yt_args, in), "in");
     LLVMValueRef out =
         yt_emit_field(e, args, e->ptr, offsetof(struct yt_args, out), "out");
+    LLVMValueRef scratch =
+        use_scratch
+            ? yt_emit_field(e, args, e->ptr, offsetof(struct yt_args, scratch),
+                            "scratch")
+            : NULL;
 
     struct yt_loop task;
     yt_emit_for(e, &task, "task", yt_emit_param(e, 1), yt_emit_param(e, 2), 1,
@@ -271,7 +295,7 @@ void yt_generate_pools(struct yt_emit *e, const struct yt_problem *problem,
     LLVMValueRef from = yt_emit_index(e, in, block);
     LLVMValueRef to = yt_emit_index(e, out, block);
     for (int i = 0; i < chain; i++) {
-        pool_block(&pool, from, to);
+        pool_block(&pool, from, to, scratch);
         from = to;
         to = yt_emit_at(e, to, tensor_bytes);
     }

@@ -20,7 +20,7 @@ struct yt_args {
     const void *weights; /* as packed for the schedule; CONV2D only */
     const float *bias;   /* [ceil(k/B)*B], zeros past k; CONV2D only */
     const void *add;     /* the addend, NULL when the problem has none */
-    void *scratch;       /* yt_schedule_scratch_bytes() per thread, or NULL */
+    void *scratch;       /* plan.scratch_bytes of each thread's own, or NULL */
     float threshold;     /* of a lazy CONV2D: a logit; -INFINITY computes all */
 };
 

@@ -6,6 +6,11 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "codegen/algo.h"
 #include "tuner/search/space.h"
 
 #define TRIALS_MAX 40000
@@ -248,6 +253,74 @@ static void few_steps_leave_tiles(void **state)
     yt_trials_deinit(&trials);
 }
 
+/* Operators without tiles are searched over their algorithms as well. */
+static void pools_have_a_space(void **state)
+{
+    (void)state;
+    struct yt_problem p;
+    struct yt_trials trials;
+    int32_t count[YT_ALGO_COUNT] = {0};
+    assert_int_equal(yt_problem_parse("sppf-f32-64x20x20-r5", &p), YT_OK);
+    const struct yt_space space = {
+        .problem = &p, .isa = yt_isa_get(YT_ISA_AVX512), .threads = 2};
+    walk(&space, 1, &trials);
+    for (int32_t i = 0; i < trials.count; i++)
+        count[trials.items[i].schedule.algo]++;
+    enum yt_algo_id id = yt_algo_next(p.op, YT_ALGO_COUNT);
+    for (; id != YT_ALGO_COUNT; id = yt_algo_next(p.op, id))
+        assert_int_equal(count[id], YT_TUNE_COUNT);
+    yt_trials_deinit(&trials);
+}
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define HAS_SANITIZER 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define HAS_SANITIZER 1
+#endif
+#endif
+
+/* What the search says when there is no memory left at all. */
+static int next_without_memory(const struct yt_space *space)
+{
+    const struct rlimit nothing = {0, 0};
+    const struct yt_trials none = {0};
+    struct yt_schedule next;
+    int any = -1;
+    if (setrlimit(RLIMIT_AS, &nothing) != 0)
+        return 1;
+    for (size_t size = 1 << 20; size >= 16; size /= 2)
+        while (malloc(size)) /* never freed: the process ends */
+            continue;
+    return yt_space_next(space, &none, &any, &next) == YT_NO_MEMORY ? 0 : 2;
+}
+
+static void no_memory_is_no_end(void **state)
+{
+    (void)state;
+#ifdef HAS_SANITIZER
+    print_message("skipped: sanitizers end a process without memory\n");
+    skip();
+#endif
+    struct yt_problem p;
+    int how = 0;
+    assert_int_equal(yt_problem_parse("conv2d-f32-64x80x80-k64r3s1p1-silu", &p),
+                     YT_OK);
+    for (int exhaustive = 0; exhaustive < 2; exhaustive++) {
+        const struct yt_space space = {.problem = &p,
+                                       .isa = yt_isa_get(YT_ISA_AVX2),
+                                       .threads = 2,
+                                       .exhaustive = exhaustive};
+        const pid_t child = fork();
+        assert_true(child >= 0);
+        if (child == 0)
+            _exit(next_without_memory(&space));
+        assert_int_equal(waitpid(child, &how, 0), child);
+        assert_true(WIFEXITED(how));
+        assert_int_equal(WEXITSTATUS(how), 0);
+    }
+}
+
 /* Each algorithm of an operator is tried, from the start on. */
 static void all_algorithms_are_tried(void **state)
 {
@@ -293,6 +366,8 @@ int main(void)
         cmocka_unit_test(exhaustive_walks_cover_the_space),
         cmocka_unit_test(both_kinds_of_silu_are_tried),
         cmocka_unit_test(few_steps_leave_tiles),
+        cmocka_unit_test(pools_have_a_space),
+        cmocka_unit_test(no_memory_is_no_end),
         cmocka_unit_test(all_algorithms_are_tried),
         cmocka_unit_test(the_space_of_a_layer_is_large),
     };

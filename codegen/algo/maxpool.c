@@ -6,7 +6,7 @@ static void generate(struct yt_emit *e, const struct yt_problem *p,
                      const struct yt_schedule *s)
 {
     (void)s;
-    yt_generate_pools(e, p, 1);
+    yt_generate_pools(e, p, 1, 0);
 }
 
 const struct yt_algo yt_algo_maxpool = {

@@ -237,6 +237,19 @@ struct yt_weights yt_network_weights(const struct yt_layer *layer)
                                .integers = layer->integers};
 }
 
+/* Scratch that serves every step. */
+static void plan_scratch(struct yt_network *network)
+{
+    int64_t most = 0;
+    for (int32_t i = 0; i < network->net->layer_count; i++) {
+        const int64_t bytes =
+            yt_schedule_scratch_bytes(&network->net->layers[i].problem,
+                                      &network->schedules[i], network->isa);
+        most = bytes > most ? bytes : most;
+    }
+    network->plan.scratch_bytes = most;
+}
+
 static void place_constants(struct yt_network *network)
 {
     int64_t at = 0;
@@ -293,6 +306,7 @@ enum yt_status yt_network_build(struct yt_network *network,
         bind_step(network, &plan->levels[i].decode, &network->decode[i],
                   yt_decode_c);
     bind_step(network, &plan->iou, &network->iou, yt_iou_c);
+    plan_scratch(network);
     place_constants(network);
     return pack_constants(network);
 }

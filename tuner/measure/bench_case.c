@@ -344,6 +344,7 @@ struct yt_args yt_case_args(struct yt_case *c, const void *packed)
         .weights = packed,
         .bias = c->constants,
         .add = c->add,
+        .scratch = c->scratch ? c->scratch + GUARD_BYTES : NULL,
         .threshold = INFINITY,
     };
 }
@@ -372,11 +373,30 @@ static double error_of(const struct yt_case *c, const void *got, size_t i)
     return past > 0 ? past : 0;
 }
 
+/* Scratch of just the schedule's size, between guards. */
+static enum yt_status make_scratch(struct yt_case *c,
+                                   const struct yt_schedule *s)
+{
+    const size_t bytes =
+        (size_t)yt_schedule_scratch_bytes(&c->problem, s, c->isa);
+    yt_memory_free(c->scratch, c->scratch_bytes + 2 * GUARD_BYTES);
+    c->scratch = NULL;
+    c->scratch_bytes = bytes;
+    if (!bytes)
+        return YT_OK;
+    c->scratch = yt_memory_alloc(bytes + 2 * GUARD_BYTES);
+    YT_FAIL_IF(!c->scratch, YT_NO_MEMORY, "no memory for %zu bytes of scratch",
+               bytes);
+    memset(c->scratch, GUARD_BYTE, bytes + 2 * GUARD_BYTES);
+    return YT_OK;
+}
+
 enum yt_status yt_case_check(struct yt_case *c, yt_kernel_fn kernel,
                              int64_t tasks, const struct yt_schedule *s,
                              const void *packed, double *error_out)
 {
     const size_t bytes = out_bytes(c);
+    YT_TRY(make_scratch(c, s));
     memset(c->guarded, GUARD_BYTE, GUARD_BYTES);
     memset(c->guarded + GUARD_BYTES, 0xff, bytes); /* NaN */
     memset(c->guarded + GUARD_BYTES + bytes, GUARD_BYTE, GUARD_BYTES);
@@ -404,6 +424,10 @@ enum yt_status yt_case_check(struct yt_case *c, yt_kernel_fn kernel,
     YT_FAIL_IF(!guard_is_whole(c->guarded) ||
                    !guard_is_whole(c->guarded + GUARD_BYTES + bytes),
                YT_MISMATCH, "wrote outside its output");
+    YT_FAIL_IF(c->scratch && (!guard_is_whole(c->scratch) ||
+                              !guard_is_whole(c->scratch + GUARD_BYTES +
+                                              c->scratch_bytes)),
+               YT_MISMATCH, "wrote outside its scratch");
     return YT_OK;
 }
 
@@ -417,6 +441,7 @@ void yt_case_destroy(struct yt_case *c)
     yt_memory_free(c->constants, c->constant_bytes);
     yt_memory_free(c->want, c->out_elems * sizeof *c->want);
     yt_memory_free(c->guarded, out_bytes(c) + 2 * GUARD_BYTES);
+    yt_memory_free(c->scratch, c->scratch_bytes + 2 * GUARD_BYTES);
     yt_integers_deinit(&c->integers);
     free(c->bias);
     free(c);

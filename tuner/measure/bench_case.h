@@ -19,7 +19,9 @@ struct yt_case {
     struct yt_weights filter; /* of the above */
     double *want;  /* before rounding to the output's type, integers as codes */
     char *guarded; /* output between two guard zones */
+    char *scratch; /* of the schedule checked last, likewise; NULL: none */
     size_t in_bytes, out_elems, add_bytes, weight_elems, constant_bytes;
+    size_t scratch_bytes;
     double largest; /* of |want| */
 };
 
@@ -38,13 +40,14 @@ enum yt_status yt_case_create(const struct yt_problem *problem,
  *  @param[out] error_out the largest.
  *  @return YT_OK; YT_MISMATCH with a sentence: error over
  *          yt_schedule_tolerance(), something left unwritten, or written
- * outside.
+ *          outside; YT_NO_MEMORY.
  */
 enum yt_status yt_case_check(struct yt_case *c, yt_kernel_fn kernel,
                              int64_t tasks, const struct yt_schedule *s,
                              const void *packed, double *error_out);
 
-/** Arguments for timing, valid until the case goes. Lazy kernels find nothing
+/** Arguments for timing the schedule that was checked last, valid until the
+ *  next check. Lazy kernels find nothing
  *  over the threshold, as in nearly all cells of a real frame. */
 struct yt_args yt_case_args(struct yt_case *c, const void *packed);
 

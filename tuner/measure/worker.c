@@ -56,7 +56,10 @@ static void measure_kernel(struct yt_case *c, int32_t threads,
     if (bytes)
         yt_pack_weights(&c->problem, s, c->isa, &c->filter, packed);
     const int64_t tasks = yt_schedule_tasks(&c->problem, s, c->isa);
-    if (yt_case_check(c, kernel, tasks, s, packed, &r->max_error) != YT_OK) {
+    const enum yt_status status =
+        yt_case_check(c, kernel, tasks, s, packed, &r->max_error);
+    if (status != YT_OK) {
+        r->lost = status == YT_NO_MEMORY;
         r->outcome = YT_DB_WRONG;
         snprintf(r->detail, sizeof r->detail, "%.*s", (int)sizeof r->detail - 1,
                  yt_error());

@@ -12,6 +12,8 @@
 #include "runtime/fail.h"
 #include "runtime/memory.h"
 #include "runtime/pool.h"
+#include "runtime/workspace.h"
+#include "tuner/measure/measure.h"
 
 /* The logit of the default confidence, 0.25: what lazy heads compute. */
 #define HEAD_LOGIT (-1.0986123f)
@@ -36,12 +38,17 @@ struct contest {
     struct option (*options)[YT_FINALISTS_MAX];        /* [layer] */
     void **constants;                                  /* [layer], packed */
     char *arena;
+    int64_t scratch_bytes;    /* of a thread, for every finalist; 0: none */
+    char *scratch;            /* [threads][scratch_bytes] */
+    struct yt_args *each;     /* [threads] */
+    const void **each_thread; /* [threads], into each */
     struct yt_pool *pool;
 };
 
 static void contest_deinit(struct contest *c)
 {
     const int32_t layers = c->engine->network->net->layer_count;
+    const int32_t threads = c->engine->network->plan.threads;
     for (int32_t i = 0; i < layers; i++) {
         for (int32_t j = 0; c->options && j < YT_FINALISTS_MAX; j++) {
             yt_memory_free(c->options[i][j].weights,
@@ -58,6 +65,9 @@ static void contest_deinit(struct contest *c)
     free(c->winner);
     free(c->target_of);
     yt_memory_free(c->arena, (size_t)c->engine->network->net->arena_bytes);
+    yt_memory_free(c->scratch, (size_t)(threads * c->scratch_bytes));
+    free(c->each);
+    free(c->each_thread);
     yt_pool_destroy(c->pool);
 }
 
@@ -80,6 +90,10 @@ static enum yt_status prepare_option(struct contest *c, int32_t i,
     YT_TRY(yt_network_kernel(network, &layer->problem, schedule, &entry));
     option->kernel = entry->kernel;
     option->tasks = yt_schedule_tasks(&layer->problem, schedule, network->isa);
+    const int64_t scratch = yt_align(
+        yt_schedule_scratch_bytes(&layer->problem, schedule, network->isa));
+    if (scratch > c->scratch_bytes)
+        c->scratch_bytes = scratch;
     option->samples = calloc((size_t)c->frames, sizeof(double));
     YT_FAIL_IF(!option->samples, YT_NO_MEMORY, "no memory for %d samples",
                c->frames);
@@ -195,6 +209,34 @@ static enum yt_status compile_finalists(struct contest *c, uint64_t budget_ns)
     return YT_OK;
 }
 
+/* Arguments for each thread, with scratch of its own. */
+static enum yt_status make_scratch(struct contest *c)
+{
+    const int32_t threads = c->engine->network->plan.threads;
+    if (!c->scratch_bytes)
+        return YT_OK;
+    c->scratch = yt_memory_alloc((size_t)(threads * c->scratch_bytes));
+    c->each = calloc((size_t)threads, sizeof *c->each);
+    c->each_thread = calloc((size_t)threads, sizeof *c->each_thread);
+    YT_FAIL_IF(!c->scratch || !c->each || !c->each_thread, YT_NO_MEMORY,
+               "no memory for %d threads' scratch", threads);
+    for (int32_t i = 0; i < threads; i++)
+        c->each_thread[i] = &c->each[i];
+    return YT_OK;
+}
+
+/* What each thread gets; NULL: all get @p args, nobody asks for scratch. */
+static const void *const *thread_args(struct contest *c,
+                                      const struct yt_args *args)
+{
+    for (int32_t i = 0; c->scratch && i < c->engine->network->plan.threads;
+         i++) {
+        c->each[i] = *args;
+        c->each[i].scratch = c->scratch + i * c->scratch_bytes;
+    }
+    return c->each_thread;
+}
+
 static enum yt_status contest_init(struct contest *c, uint64_t compile_ns)
 {
     const struct yt_net *net = c->engine->network->net;
@@ -216,6 +258,7 @@ static enum yt_status contest_init(struct contest *c, uint64_t compile_ns)
     YT_TRY(compile_finalists(c, compile_ns));
     for (size_t i = 0; i < layers; i++)
         YT_TRY(prepare_layer(c, (int32_t)i));
+    YT_TRY(make_scratch(c));
     return yt_pool_create(c->engine->network->plan.threads, 0, &c->pool);
 }
 
@@ -249,8 +292,9 @@ static void run_layer(struct contest *c, int32_t i, int32_t group,
         .add = at(c, layer->add),
         .threshold = HEAD_LOGIT,
     };
+    const void *const *each = thread_args(c, &args);
     const uint64_t begin = yt_now_ns();
-    yt_pool_run(c->pool, option->kernel, &args, NULL, option->tasks);
+    yt_pool_run(c->pool, option->kernel, &args, each, option->tasks);
     if (frame >= 0 && varies(t, group))
         option->samples[frame] = (double)(yt_now_ns() - begin);
 }
