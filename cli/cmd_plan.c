@@ -8,6 +8,8 @@
 #include "cli/export_engine.h"
 #include "cli/json.h"
 #include "cli/precision_options.h"
+#include "codegen/algo.h"
+#include "codegen/schedule.h"
 #include "db/db.h"
 #include "export/export.h"
 #include "runtime/fail.h"
@@ -110,6 +112,24 @@ static int is_id(const char *word)
 
 /* ------------------------------------------------------------------- show */
 
+/* A schedule taken apart; nothing of one that this version does not know. */
+static void put_knobs(struct yt_json *doc, json_t *step, const char *problem,
+                      const char *schedule)
+{
+    struct yt_problem p;
+    struct yt_schedule s;
+    if (yt_problem_parse(problem, &p) != YT_OK ||
+        yt_schedule_parse(p.op, schedule, &s) != YT_OK)
+        return;
+    const struct yt_algo *row = yt_algo_get(s.algo);
+    yt_json_text(doc, step, "algorithm", row->name);
+    json_t *knobs = yt_json_object(doc, step, "knobs");
+    for (int id = 0; id < YT_KNOB_COUNT; id++)
+        if (row->knobs >> id & 1)
+            yt_json_int(doc, knobs, yt_knob_get((enum yt_knob_id)id)->name,
+                        yt_schedule_get(&s, (enum yt_knob_id)id));
+}
+
 static int print_json(const char *text, const struct yt_plan_head *head)
 {
     struct yt_json doc;
@@ -130,6 +150,7 @@ static int print_json(const char *text, const struct yt_plan_head *head)
         yt_json_text(&doc, step, "name", name);
         yt_json_text(&doc, step, "problem", problem);
         yt_json_text(&doc, step, "schedule", schedule);
+        put_knobs(&doc, step, problem, schedule);
     }
     yt_json_text(&doc, NULL, "text", text);
     return yt_json_print(&doc);
