@@ -34,11 +34,6 @@ struct job {
                                              ISA lacks the type */
 };
 
-static int is_usable(const struct job *job, const struct yt_isa *isa)
-{
-    return (isa->needs & ~job->host.cpu_bits) == 0;
-}
-
 static void print_isas(const struct job *job)
 {
     struct yt_table table;
@@ -50,8 +45,9 @@ static void print_isas(const struct job *job)
         snprintf(lanes, sizeof lanes, "%d", isa->lanes);
         snprintf(regs, sizeof regs, "%d", isa->regs);
         yt_table_row(&table,
-                     (const char *[]){isa->name, lanes, regs,
-                                      is_usable(job, isa) ? "yes" : "no"});
+                     (const char *[]){
+                         isa->name, lanes, regs,
+                         yt_isa_runs(isa, job->host.cpu_bits) ? "yes" : "no"});
     }
     yt_table_print(&table, stdout);
     yt_table_deinit(&table);
@@ -124,7 +120,7 @@ static int print_json(const struct job *job)
         yt_json_text(&doc, row, "name", isa->name);
         yt_json_int(&doc, row, "lanes", isa->lanes);
         yt_json_int(&doc, row, "registers", isa->regs);
-        yt_json_bool(&doc, row, "usable", is_usable(job, isa));
+        yt_json_bool(&doc, row, "usable", yt_isa_runs(isa, job->host.cpu_bits));
     }
     if (job->measure) {
         json_t *peak = yt_json_object(&doc, NULL, "peak");
@@ -155,7 +151,7 @@ static enum yt_status read_facts(struct job *job)
         return status;
     const int32_t threads = job->threads ? job->threads : job->host.threads;
     for (int t = 0; status == YT_OK && t < YT_DTYPE_COUNT; t++)
-        if (t != YT_DTYPE_BF16 || job->isa->needs & YT_CPU_AVX512_BF16)
+        if (yt_isa_computes(job->isa, (enum yt_dtype)t))
             status = yt_peak_measure(job->isa, (enum yt_dtype)t, threads,
                                      &job->peaks[t]);
     return status;

@@ -22,7 +22,8 @@ static int32_t ceil_div(int32_t a, int32_t b)
  * one vector per pixel the broadcast is part of the multiplication. */
 static int fits_registers(const struct yt_isa *isa, int32_t mr, int32_t nr)
 {
-    return mr * nr + nr + (nr > 1 || !isa->fma || isa->lanes < 16) <= isa->regs;
+    const int apart = nr > 1 || !(isa->can & YT_CAN_BROADCAST_OPERAND);
+    return mr * nr + nr + apart <= isa->regs;
 }
 
 /* Groups of rows (flat: of tiles) per task that divide the work in different

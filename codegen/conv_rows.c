@@ -59,8 +59,8 @@ int yt_conv_may_be_coarse(const struct yt_problem *p)
 static int32_t working_registers(const struct yt_problem *p,
                                  const struct yt_isa *isa)
 {
-    const uint32_t dots = YT_CPU_AVX_VNNI | YT_CPU_AVX512_VNNI;
-    const int products = yt_dtype_is_integer(p->dtype) && !(isa->needs & dots);
+    const int products =
+        yt_dtype_is_integer(p->dtype) && !yt_isa_has_dot(isa, p->dtype);
     return products ? 3 : 2;
 }
 

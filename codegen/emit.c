@@ -264,7 +264,7 @@ LLVMValueRef yt_emit_fmul(struct yt_emit *e, LLVMValueRef a, LLVMValueRef b)
 LLVMValueRef yt_emit_fma(struct yt_emit *e, LLVMValueRef a, LLVMValueRef b,
                          LLVMValueRef c)
 {
-    if (!e->isa->fma)
+    if (!(e->isa->can & YT_CAN_FMA))
         return yt_emit_fadd(e, yt_emit_fmul(e, a, b), c);
     LLVMTypeRef type = LLVMTypeOf(a);
     const unsigned id = LLVMLookupIntrinsicID("llvm.fma", 8);

@@ -150,8 +150,7 @@ static int knobs_are_in_order(const struct yt_algo *row,
 
 static int has_arithmetic(const struct yt_problem *p, const struct yt_isa *isa)
 {
-    const int bf16 = p->dtype == YT_DTYPE_BF16 || p->out == YT_DTYPE_BF16;
-    return !bf16 || (isa->needs & YT_CPU_AVX512_BF16);
+    return yt_isa_computes(isa, p->dtype) && yt_isa_computes(isa, p->out);
 }
 
 int yt_schedule_applies(const struct yt_problem *p, const struct yt_schedule *s,

@@ -81,7 +81,7 @@ static LLVMValueRef fraction(struct yt_emit *e, LLVMValueRef a, LLVMValueRef n,
                              float sign)
 {
     LLVMValueRef hi = yt_emit_splat(e, sign * LOG2E_HI);
-    if (e->isa->fma) {
+    if (e->isa->can & YT_CAN_FMA) {
         LLVMValueRef r = yt_emit_fma(e, a, hi, LLVMBuildFNeg(e->b, n, ""));
         return yt_emit_fma(e, a, yt_emit_splat(e, sign * LOG2E_LO), r);
     }

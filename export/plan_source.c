@@ -26,7 +26,7 @@ static_assert(sizeof(struct yt_convert) == 3 * 4, "print the new field");
 static_assert(sizeof(struct yt_decode) == 5 * 4, "print the new field");
 static_assert(sizeof(struct yt_iou) == 1 * 4, "print the new field");
 
-static_assert(sizeof(struct yt_isa) == 48, "print the new field");
+static_assert(sizeof(struct yt_isa) == 56, "print the new field");
 static_assert(sizeof(struct yt_step) == 240, "print the new field");
 static_assert(sizeof(struct yt_level) == 328, "print the new field");
 static_assert(sizeof(struct yt_plan) == 1944, "print the new field");
@@ -44,7 +44,8 @@ static const char *const dtype_ids[] = {
 };
 
 static const char *const isa_ids[] = {
-#define YT_ISA(id, name, lanes, regs, fma, needs, cpu, features) "YT_ISA_" #id,
+#define YT_ISA(id, name, arch, lanes, regs, can, needs, cpu, features)         \
+    "YT_ISA_" #id,
 #include "runtime/isa.inc"
 #undef YT_ISA
 };
@@ -189,11 +190,11 @@ static void print_isa(FILE *f, const struct yt_isa *isa)
 {
     fprintf(f,
             "static const struct yt_isa isa =\n    {.id = %s, .name = \"%s\", "
-            ".lanes = " I32 ", .regs = " I32 ", .fma = " I32
-            ", .needs = 0x%" PRIx32 "u,\n     .llvm_cpu = \"%s\", "
-            ".llvm_features = \"%s\"};\n\n",
-            isa_ids[isa->id], isa->name, isa->lanes, isa->regs, isa->fma,
-            isa->needs, isa->llvm_cpu, isa->llvm_features);
+            ".arch = \"%s\", .lanes = " I32 ", .regs = " I32
+            ",\n     .can = 0x%" PRIx32 "u, .needs = 0x%" PRIx32
+            "u, .llvm_cpu = \"%s\",\n     .llvm_features = \"%s\"};\n\n",
+            isa_ids[isa->id], isa->name, isa->arch, isa->lanes, isa->regs,
+            isa->can, isa->needs, isa->llvm_cpu, isa->llvm_features);
 }
 
 enum yt_status yt_export_plan_source(const struct yt_export_input *in, FILE *f)

@@ -107,14 +107,19 @@ static void sum_pixel_of_lanes(const struct yt_conv2d *p, int32_t lanes,
                                const float *in, const double *filter,
                                int32_t oy, int32_t ox, double *sums)
 {
-    if (lanes == 16)
-        sum_pixel(p, 16, 16, in, filter, oy, ox, sums);
-    else if (lanes == 8)
-        sum_pixel(p, 8, 8, in, filter, oy, ox, sums);
-    else if (lanes == 4)
+    switch (lanes) {
+    case 4:
         sum_pixel(p, 4, 4, in, filter, oy, ox, sums);
-    else
+        break;
+    case 8:
+        sum_pixel(p, 8, 8, in, filter, oy, ox, sums);
+        break;
+    case 16:
+        sum_pixel(p, 16, 16, in, filter, oy, ox, sums);
+        break;
+    default:
         sum_pixel(p, lanes, lanes, in, filter, oy, ox, sums);
+    }
 }
 
 enum yt_status yt_reference_sums(const struct yt_conv2d *p, int32_t lanes,

@@ -118,7 +118,7 @@ static void every_pair_of_types(const struct yt_isa *isa)
                 assert_null(strstr(name, "_f32"));
                 continue;
             }
-            if (needs_bf16(&p) && !(isa->needs & YT_CPU_AVX512_BF16))
+            if (needs_bf16(&p) && !yt_isa_computes(isa, YT_DTYPE_BF16))
                 continue;
             /* Blocks of integers and bf16 hold whole vectors. */
             if (p.out != YT_DTYPE_F32 && p.u.conv2d.k % isa->lanes)

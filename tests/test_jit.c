@@ -216,7 +216,7 @@ static void probes_run(void **state)
     for (int i = 0; i <= YT_DTYPE_COUNT; i++) {
         const int dot = i < YT_DTYPE_COUNT;
         const enum yt_dtype dtype = dot ? (enum yt_dtype)i : YT_DTYPE_F32;
-        if (dtype == YT_DTYPE_BF16 && !(best_isa()->needs & YT_CPU_AVX512_BF16))
+        if (!yt_isa_computes(best_isa(), dtype))
             continue;
         struct yt_object object;
         yt_kernel_fn kernel;

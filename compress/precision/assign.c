@@ -375,11 +375,11 @@ static void choose_types(struct work *w)
     const uint32_t bits = w->options->dtypes
                               ? w->options->dtypes
                               : 1u << YT_DTYPE_U8S8 | 1u << YT_DTYPE_S16;
-    const uint32_t needs = w->engine->network->isa->needs;
+    const struct yt_isa *isa = w->engine->network->isa;
     w->types[w->type_count++] = YT_DTYPE_F32;
     for (int t = 0; t < YT_DTYPE_COUNT; t++)
         if (t != YT_DTYPE_F32 && bits & 1u << t &&
-            (t != YT_DTYPE_BF16 || needs & YT_CPU_AVX512_BF16))
+            yt_isa_computes(isa, (enum yt_dtype)t))
             w->types[w->type_count++] = (enum yt_dtype)t;
 }
 

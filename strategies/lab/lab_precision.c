@@ -115,7 +115,7 @@ static int is_wanted(const struct yt_lab *lab, enum yt_precision precision)
 
 static int has_bf16(const struct yt_lab *lab)
 {
-    return (lab->facts[0]->network->isa->needs & YT_CPU_AVX512_BF16) != 0;
+    return yt_isa_computes(lab->facts[0]->network->isa, YT_DTYPE_BF16);
 }
 
 static int wants_pictures(const struct yt_lab *lab)
@@ -209,8 +209,8 @@ enum yt_status yt_lab_open_precisions(struct yt_lab *lab,
                    is_wanted(lab, YT_PRECISION_BF16) && !has_bf16(lab),
                YT_UNSUPPORTED,
                "--precision bf16: the instruction set '%s' has no bf16 "
-               "arithmetic; 'avx512bf16' has, on CPUs with AVX-512 BF16",
-               yt_lab_isa(lab));
+               "arithmetic; '%s' has",
+               yt_lab_isa(lab), yt_isa_that_computes(YT_DTYPE_BF16)->name);
     if (wants_pictures(lab))
         YT_TRY(open_pictures(lab));
     for (int32_t m = 0; m < lab->choices.model_count; m++) {

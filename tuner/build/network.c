@@ -394,19 +394,20 @@ static enum yt_status check_types(const struct yt_graph *graph,
                                   const struct yt_network_options *options)
 {
     const struct yt_quantisation *q = options->quantisation;
-    const int has_bf16 = (options->isa->needs & YT_CPU_AVX512_BF16) != 0;
     if (!q)
         return YT_OK;
     YT_FAIL_IF(q->node_count != graph->node_count, YT_STALE,
                "the quantisation is of another network: %d nodes, not %d",
                q->node_count, graph->node_count);
-    for (int32_t i = 0; i < q->node_count && !has_bf16; i++)
+    for (int32_t i = 0; i < q->node_count; i++)
         YT_FAIL_IF(graph->nodes[i].kind == YT_NODE_CONV &&
-                       q->dtypes[i] == YT_DTYPE_BF16,
+                       !yt_isa_computes(options->isa, q->dtypes[i]),
                    YT_UNSUPPORTED,
-                   "%s: the instruction set '%s' has no bf16 arithmetic; "
-                   "'avx512bf16' has, on CPUs with AVX-512 BF16",
-                   graph->nodes[i].name, options->isa->name);
+                   "%s: the instruction set '%s' has no %s arithmetic; "
+                   "'%s' has",
+                   graph->nodes[i].name, options->isa->name,
+                   yt_dtype_name(q->dtypes[i]),
+                   yt_isa_that_computes(q->dtypes[i])->name);
     return YT_OK;
 }
 
