@@ -74,7 +74,7 @@ if(NOT yt_model_type STREQUAL INTERFACE_LIBRARY)
   target_include_directories(yt_model SYSTEM PUBLIC ${YT_GENERATED})
 endif()
 yt_layer(compress/quant LINKS yt_base yt_runtime yt_model PkgConfig::YT_XXHASH m)
-yt_layer(codegen ROOMS algo LINKS yt_base yt_runtime yt_llvm)
+yt_layer(codegen ROOMS algo target LINKS yt_base yt_runtime yt_llvm)
 yt_layer(db LINKS yt_base yt_runtime PkgConfig::YT_SQLITE PkgConfig::YT_JANSSON)
 yt_layer(eval LINKS yt_base yt_runtime yt_model PkgConfig::YT_JPEG PkgConfig::YT_PNG
                     PkgConfig::YT_JANSSON PkgConfig::YT_YAML m)

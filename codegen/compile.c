@@ -20,11 +20,8 @@
 #include "codegen/generate.h"
 #include "codegen/inspect.h"
 #include "codegen/llvm_fail.h"
+#include "codegen/target/target.h"
 #include "runtime/fail.h"
-
-static const char *const tune_cpus[] = {NULL, "icelake-server", "generic"};
-static_assert(sizeof tune_cpus / sizeof tune_cpus[0] == YT_TUNE_COUNT,
-              "a scheduling model for each enum yt_tune_cpu");
 
 static pthread_once_t llvm_once = PTHREAD_ONCE_INIT;
 static char host_cpu[64];
@@ -32,10 +29,7 @@ static char host_cpu[64];
 static void init_llvm(void)
 {
     yt_llvm_catch_fatal();
-    LLVMInitializeNativeTarget();
-    LLVMInitializeNativeAsmPrinter();
-    LLVMInitializeNativeAsmParser();
-    LLVMInitializeNativeDisassembler();
+    yt_targets_initialize();
     char *name = LLVMGetHostCPUName();
     snprintf(host_cpu, sizeof host_cpu, "%s", name);
     LLVMDisposeMessage(name);
@@ -58,17 +52,15 @@ const char *yt_codegen_version(void)
 static enum yt_status machine_create(const struct yt_isa *isa,
                                      LLVMTargetMachineRef *machine_out)
 {
-    char *triple = LLVMGetDefaultTargetTriple();
+    char triple[YT_TRIPLE_MAX];
+    yt_target_triple(isa, triple);
     LLVMTargetRef target;
     char *message = NULL;
-    if (LLVMGetTargetFromTriple(triple, &target, &message)) {
-        LLVMDisposeMessage(triple);
-        return yt_llvm_fail_message("find this machine's target", message);
-    }
+    if (LLVMGetTargetFromTriple(triple, &target, &message))
+        return yt_llvm_fail_message("find a kernel's target", message);
     *machine_out = LLVMCreateTargetMachine(
         target, triple, isa->llvm_cpu, isa->llvm_features,
         LLVMCodeGenLevelAggressive, LLVMRelocPIC, LLVMCodeModelSmall);
-    LLVMDisposeMessage(triple);
     YT_FAIL_IF(!*machine_out, YT_COMPILE,
                "LLVM could not create a target machine for '%s'", isa->name);
     return YT_OK;
@@ -122,10 +114,18 @@ struct source {
     const struct yt_problem *problem; /* NULL: a probe */
     const struct yt_schedule *schedule;
     enum yt_probe probe;
-    enum yt_dtype dtype;  /* of YT_PROBE_DOT */
-    const char *tune_cpu; /* NULL: the host's */
-    const char *title;    /* of a dump */
+    enum yt_dtype dtype; /* of YT_PROBE_DOT */
+    enum yt_tune_cpu tune;
+    const char *title; /* of a dump */
 };
+
+/* LLVM's name of the scheduling model. */
+static const char *model_name(enum yt_tune_cpu tune, const struct yt_isa *isa)
+{
+    const int is_host =
+        tune == YT_TUNE_HOST && strcmp(isa->arch, yt_cpu_arch()) == 0;
+    return is_host ? host_cpu : yt_target_of(isa)->tune_cpu[tune];
+}
 
 static void generate_body(struct yt_emit *e, const struct source *source)
 {
@@ -148,8 +148,7 @@ static enum yt_status compile_source(const struct source *source,
     const uint64_t t0 = yt_now_ns();
     struct yt_emit e;
     struct yt_llvm_errors errors;
-    yt_emit_begin(&e, object->symbol, isa,
-                  source->tune_cpu ? source->tune_cpu : host_cpu);
+    yt_emit_begin(&e, object->symbol, isa, model_name(source->tune, isa));
     yt_llvm_collect(e.ctx, &errors);
     char *triple = LLVMGetTargetMachineTriple(machine);
     LLVMTargetDataRef layout = LLVMCreateTargetDataLayout(machine);
@@ -167,7 +166,7 @@ static enum yt_status compile_source(const struct source *source,
     yt_emit_deinit(&e);
     LLVMDisposeTargetMachine(machine);
     if (status == YT_OK)
-        status = yt_inspect_object(object);
+        status = yt_inspect_object(object, isa);
     if (status != YT_OK)
         yt_object_deinit(object);
     return status;
@@ -194,7 +193,7 @@ enum yt_status yt_codegen_compile(const struct yt_problem *p,
     const struct source source = {
         .problem = p,
         .schedule = s,
-        .tune_cpu = tune_cpus[s->tune],
+        .tune = s->tune,
         .title = title,
     };
     enum yt_status status = compile_source(&source, isa, &object);

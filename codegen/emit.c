@@ -7,7 +7,7 @@
 #include <assert.h>
 #include <string.h>
 
-static void add_attribute(struct yt_emit *e, const char *key, const char *value)
+void yt_emit_attribute(struct yt_emit *e, const char *key, const char *value)
 {
     LLVMAddAttributeAtIndex(
         e->fn, LLVMAttributeFunctionIndex,
@@ -28,6 +28,8 @@ void yt_emit_begin(struct yt_emit *e, const char *symbol,
 {
     memset(e, 0, sizeof *e);
     e->isa = isa;
+    e->target = yt_target_of(isa);
+    yt_words_of(isa, &e->words);
     e->ctx = LLVMContextCreate();
     e->module = LLVMModuleCreateWithNameInContext(symbol, e->ctx);
     e->b = LLVMCreateBuilderInContext(e->ctx);
@@ -45,14 +47,11 @@ void yt_emit_begin(struct yt_emit *e, const char *symbol,
         LLVMFunctionType(LLVMVoidTypeInContext(e->ctx), params, 3, 0);
     e->fn = LLVMAddFunction(e->module, symbol, type);
     add_enum_attribute(e, LLVMAttributeFunctionIndex, "nounwind");
-    add_attribute(e, "target-cpu", isa->llvm_cpu);
-    add_attribute(e, "target-features", isa->llvm_features);
-    add_attribute(e, "tune-cpu", tune_cpu);
-    add_attribute(e, "no-builtins", "true");
-    if (isa->lanes == 16) {
-        add_attribute(e, "prefer-vector-width", "512");
-        add_attribute(e, "min-legal-vector-width", "512");
-    }
+    yt_emit_attribute(e, "target-cpu", isa->llvm_cpu);
+    yt_emit_attribute(e, "target-features", isa->llvm_features);
+    yt_emit_attribute(e, "tune-cpu", tune_cpu);
+    yt_emit_attribute(e, "no-builtins", "true");
+    e->target->declare(e);
     LLVMSetValueName2(yt_emit_param(e, 0), "args", 4);
     LLVMSetValueName2(yt_emit_param(e, 1), "begin", 5);
     LLVMSetValueName2(yt_emit_param(e, 2), "end", 3);
@@ -78,6 +77,21 @@ void yt_emit_deinit(struct yt_emit *e)
     if (e->ctx)
         LLVMContextDispose(e->ctx);
     memset(e, 0, sizeof *e);
+}
+
+LLVMValueRef yt_emit_intrinsic(struct yt_emit *e, const char *name,
+                               LLVMValueRef *args, unsigned count)
+{
+    const unsigned id = LLVMLookupIntrinsicID(name, strlen(name));
+    assert(id);
+    LLVMValueRef fn = LLVMGetIntrinsicDeclaration(e->module, id, NULL, 0);
+    LLVMTypeRef type = LLVMIntrinsicGetType(e->ctx, id, NULL, 0);
+    LLVMTypeRef types[8];
+    assert(count <= 8 && LLVMCountParamTypes(type) == count);
+    LLVMGetParamTypes(type, types);
+    for (unsigned i = 0; i < count; i++)
+        args[i] = LLVMBuildBitCast(e->b, args[i], types[i], "");
+    return LLVMBuildCall2(e->b, type, fn, args, count, "");
 }
 
 LLVMValueRef yt_emit_param(struct yt_emit *e, unsigned index)

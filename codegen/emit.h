@@ -1,7 +1,8 @@
 #ifndef YT_EMIT_H
 #define YT_EMIT_H
 
-/* The words generators speak. Raw LLVMBuild* stays behind them, in emit.c.
+/* The words generators speak. Raw LLVMBuild* stays behind them, in emit*.c, and
+ * what has an instruction of its own on some targets in codegen/target/.
  *
  * A value is an LLVMValueRef; "vec" is a vector of isa->lanes floats. Offsets
  * and strides are in bytes. Mutable values are entry-block allocas that
@@ -12,11 +13,14 @@
 
 #include <stdint.h>
 
+#include "codegen/target/target.h"
 #include "runtime/isa.h"
 #include "runtime/problem.h"
 
 struct yt_emit {
     const struct yt_isa *isa;
+    const struct yt_target *target;
+    struct yt_words words; /* of the ISA */
     LLVMContextRef ctx;
     LLVMModuleRef module;
     LLVMBuilderRef b;
@@ -29,6 +33,9 @@ struct yt_emit {
  *  and place the builder at its body. */
 void yt_emit_begin(struct yt_emit *e, const char *symbol,
                    const struct yt_isa *isa, const char *tune_cpu);
+
+/** Add a string attribute to the function. */
+void yt_emit_attribute(struct yt_emit *e, const char *key, const char *value);
 
 /** Return from the function and close it. The module stays. */
 void yt_emit_finish(struct yt_emit *e);
@@ -87,7 +94,7 @@ LLVMValueRef yt_emit_fmul(struct yt_emit *e, LLVMValueRef a, LLVMValueRef b);
 /** a * b + c, fused where the ISA has it. */
 LLVMValueRef yt_emit_fma(struct yt_emit *e, LLVMValueRef a, LLVMValueRef b,
                          LLVMValueRef c);
-/** The larger; b where either is not a number (one vmaxps). */
+/** The larger; b where either is not a number. */
 LLVMValueRef yt_emit_fmax(struct yt_emit *e, LLVMValueRef a, LLVMValueRef b);
 LLVMValueRef yt_emit_fmin(struct yt_emit *e, LLVMValueRef a, LLVMValueRef b);
 
@@ -164,15 +171,19 @@ LLVMValueRef yt_emit_load_masked(struct yt_emit *e, LLVMValueRef address,
 void yt_emit_store_masked(struct yt_emit *e, LLVMValueRef v,
                           LLVMValueRef address, LLVMValueRef mask);
 
+/** Call an intrinsic whose types are all given by its name. Arguments are cast
+ *  to what it takes, in place; the result is what it returns. */
+LLVMValueRef yt_emit_intrinsic(struct yt_emit *e, const char *name,
+                               LLVMValueRef *args, unsigned count);
+
 /* emit_bytes.c: 8 and 16-bit arithmetic in lanes. */
 
-/** Whether the ISA shuffles bytes by a variable control (SSSE3). */
-int yt_emit_shuffles_bytes(const struct yt_emit *e);
 /** One vector of consecutive pieces: count * bits of one == bits of a vec. */
 LLVMValueRef yt_emit_concat(struct yt_emit *e, const LLVMValueRef *pieces,
                             unsigned count);
 /** Byte i of each 16 becomes byte control[i] of the same 16, or 0 where
- *  control[i] has its top bit. Any vector types; returns lanes. */
+ *  control[i] has its top bit. Any vector types; returns lanes. Byte by byte
+ *  where the ISA lacks YT_CAN_SHUFFLE_BYTES. */
 LLVMValueRef yt_emit_shuffle_bytes(struct yt_emit *e, LLVMValueRef v,
                                    LLVMValueRef control);
 /** a.low * b.low + a.high * b.high, halves of each lane as signed 16 bits. */
@@ -181,9 +192,9 @@ LLVMValueRef yt_emit_dot_halves(struct yt_emit *e, LLVMValueRef a,
 /** a * b >> 16 in signed 16 bits, for each half of each lane. */
 LLVMValueRef yt_emit_mul_high_halves(struct yt_emit *e, LLVMValueRef a,
                                      LLVMValueRef b);
-/** Two vectors of halves that are lanes, limited to signed 16 bits; two of
- * bytes that are halves, limited to 0..255. Both leave parts of 128 bits of the
- *  first and the second in turn. */
+/** Two vectors of lanes as halves, limited to signed 16 bits; two of signed
+ *  halves as bytes, limited to 0..255. Both leave the elements in an order of
+ *  the target's own. */
 LLVMValueRef yt_emit_pack_halves(struct yt_emit *e, LLVMValueRef a,
                                  LLVMValueRef b);
 LLVMValueRef yt_emit_pack_bytes(struct yt_emit *e, LLVMValueRef a,
@@ -200,8 +211,6 @@ LLVMValueRef yt_emit_shift_right(struct yt_emit *e, LLVMValueRef v,
 
 /* emit_types.c: arithmetic in other types than f32. */
 
-/** Whether there are dot products of bytes and halves (VNNI). */
-int yt_emit_has_dot(const struct yt_emit *e);
 /** The type of a convolution's sums: lanes for integers, vec otherwise. */
 LLVMTypeRef yt_emit_sum_type(struct yt_emit *e, enum yt_dtype dtype);
 /** The 4 bytes of input at base + offset, a step, in every lane. */
@@ -214,7 +223,8 @@ LLVMValueRef yt_emit_dot(struct yt_emit *e, enum yt_dtype dtype,
 /** A vector of stored values as a vec: integers as their codes. */
 LLVMValueRef yt_emit_load_wide(struct yt_emit *e, enum yt_dtype dtype,
                                LLVMValueRef address);
-/** A vec to lanes, to nearest, ties to even; 0x80000000 past the range. */
+/** A vec to lanes, to nearest, ties to even; whatever the target gives past the
+ *  range of i32. */
 LLVMValueRef yt_emit_round(struct yt_emit *e, LLVMValueRef v);
 /** How many vectors fill one when stored: 4 for bytes, 2, 1. */
 int32_t yt_emit_group(enum yt_dtype dtype);

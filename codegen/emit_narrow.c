@@ -102,7 +102,6 @@ LLVMValueRef yt_emit_narrow(struct yt_emit *e, enum yt_dtype dtype,
     return LLVMBuildTrunc(e->b, lanes, type, "");
 }
 
-/* AVX-512 masks any element. */
 static void store_masked(struct yt_emit *e, LLVMValueRef v,
                          LLVMValueRef address, LLVMValueRef count)
 {
@@ -157,7 +156,7 @@ void yt_emit_store_first(struct yt_emit *e, LLVMValueRef v,
 {
     if (LLVMGetElementType(LLVMTypeOf(v)) == e->f32)
         yt_emit_store_masked(e, v, address, yt_emit_first_lanes(e, count));
-    else if (e->isa->lanes == 16)
+    else if (e->isa->can & YT_CAN_MASK)
         store_masked(e, v, address, count);
     else
         store_by_halves(e, v, address, count);

@@ -1,44 +1,11 @@
 /* Words for arithmetic on other types than f32: dot products of four bytes'
- * worth of values a lane, and the way back from lanes to narrow types.
- *
- * Everything is an intrinsic whose types are looked up: what LLVM 19 takes as
- * lanes of i32, LLVM 22 takes as bytes or halves. */
+ * worth of values a lane, and the way back from lanes to narrow types. */
 
 #include <assert.h>
 #include <string.h>
 
 #include "codegen/emit.h"
 #include "runtime/integers.h"
-
-static LLVMTypeRef integers_type(struct yt_emit *e, unsigned bits)
-{
-    return LLVMVectorType(LLVMIntTypeInContext(e->ctx, bits),
-                          32 / bits * (unsigned)e->isa->lanes);
-}
-
-/* names: for 4, 8 and 16 lanes. Arguments are cast to what the intrinsic takes;
- * returns what it returns. */
-static LLVMValueRef call(struct yt_emit *e, const char *const names[3],
-                         LLVMValueRef *args, unsigned count)
-{
-    const int32_t lanes = e->isa->lanes;
-    const char *name = names[lanes == 16 ? 2 : lanes == 8 ? 1 : 0];
-    const unsigned id = LLVMLookupIntrinsicID(name, strlen(name));
-    assert(id);
-    LLVMValueRef fn = LLVMGetIntrinsicDeclaration(e->module, id, NULL, 0);
-    LLVMTypeRef type = LLVMIntrinsicGetType(e->ctx, id, NULL, 0);
-    LLVMTypeRef types[8];
-    assert(count <= 8 && LLVMCountParamTypes(type) == count);
-    LLVMGetParamTypes(type, types);
-    for (unsigned i = 0; i < count; i++)
-        args[i] = LLVMBuildBitCast(e->b, args[i], types[i], "");
-    return LLVMBuildCall2(e->b, type, fn, args, count, "");
-}
-
-int yt_emit_has_dot(const struct yt_emit *e)
-{
-    return (e->isa->needs & (YT_CPU_AVX_VNNI | YT_CPU_AVX512_VNNI)) != 0;
-}
 
 LLVMTypeRef yt_emit_sum_type(struct yt_emit *e, enum yt_dtype dtype)
 {
@@ -54,85 +21,16 @@ LLVMValueRef yt_emit_broadcast_step(struct yt_emit *e, enum yt_dtype dtype,
         e, yt_emit_load(e, e->i32, yt_emit_at(e, base, offset), 1));
 }
 
-static LLVMValueRef dot_bf16(struct yt_emit *e, LLVMValueRef acc,
-                             LLVMValueRef x, LLVMValueRef w)
-{
-    static const char *const names[3] = {
-        "llvm.x86.avx512bf16.dpbf16ps.128",
-        "llvm.x86.avx512bf16.dpbf16ps.256",
-        "llvm.x86.avx512bf16.dpbf16ps.512",
-    };
-    LLVMValueRef args[] = {acc, w, x};
-    return call(e, names, args, 3);
-}
-
-static LLVMValueRef dot_halves(struct yt_emit *e, LLVMValueRef acc,
-                               LLVMValueRef x, LLVMValueRef w)
-{
-    if (!yt_emit_has_dot(e))
-        return yt_emit_add(e, acc, yt_emit_dot_halves(e, x, w));
-    static const char *const names[3] = {
-        "llvm.x86.avx512.vpdpwssd.128",
-        "llvm.x86.avx512.vpdpwssd.256",
-        "llvm.x86.avx512.vpdpwssd.512",
-    };
-    /* Commutative, and the second of the two may come from memory. */
-    LLVMValueRef args[] = {acc, w, x};
-    return LLVMBuildBitCast(e->b, call(e, names, args, 3), e->veci, "");
-}
-
-/* Bytes as halves, the even and the odd ones apart. */
-static LLVMValueRef dot_split_bytes(struct yt_emit *e, LLVMValueRef acc,
-                                    LLVMValueRef x, LLVMValueRef w)
-{
-    LLVMTypeRef halves = integers_type(e, 16);
-    LLVMValueRef by = yt_emit_repeat(e, YT_DTYPE_S16, 2 * e->isa->lanes, 8);
-    x = LLVMBuildBitCast(e->b, x, halves, "");
-    w = LLVMBuildBitCast(e->b, w, halves, "");
-    LLVMValueRef x_odd = LLVMBuildLShr(e->b, x, by, "");
-    LLVMValueRef x_even =
-        LLVMBuildLShr(e->b, LLVMBuildShl(e->b, x, by, ""), by, "");
-    LLVMValueRef w_odd = LLVMBuildAShr(e->b, w, by, "");
-    LLVMValueRef w_even =
-        LLVMBuildAShr(e->b, LLVMBuildShl(e->b, w, by, ""), by, "");
-    acc = yt_emit_add(e, acc, yt_emit_dot_halves(e, x_even, w_even));
-    return yt_emit_add(e, acc, yt_emit_dot_halves(e, x_odd, w_odd));
-}
-
-static LLVMValueRef dot_bytes(struct yt_emit *e, LLVMValueRef acc,
-                              LLVMValueRef x, LLVMValueRef w)
-{
-    LLVMValueRef args[] = {acc, x, w};
-    if (yt_emit_has_dot(e)) {
-        static const char *const names[3] = {
-            "llvm.x86.avx512.vpdpbusd.128",
-            "llvm.x86.avx512.vpdpbusd.256",
-            "llvm.x86.avx512.vpdpbusd.512",
-        };
-        return LLVMBuildBitCast(e->b, call(e, names, args, 3), e->veci, "");
-    }
-    if (!yt_emit_shuffles_bytes(e)) /* the same extension, SSSE3 */
-        return dot_split_bytes(e, acc, x, w);
-    static const char *const names[3] = {
-        "llvm.x86.ssse3.pmadd.ub.sw.128",
-        "llvm.x86.avx2.pmadd.ub.sw",
-        "llvm.x86.avx512.pmaddubs.w.512",
-    };
-    LLVMValueRef pairs = call(e, names, args + 1, 2);
-    LLVMValueRef ones = yt_emit_splat_i32(e, 0x00010001);
-    return yt_emit_add(e, acc, yt_emit_dot_halves(e, pairs, ones));
-}
-
 LLVMValueRef yt_emit_dot(struct yt_emit *e, enum yt_dtype dtype,
                          LLVMValueRef acc, LLVMValueRef x, LLVMValueRef w)
 {
     switch (dtype) {
     case YT_DTYPE_BF16:
-        return dot_bf16(e, acc, x, w);
+        return e->words.dot_bf16(e, acc, x, w);
     case YT_DTYPE_S16:
-        return dot_halves(e, acc, x, w);
+        return e->words.dot_s16(e, acc, x, w);
     case YT_DTYPE_U8S8:
-        return dot_bytes(e, acc, x, w);
+        return e->words.dot_u8s8(e, acc, x, w);
     case YT_DTYPE_F32:
     case YT_DTYPE_COUNT:
         break;
@@ -171,32 +69,7 @@ int32_t yt_emit_group(enum yt_dtype dtype)
 
 LLVMValueRef yt_emit_round(struct yt_emit *e, LLVMValueRef v)
 {
-    if (e->isa->lanes == 16) {
-        static const char name[] = "llvm.x86.avx512.mask.cvtps2dq.512";
-        const unsigned id = LLVMLookupIntrinsicID(name, sizeof name - 1);
-        LLVMValueRef fn = LLVMGetIntrinsicDeclaration(e->module, id, NULL, 0);
-        LLVMValueRef args[] = {
-            v, LLVMGetPoison(e->veci),
-            LLVMConstInt(LLVMInt16TypeInContext(e->ctx), 0xffff, 0),
-            yt_emit_i32(e, 4)};
-        return LLVMBuildCall2(e->b, LLVMIntrinsicGetType(e->ctx, id, NULL, 0),
-                              fn, args, 4, "");
-    }
-    static const char *const names[3] = {"llvm.x86.sse2.cvtps2dq",
-                                         "llvm.x86.avx.cvt.ps2dq.256", NULL};
-    return call(e, names, &v, 1);
-}
-
-static LLVMValueRef to_bf16(struct yt_emit *e, LLVMValueRef low,
-                            LLVMValueRef high)
-{
-    static const char *const names[3] = {
-        "llvm.x86.avx512bf16.cvtne2ps2bf16.128",
-        "llvm.x86.avx512bf16.cvtne2ps2bf16.256",
-        "llvm.x86.avx512bf16.cvtne2ps2bf16.512",
-    };
-    LLVMValueRef args[] = {high, low};
-    return call(e, names, args, 2);
+    return e->words.round(e, v);
 }
 
 /* Bytes [from, from + count) of a vector's worth. */
@@ -206,7 +79,8 @@ static LLVMValueRef part(struct yt_emit *e, LLVMValueRef v, int32_t from,
     int32_t order[64];
     for (int32_t i = 0; i < count; i++)
         order[i] = from + i;
-    v = LLVMBuildBitCast(e->b, v, integers_type(e, 8), "");
+    v = LLVMBuildBitCast(
+        e->b, v, LLVMVectorType(e->i8, 4 * (unsigned)e->isa->lanes), "");
     return yt_emit_pick(e, v, v, order, count);
 }
 
@@ -221,7 +95,7 @@ void yt_emit_store_narrow(struct yt_emit *e, enum yt_dtype dtype,
         v[i] = vectors[i < count ? i : count - 1];
     LLVMValueRef packed = v[0];
     if (dtype == YT_DTYPE_BF16)
-        packed = to_bf16(e, v[0], v[1]);
+        packed = e->words.to_bf16(e, v[0], v[1]);
     else if (dtype == YT_DTYPE_S16)
         packed =
             yt_emit_packed_in_order(e, yt_emit_pack_halves(e, v[0], v[1]), 2);

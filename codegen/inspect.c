@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "codegen/target/target.h"
 #include "runtime/fail.h"
 
 /* The bytes that a backward branch repeats. */
@@ -23,6 +24,7 @@ struct loop {
 };
 
 struct scan {
+    const struct yt_target *target;
     struct loop *loops;
     uint64_t *spills; /* where vector accesses to the stack are */
     size_t loop_count, loop_cap, spill_count, spill_cap;
@@ -60,30 +62,6 @@ static enum yt_status add_spill(struct scan *scan, uint64_t at)
     return YT_OK;
 }
 
-/* A vector register moved from or to the stack. */
-static int is_spill(const char *text)
-{
-    return strstr(text, "(%rsp)") && strstr(text, "mm");
-}
-
-/* How far a direct branch jumps from its end; 0 for other instructions. Intel
- * SDM volume 2: Jcc is 70..7F rel8 and 0F 80..8F rel32, JMP EB rel8 and E9
- * rel32. */
-static int64_t branch_distance(const uint8_t *code, size_t length)
-{
-    if (length == 2 && ((code[0] & 0xf0) == 0x70 || code[0] == 0xeb))
-        return (int8_t)code[1];
-    const int is_near = length == 5 && code[0] == 0xe9;
-    const int is_near_if =
-        length == 6 && code[0] == 0x0f && (code[1] & 0xf0) == 0x80;
-    if (!is_near && !is_near_if)
-        return 0;
-    const uint8_t *at = code + length - 4;
-    const uint32_t bits = (uint32_t)at[0] | (uint32_t)at[1] << 8 |
-                          (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
-    return (int32_t)bits;
-}
-
 static enum yt_status scan_code(LLVMDisasmContextRef disasm,
                                 const uint8_t *code, uint64_t size,
                                 struct scan *scan)
@@ -100,10 +78,11 @@ static enum yt_status scan_code(LLVMDisasmContextRef disasm,
             "the disassembler knows",
             (unsigned long long)at, code[at]);
         const uint64_t end = at + length;
-        const int64_t distance = branch_distance(code + at, length);
+        const int64_t distance =
+            scan->target->branch_distance(code + at, length);
         if (distance < 0 && (uint64_t)-distance <= end)
             YT_TRY(add_loop(scan, end - (uint64_t)-distance, end));
-        if (is_spill(text))
+        if (scan->target->is_spill(text))
             YT_TRY(add_spill(scan, at));
         at = end;
     }
@@ -135,12 +114,16 @@ static void count_spills(const struct scan *scan, struct yt_object *object)
 }
 
 static enum yt_status inspect_code(struct yt_object *object,
+                                   const struct yt_isa *isa,
                                    const uint8_t *code, uint64_t size)
 {
+    const struct yt_target *target = yt_target_of(isa);
+    char triple[YT_TRIPLE_MAX];
+    yt_target_triple(isa, triple);
     LLVMDisasmContextRef disasm = LLVMCreateDisasmCPU(
-        "x86_64-unknown-linux-gnu", "sapphirerapids", NULL, 0, NULL, NULL);
+        triple, target->disassembler_cpu, NULL, 0, NULL, NULL);
     YT_FAIL_IF(!disasm, YT_COMPILE, "LLVM could not start its disassembler");
-    struct scan scan = {0};
+    struct scan scan = {.target = target};
     const enum yt_status status = scan_code(disasm, code, size, &scan);
     if (status == YT_OK)
         count_spills(&scan, object);
@@ -169,7 +152,8 @@ static enum yt_status check_relocations(LLVMSectionIteratorRef section,
     return status;
 }
 
-enum yt_status yt_inspect_object(struct yt_object *object)
+enum yt_status yt_inspect_object(struct yt_object *object,
+                                 const struct yt_isa *isa)
 {
     enum yt_status status = YT_OK;
     LLVMMemoryBufferRef buffer = LLVMCreateMemoryBufferWithMemoryRange(
@@ -190,7 +174,7 @@ enum yt_status yt_inspect_object(struct yt_object *object)
         if (name && strcmp(name, ".text") == 0) {
             object->code_bytes = (uint32_t)LLVMGetSectionSize(section);
             status = inspect_code(
-                object, (const uint8_t *)LLVMGetSectionContents(section),
+                object, isa, (const uint8_t *)LLVMGetSectionContents(section),
                 LLVMGetSectionSize(section));
         }
         if (status == YT_OK)

@@ -22,8 +22,8 @@ enum yt_task_order {
 };
 
 enum yt_tune_cpu {
-    YT_TUNE_HOST, /* the scheduling model LLVM picks for this host */
-    YT_TUNE_ICELAKE,
+    YT_TUNE_HOST,   /* the scheduling model LLVM picks for this host */
+    YT_TUNE_SERVER, /* that of a server core; see codegen/target/ */
     YT_TUNE_GENERIC,
     YT_TUNE_COUNT
 };

@@ -2,6 +2,7 @@
  * registers, and reads that do nothing but read. */
 
 #include <stddef.h>
+#include <string.h>
 
 #include "codegen/codegen.h"
 #include "codegen/generate.h"
@@ -15,10 +16,9 @@ static LLVMValueRef hide(struct yt_emit *e, LLVMValueRef v)
 {
     LLVMTypeRef own = LLVMTypeOf(v);
     LLVMTypeRef type = LLVMFunctionType(own, &own, 1, 0);
-    static const char zmm[] = "=v,0", other[] = "=x,0";
-    const char *constraints = e->isa->lanes == 16 ? zmm : other;
+    const char *constraints = e->target->vector_in_place(e->isa);
     LLVMValueRef nothing =
-        LLVMGetInlineAsm(type, "", 0, constraints, sizeof zmm - 1, 0, 0,
+        LLVMGetInlineAsm(type, "", 0, constraints, strlen(constraints), 0, 0,
                          LLVMInlineAsmDialectATT, 0);
     return LLVMBuildCall2(e->b, type, nothing, &v, 1, "");
 }
@@ -50,7 +50,7 @@ void yt_generate_probe_dot(struct yt_emit *e, enum yt_dtype dtype)
                 0);
     yt_emit_for(e, &inner, "inner", yt_emit_i64(e, 0),
                 yt_emit_i64(e, YT_PROBE_DOTS / chains / 4), 1, 1);
-    const int apart = type == e->veci && !yt_emit_has_dot(e);
+    const int apart = type == e->veci && !yt_isa_has_dot(e->isa, dtype);
     for (int unrolled = 0; unrolled < 4; unrolled++)
         for (int i = 0; i < chains; i++) {
             x = apart ? hide(e, x) : x;

@@ -4,8 +4,8 @@
  * exp(x) = 2^n * 2^r with n = round(x * log2(e)) and |r| <= 1/2. Adding and
  * subtracting 1.5 * 2^23 rounds and leaves n in the low bits. log2(e) is split
  * in two so that r keeps its bits for large n. 2^r is a degree-5 minimax
- * polynomial (Remez on the relative error, 7.5e-8). 2^n is a scalef, or an
- * integer added to the exponent.
+ * polynomial (Remez on the relative error, 7.5e-8). 2^n is scaled by as the
+ * target does it.
  *
  * Without FMA, x * log2(e) - n would lose the bits that count, and ln(2) is
  * what is split.
@@ -33,49 +33,6 @@ static const float exp2_coefficients[] = {
     0.05550713092088699f, 0.009675540961325169f, 0.0013276472454890609f,
 };
 
-static LLVMValueRef call_avx512(struct yt_emit *e, const char *name,
-                                LLVMValueRef *args, unsigned count)
-{
-    const unsigned id = LLVMLookupIntrinsicID(name, strlen(name));
-    assert(id);
-    LLVMValueRef fn = LLVMGetIntrinsicDeclaration(e->module, id, NULL, 0);
-    return LLVMBuildCall2(e->b, LLVMIntrinsicGetType(e->ctx, id, NULL, 0), fn,
-                          args, count, "");
-}
-
-static LLVMValueRef all_lanes(struct yt_emit *e)
-{
-    return LLVMConstInt(LLVMInt16TypeInContext(e->ctx), 0xffff, 0);
-}
-
-/* sign(x) * min(|x|, most); vrangeps does in one what two do elsewhere. */
-static LLVMValueRef clamp(struct yt_emit *e, LLVMValueRef x, float most)
-{
-    LLVMValueRef high = yt_emit_splat(e, most);
-    if (e->isa->lanes == 16) {
-        LLVMValueRef args[] = {x, high,         yt_emit_i32(e, 2),
-                               x, all_lanes(e), yt_emit_i32(e, 4)};
-        return call_avx512(e, "llvm.x86.avx512.mask.range.ps.512", args, 6);
-    }
-    return yt_emit_fmax(e, yt_emit_fmin(e, x, high), yt_emit_splat(e, -most));
-}
-
-/* p * 2^n, where z holds n in its low mantissa bits. */
-static LLVMValueRef scale(struct yt_emit *e, LLVMValueRef p, LLVMValueRef n,
-                          LLVMValueRef z)
-{
-    if (e->isa->lanes == 16) {
-        LLVMValueRef args[] = {p, n, p, all_lanes(e), yt_emit_i32(e, 4)};
-        return call_avx512(e, "llvm.x86.avx512.mask.scalef.ps.512", args, 5);
-    }
-    LLVMValueRef exponent =
-        LLVMBuildShl(e->b, LLVMBuildBitCast(e->b, z, e->veci, ""),
-                     yt_emit_splat_i32(e, 23), "");
-    LLVMValueRef sum = LLVMBuildAdd(
-        e->b, LLVMBuildBitCast(e->b, p, e->veci, ""), exponent, "");
-    return LLVMBuildBitCast(e->b, sum, e->vec, "");
-}
-
 /* sign * a * log2(e) - n. */
 static LLVMValueRef fraction(struct yt_emit *e, LLVMValueRef a, LLVMValueRef n,
                              float sign)
@@ -94,7 +51,7 @@ static LLVMValueRef fraction(struct yt_emit *e, LLVMValueRef a, LLVMValueRef n,
 /* exp(sign * x), sign = +-1. */
 static LLVMValueRef exp_signed(struct yt_emit *e, LLVMValueRef x, float sign)
 {
-    LLVMValueRef a = clamp(e, x, EXP_CLAMP);
+    LLVMValueRef a = e->words.clamp(e, x, EXP_CLAMP);
     LLVMValueRef magic = yt_emit_splat(e, ROUND_MAGIC);
     LLVMValueRef z =
         yt_emit_fma(e, a, yt_emit_splat(e, sign * LOG2E_HI), magic);
@@ -104,7 +61,7 @@ static LLVMValueRef exp_signed(struct yt_emit *e, LLVMValueRef x, float sign)
     LLVMValueRef p = yt_emit_splat(e, exp2_coefficients[top]);
     for (int i = top - 1; i >= 0; i--)
         p = yt_emit_fma(e, p, r, yt_emit_splat(e, exp2_coefficients[i]));
-    return scale(e, p, n, z);
+    return e->words.scale(e, p, n, z);
 }
 
 LLVMValueRef yt_emit_exp(struct yt_emit *e, LLVMValueRef x)
@@ -112,30 +69,17 @@ LLVMValueRef yt_emit_exp(struct yt_emit *e, LLVMValueRef x)
     return exp_signed(e, x, 1.0f);
 }
 
-/* a / d for d >= 1. vdivps costs 16 cycles a vector on Intel server cores; an
- * estimate of 14 bits and one Newton step cost about 3. */
-static LLVMValueRef divide(struct yt_emit *e, LLVMValueRef a, LLVMValueRef d)
-{
-    if (e->isa->lanes != 16)
-        return LLVMBuildFDiv(e->b, a, d, "");
-    LLVMValueRef args[] = {d, d, all_lanes(e)};
-    LLVMValueRef r = call_avx512(e, "llvm.x86.avx512.rcp14.ps.512", args, 3);
-    LLVMValueRef error =
-        yt_emit_fma(e, LLVMBuildFNeg(e->b, d, ""), r, yt_emit_splat(e, 1.0f));
-    LLVMValueRef ar = yt_emit_fmul(e, a, r);
-    return yt_emit_fma(e, ar, error, ar);
-}
-
 LLVMValueRef yt_emit_sigmoid(struct yt_emit *e, LLVMValueRef x)
 {
     LLVMValueRef one = yt_emit_splat(e, 1.0f);
-    return divide(e, one, yt_emit_fadd(e, exp_signed(e, x, -1.0f), one));
+    return e->words.divide(e, one,
+                           yt_emit_fadd(e, exp_signed(e, x, -1.0f), one));
 }
 
 LLVMValueRef yt_emit_silu(struct yt_emit *e, LLVMValueRef x)
 {
     LLVMValueRef one = yt_emit_splat(e, 1.0f);
-    return divide(e, x, yt_emit_fadd(e, exp_signed(e, x, -1.0f), one));
+    return e->words.divide(e, x, yt_emit_fadd(e, exp_signed(e, x, -1.0f), one));
 }
 
 /* --------------------------------------------------------------- coarse */
@@ -337,64 +281,36 @@ static const float cubic_cube[] = {3.82460204e-16f,
 static const float exp2_short[] = {0.999928074f, 0.693260985f, 0.242611122f,
                                    0.0551716691f};
 
-/* Values of a table of 32 by the low five bits of z. */
-static LLVMValueRef look_up(struct yt_emit *e, LLVMValueRef z,
-                            const float table[32])
-{
-    LLVMValueRef halves[2][16];
-    for (int i = 0; i < 32; i++)
-        halves[i / 16][i % 16] = LLVMConstReal(e->f32, (double)table[i]);
-    LLVMValueRef args[] = {LLVMConstVector(halves[0], 16),
-                           LLVMBuildBitCast(e->b, z, e->veci, ""),
-                           LLVMConstVector(halves[1], 16)};
-    return call_avx512(e, "llvm.x86.avx512.vpermi2var.ps.512", args, 3);
-}
-
 /* Which segment x is in, in the low bits. */
 static LLVMValueRef segment(struct yt_emit *e, LLVMValueRef x, float most,
                             float per_unit)
 {
-    return yt_emit_fma(e, clamp(e, x, most), yt_emit_splat(e, per_unit),
+    return yt_emit_fma(e, e->words.clamp(e, x, most),
+                       yt_emit_splat(e, per_unit),
                        yt_emit_splat(e, ROUND_MAGIC));
 }
 
 static LLVMValueRef silu_cubics(struct yt_emit *e, LLVMValueRef x)
 {
     LLVMValueRef z = segment(e, x, CUBICS_CLAMP, CUBICS_PER_UNIT);
-    LLVMValueRef y = yt_emit_fma(e, look_up(e, z, cubic_cube), x,
-                                 look_up(e, z, cubic_square));
-    y = yt_emit_fma(e, y, x, look_up(e, z, cubic_linear));
-    return yt_emit_fma(e, y, x, look_up(e, z, cubic_constant));
+    LLVMValueRef y = yt_emit_fma(e, e->words.look_up(e, z, cubic_cube), x,
+                                 e->words.look_up(e, z, cubic_square));
+    y = yt_emit_fma(e, y, x, e->words.look_up(e, z, cubic_linear));
+    return yt_emit_fma(e, y, x, e->words.look_up(e, z, cubic_constant));
 }
 
 static LLVMValueRef silu_parabolas(struct yt_emit *e, LLVMValueRef x)
 {
     LLVMValueRef z = segment(e, x, SEGMENTS_CLAMP, SEGMENTS_PER_UNIT);
-    LLVMValueRef y = yt_emit_fma(e, look_up(e, z, silu_square), x,
-                                 look_up(e, z, silu_linear));
-    return yt_emit_fma(e, y, x, look_up(e, z, silu_constant));
-}
-
-/* 1 / d to 12 bits. */
-static LLVMValueRef estimate_reciprocal(struct yt_emit *e, LLVMValueRef d)
-{
-    if (e->isa->lanes == 16) {
-        LLVMValueRef args[] = {d, d, all_lanes(e)};
-        return call_avx512(e, "llvm.x86.avx512.rcp14.ps.512", args, 3);
-    }
-    const char *name =
-        e->isa->lanes == 8 ? "llvm.x86.avx.rcp.ps.256" : "llvm.x86.sse.rcp.ps";
-    const unsigned id = LLVMLookupIntrinsicID(name, strlen(name));
-    assert(id);
-    LLVMValueRef fn = LLVMGetIntrinsicDeclaration(e->module, id, NULL, 0);
-    return LLVMBuildCall2(e->b, LLVMIntrinsicGetType(e->ctx, id, NULL, 0), fn,
-                          &d, 1, "");
+    LLVMValueRef y = yt_emit_fma(e, e->words.look_up(e, z, silu_square), x,
+                                 e->words.look_up(e, z, silu_linear));
+    return yt_emit_fma(e, y, x, e->words.look_up(e, z, silu_constant));
 }
 
 static LLVMValueRef silu_short(struct yt_emit *e, LLVMValueRef x)
 {
-    LLVMValueRef t =
-        yt_emit_fmul(e, clamp(e, x, EXP_CLAMP), yt_emit_splat(e, -LOG2E_HI));
+    LLVMValueRef t = yt_emit_fmul(e, e->words.clamp(e, x, EXP_CLAMP),
+                                  yt_emit_splat(e, -LOG2E_HI));
     LLVMValueRef magic = yt_emit_splat(e, ROUND_MAGIC);
     LLVMValueRef z = yt_emit_fadd(e, t, magic);
     LLVMValueRef n = yt_emit_fsub(e, z, magic);
@@ -402,17 +318,18 @@ static LLVMValueRef silu_short(struct yt_emit *e, LLVMValueRef x)
     LLVMValueRef p = yt_emit_splat(e, exp2_short[3]);
     for (int i = 2; i >= 0; i--)
         p = yt_emit_fma(e, p, r, yt_emit_splat(e, exp2_short[i]));
-    LLVMValueRef d = yt_emit_fadd(e, scale(e, p, n, z), yt_emit_splat(e, 1.0f));
-    return yt_emit_fmul(e, x, estimate_reciprocal(e, d));
+    LLVMValueRef d =
+        yt_emit_fadd(e, e->words.scale(e, p, n, z), yt_emit_splat(e, 1.0f));
+    return yt_emit_fmul(e, x, e->words.reciprocal(e, d));
 }
 
 LLVMValueRef yt_emit_silu_coarse(struct yt_emit *e, enum yt_dtype out,
                                  LLVMValueRef x)
 {
     /* The tables' error is absolute, which bf16 near 0 would show. */
-    if (e->isa->lanes == 16 && out == YT_DTYPE_U8S8)
+    if (e->isa->can & YT_CAN_LOOKUP && out == YT_DTYPE_U8S8)
         return silu_parabolas(e, x);
-    if (e->isa->lanes == 16 && out == YT_DTYPE_S16)
+    if (e->isa->can & YT_CAN_LOOKUP && out == YT_DTYPE_S16)
         return silu_cubics(e, x);
     return silu_short(e, x);
 }

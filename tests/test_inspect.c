@@ -86,7 +86,8 @@ static void spills_are_counted_in_innermost_loops(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct yt_object object = assemble(cases[i].code);
-        assert_int_equal(yt_inspect_object(&object), YT_OK);
+        assert_int_equal(yt_inspect_object(&object, yt_isa_get(YT_ISA_AVX512)),
+                         YT_OK);
         if (object.spills != cases[i].spills ||
             object.spills_total != cases[i].total)
             fail_msg("%s: %u of %u spills in loops, not %u of %u",
@@ -100,7 +101,8 @@ static void spills_are_counted_in_innermost_loops(void **state)
 static void refuse(const char *code, const char *because)
 {
     struct yt_object object = assemble(code);
-    assert_int_equal(yt_inspect_object(&object), YT_COMPILE);
+    assert_int_equal(yt_inspect_object(&object, yt_isa_get(YT_ISA_AVX512)),
+                     YT_COMPILE);
     if (!strstr(yt_error(), because))
         fail_msg("'%s' does not say '%s'", yt_error(), because);
     yt_object_deinit(&object);
@@ -115,7 +117,8 @@ static void what_cannot_be_vouched_for_is_refused(void **state)
     refuse(HEAD "lea table(%rip), %rax\nret\n", "'table'");
     struct yt_object object = assemble(HEAD "ret\n");
     memset(object.bytes, 'x', object.size);
-    assert_int_equal(yt_inspect_object(&object), YT_COMPILE);
+    assert_int_equal(yt_inspect_object(&object, yt_isa_get(YT_ISA_AVX512)),
+                     YT_COMPILE);
     yt_object_deinit(&object);
 }
 

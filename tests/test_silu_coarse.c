@@ -89,7 +89,7 @@ static double run_window(struct silu *v, double from)
 {
     const int32_t lanes = v->isa->lanes;
     const int count = PIXELS * lanes;
-    const int tables = lanes == 16;
+    const int tables = (v->isa->can & YT_CAN_LOOKUP) != 0;
     const int u8 = v->problem.out == YT_DTYPE_U8S8;
     const double middle = exact(from + WINDOW / 2);
     float zeros[LANES_MAX] = {0}, gain[LANES_MAX], zero[LANES_MAX];

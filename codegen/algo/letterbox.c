@@ -288,7 +288,7 @@ static void resize_plain(struct letterbox *l, LLVMValueRef out)
 static void resize_row(struct letterbox *l, LLVMValueRef out)
 {
     struct yt_emit *e = l->e;
-    if (!yt_emit_shuffles_bytes(e)) {
+    if (!(e->isa->can & YT_CAN_SHUFFLE_BYTES)) {
         resize_plain(l, out);
         return;
     }
