@@ -26,7 +26,8 @@ touch "$work/codegen/emit.c"
 echo 'not a source' >"$work/codegen/notes.txt"
 [ "$(version "$work")" = "$before" ] || complain "it changed without a reason"
 for file in codegen/emit.c codegen/emit.h codegen/knobs.inc \
-            codegen/algo/direct.c runtime/kernel.h runtime/isa.inc \
+            codegen/algo/direct.c codegen/target/x86.c \
+            codegen/target/targets.inc runtime/kernel.h runtime/isa.inc \
             runtime/problem.h; do
     echo >>"$work/$file"
     after=$(version "$work")

@@ -126,6 +126,37 @@ while IFS=: read -r file line header; do
 done < <(grep -rnoE 'base/[a-z0-9_]+\.h' runtime include --include='*.[ch]')
 [ "$includes" -gt 20 ] || complain "only $includes includes found: what was checked?"
 
+# What only some code may name. Pattern, and where: the beginnings of paths.
+# Comments may say what was measured where.
+named=(
+    'llvm\.x86=codegen/target/x86'
+    'LLVMInitialize[A-MO-Z]=codegen/target/'
+    'YT_CPU_[A-Z]=runtime/isa runtime/cpu tuner/build/host'
+    'needs *[&|]=runtime/isa'
+    'lanes (==|<|>) [0-9]=codegen/target/'
+    '(^|[^a-z_])(avx|vnni|sse[0-9]|[xyz]mm[0-9])=codegen/target/x86 runtime/isa
+        runtime/cpu tuner/build/host cli/ strategies/advice/guidance'
+)
+begins_with_one() # path beginnings
+{
+    local beginning
+    for beginning in $2; do
+        [[ $1 == "$beginning"* ]] && return 0
+    done
+    return 1
+}
+read_code=0
+while read -r file; do
+    code=$(cc -x c -fpreprocessed -dD -E -P "$file" 2>/dev/null)
+    read_code=$((read_code + ${#code}))
+    for row in "${named[@]}"; do
+        pattern=${row%=*}
+        [[ $code =~ $pattern ]] && ! begins_with_one "$file" "${row##*=}" &&
+            complain "$file: '${BASH_REMATCH[0]}' is for ${row##*=} only"
+    done
+done < <(find "${!may[@]}" -name '*.[ch]' -o -name '*.inc' | sort -u)
+[ "$read_code" -gt 100000 ] || complain 'no code was read: what was checked?'
+
 # A folder of sources that the table does not have is checked by nobody.
 while read -r folder; do
     is_in "$(folder_of "$folder/x")" 'bench examples fuzz tests' ||

@@ -1,4 +1,4 @@
-/* The list of targets, and what is the same for each. */
+/* Finding a target, and what is the same for each. */
 
 #include "codegen/target/target.h"
 
@@ -9,7 +9,9 @@
 #include <string.h>
 
 static const struct yt_target *const targets[] = {
-    &yt_target_x86,
+#define YT_TARGET(file) &yt_target_##file,
+#include "codegen/target/targets.inc"
+#undef YT_TARGET
 };
 #define TARGETS (sizeof targets / sizeof targets[0])
 

@@ -74,8 +74,9 @@ struct yt_target {
     int64_t (*branch_distance)(const uint8_t *code, size_t length);
 };
 
-/* The list is in target.c; a target's file is named after its architecture. */
-extern const struct yt_target yt_target_x86;
+#define YT_TARGET(file) extern const struct yt_target yt_target_##file;
+#include "codegen/target/targets.inc"
+#undef YT_TARGET
 
 /** The target of a row. Never NULL. */
 const struct yt_target *yt_target_of(const struct yt_isa *isa);
