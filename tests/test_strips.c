@@ -14,6 +14,7 @@
 #include "runtime/model.h"
 #include "tuner/build/network.h"
 #include "tuner/measure/bench_case.h"
+#include "tuner/search/in_network.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -167,12 +168,53 @@ static void networks_hand_out_scratch(void **state)
     yt_graph_destroy(graph);
 }
 
+/* The comparison inside the network runs it as it ships. */
+static void the_contest_hands_out_scratch(void **state)
+{
+    (void)state;
+    struct yt_graph *graph;
+    struct yt_engine engine = {.threads = 2};
+    struct yt_search *search;
+    const struct yt_tune_options quiet = {0};
+    const uint64_t budget_ns = 60000000000u;
+    assert_int_equal(yt_graph_builtin("n", 2, &graph), YT_OK);
+    assert_int_equal(yt_host_read(&engine.host), YT_OK);
+    const struct yt_network_options options = {
+        .isa = yt_isa_best(yt_cpu_features()), .h = 64, .w = 64, .threads = 2};
+    assert_int_equal(yt_network_create(graph, &options, &engine.network),
+                     YT_OK);
+    assert_int_equal(yt_search_create(&engine, &search), YT_OK);
+    for (int32_t i = 0; i < search->target_count; i++) {
+        struct yt_target *target = &search->targets[i];
+        struct yt_trial trial = {.ok = 1, .min_ns = 1000};
+        if (target->problem.op != YT_OP_SPPF)
+            continue;
+        assert_int_equal(
+            yt_schedule_parse(YT_OP_SPPF, "strips-h", &trial.schedule), YT_OK);
+        assert_int_equal(yt_trials_put(&target->trials, &trial), YT_OK);
+    }
+    const int32_t layers = engine.network->net->layer_count;
+    struct yt_layer_time *times = calloc((size_t)layers, sizeof *times);
+    assert_non_null(times);
+    assert_int_equal(yt_in_network_choose(&engine, search, &quiet, 2, budget_ns,
+                                          budget_ns, times),
+                     YT_OK);
+    const int32_t i = sppf_of(engine.network);
+    assert_int_equal(engine.network->schedules[i].algo, YT_ALGO_STRIPS);
+    assert_true(times[i].median_ns > 0);
+    free(times);
+    yt_search_destroy(search);
+    yt_network_destroy(engine.network);
+    yt_graph_destroy(graph);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_type_on_every_isa),
         cmocka_unit_test(scratch_is_guarded),
         cmocka_unit_test(networks_hand_out_scratch),
+        cmocka_unit_test(the_contest_hands_out_scratch),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
