@@ -11,6 +11,7 @@
 #include "cli/precision_options.h"
 #include "model/analyze.h"
 #include "runtime/fail.h"
+#include "runtime/op.h"
 
 static const struct yt_manual manual = {
     .command = "analyze",
@@ -77,11 +78,10 @@ static enum yt_status count_as_published(const struct yt_engine *engine,
     YT_TRY(yt_net_lower(engine->graph, &unfused, &net));
     report->published_flops = net->flops;
     for (int32_t i = 0; i < net->layer_count; i++) {
-        const struct yt_problem *p = &net->layers[i].problem;
-        if (p->op == YT_OP_CONV2D)
-            report->published_flops += 2 * (uint64_t)p->u.conv2d.k *
-                                       (uint64_t)yt_conv2d_out_h(&p->u.conv2d) *
-                                       (uint64_t)yt_conv2d_out_w(&p->u.conv2d);
+        struct yt_tensors t;
+        yt_op_tensors(&net->layers[i].problem, &t);
+        if (t.weights > 0)
+            report->published_flops += 2 * (uint64_t)yt_tensor_values(&t.out);
     }
     yt_net_destroy(net);
     return YT_OK;

@@ -8,6 +8,7 @@
 #include "codegen/codegen.h"
 #include "export/export.h"
 #include "runtime/fail.h"
+#include "runtime/op.h"
 #include "tuner/build/engine.h"
 
 /* The code of one step: an object of the network's, or the runtime itself. */
@@ -15,14 +16,9 @@ static enum yt_status find_code(const struct yt_network *network,
                                 const struct yt_step *step,
                                 struct yt_export_kernel *kernel_out)
 {
-    static const char *const c_kernels[YT_OP_COUNT] = {
-        [YT_OP_LETTERBOX] = "yt_letterbox_c",
-        [YT_OP_DECODE] = "yt_decode_c",
-        [YT_OP_IOU] = "yt_iou_c",
-    };
-    if (strcmp(step->schedule, "c") == 0 && c_kernels[step->problem.op]) {
-        *kernel_out =
-            (struct yt_export_kernel){c_kernels[step->problem.op], NULL};
+    const char *c_kernel = yt_op_row(step->problem.op)->c_kernel;
+    if (strcmp(step->schedule, "c") == 0 && c_kernel) {
+        *kernel_out = (struct yt_export_kernel){c_kernel, NULL};
         return YT_OK;
     }
     struct yt_schedule schedule;

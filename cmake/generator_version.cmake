@@ -11,7 +11,9 @@ function(yt_generator_version root version_out files_out)
   file(GLOB_RECURSE files ${watch} ${root}/codegen/*.c ${root}/codegen/*.h
        ${root}/codegen/*.inc)
   list(APPEND files ${root}/runtime/kernel.h ${root}/runtime/isa.inc
-       ${root}/runtime/problem.h)
+       ${root}/runtime/problem.h ${root}/runtime/op_params.h
+       ${root}/runtime/dtypes.inc
+       ${root}/runtime/dtype.h)
   list(SORT files)
   set(hashes)
   foreach(path ${files})

@@ -3,7 +3,10 @@
 # includes. In the build folder as product/, installed as lib/yolotune/.
 set(YT_PRODUCT_DIR ${PROJECT_BINARY_DIR}/product)
 file(GLOB YT_PRODUCT_SOURCES CONFIGURE_DEPENDS
-     ${PROJECT_SOURCE_DIR}/runtime/*.c)
+     ${PROJECT_SOURCE_DIR}/runtime/*.c ${PROJECT_SOURCE_DIR}/runtime/op/*.c)
+# What only serves the tools. Rows leave out what they point to in here.
+list(FILTER YT_PRODUCT_SOURCES EXCLUDE REGEX
+     "/runtime/(reference|problem_text|dtype_value)\\.c$")
 file(GLOB YT_PRODUCT_HEADERS CONFIGURE_DEPENDS
      ${PROJECT_SOURCE_DIR}/runtime/*.h ${PROJECT_SOURCE_DIR}/runtime/*.inc
      ${PROJECT_SOURCE_DIR}/include/yolotune/*.h)
@@ -13,7 +16,7 @@ set_target_properties(yt_product PROPERTIES OUTPUT_NAME yt_runtime
   ARCHIVE_OUTPUT_DIRECTORY ${YT_PRODUCT_DIR})
 target_include_directories(yt_product PRIVATE ${PROJECT_SOURCE_DIR}
   ${PROJECT_SOURCE_DIR}/include)
-target_compile_definitions(yt_product PRIVATE _GNU_SOURCE NDEBUG)
+target_compile_definitions(yt_product PRIVATE _GNU_SOURCE NDEBUG YT_PRODUCT)
 target_compile_options(yt_product PRIVATE -O2 -g0 -fvisibility=hidden
   -ffp-contract=off -fno-math-errno -ffile-prefix-map=${PROJECT_SOURCE_DIR}/=)
 

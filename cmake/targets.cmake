@@ -52,7 +52,7 @@ file(MAKE_DIRECTORY ${YT_GENERATED})
 # What ships compiles runtime/ alone: of base/ it may use what is inline in its
 # headers, so runtime does not link it.
 yt_layer(base LINKS)
-yt_layer(runtime LINKS Threads::Threads)
+yt_layer(runtime ROOMS op LINKS Threads::Threads)
 
 set(YT_ONNX_SOURCES)
 if(EXISTS ${PROJECT_SOURCE_DIR}/model/onnx.proto)

@@ -3,8 +3,9 @@
  * What is printed must read back as the very same bits under any locale:
  * integers in decimal, floats as hexadecimal constants without a point, text
  * as ASCII with octal escapes. Fields are named, so their order does not
- * matter; a field added to one of the structures below must be added here too,
- * which the assertions on their sizes remind of. */
+ * matter. Those of problems are known to the operators' rows; a field added to
+ * one of the structures below must be added here too, which the assertions on
+ * their sizes remind of. */
 
 #include "export/plan_source.h"
 
@@ -13,18 +14,10 @@
 #include <string.h>
 
 #include "runtime/fail.h"
+#include "runtime/op.h"
 
 #define I32 "%" PRId32
 #define I64 "%" PRId64
-
-static_assert(sizeof(struct yt_conv2d) == 10 * 4, "print the new field");
-static_assert(sizeof(((struct yt_problem *)0)->u.pool) == 4 * 4,
-              "print the new field");
-static_assert(sizeof(struct yt_upsample) == 3 * 4, "print the new field");
-static_assert(sizeof(struct yt_letterbox) == 3 * 4, "print the new field");
-static_assert(sizeof(struct yt_convert) == 3 * 4, "print the new field");
-static_assert(sizeof(struct yt_decode) == 5 * 4, "print the new field");
-static_assert(sizeof(struct yt_iou) == 1 * 4, "print the new field");
 
 static_assert(sizeof(struct yt_isa) == 56, "print the new field");
 static_assert(sizeof(struct yt_step) == 240, "print the new field");
@@ -38,7 +31,7 @@ static const char *const op_ids[] = {
 };
 
 static const char *const dtype_ids[] = {
-#define YT_DTYPE(id, name, bytes) "YT_DTYPE_" #id,
+#define YT_DTYPE(id, name, ...) "YT_DTYPE_" #id,
 #include "runtime/dtypes.inc"
 #undef YT_DTYPE
 };
@@ -79,52 +72,13 @@ static enum yt_status print_float(FILE *file, float value)
 
 static void print_problem(FILE *f, const struct yt_problem *p)
 {
-    fprintf(f, "{.op = %s, .dtype = %s, .out = %s, ", op_ids[p->op],
-            dtype_ids[p->dtype], dtype_ids[p->out]);
-    switch (p->op) {
-    case YT_OP_CONV2D:
-        fprintf(f,
-                ".u.conv2d = {.c = " I32 ", .h = " I32 ", .w = " I32
-                ", .k = " I32 ", .r = " I32 ", .stride = " I32 ", .pad = " I32
-                ", .silu = " I32 ", .add = " I32 ", .lazy = " I32 "}",
-                p->u.conv2d.c, p->u.conv2d.h, p->u.conv2d.w, p->u.conv2d.k,
-                p->u.conv2d.r, p->u.conv2d.stride, p->u.conv2d.pad,
-                p->u.conv2d.silu, p->u.conv2d.add, p->u.conv2d.lazy);
-        break;
-    case YT_OP_SPPF:
-    case YT_OP_MAXPOOL:
-        fprintf(f,
-                ".u.pool = {.c = " I32 ", .h = " I32 ", .w = " I32 ", .r = " I32
-                "}",
-                p->u.pool.c, p->u.pool.h, p->u.pool.w, p->u.pool.r);
-        break;
-    case YT_OP_UPSAMPLE:
-        fprintf(f, ".u.upsample = {.c = " I32 ", .h = " I32 ", .w = " I32 "}",
-                p->u.upsample.c, p->u.upsample.h, p->u.upsample.w);
-        break;
-    case YT_OP_CONVERT:
-        fprintf(f, ".u.convert = {.c = " I32 ", .h = " I32 ", .w = " I32 "}",
-                p->u.convert.c, p->u.convert.h, p->u.convert.w);
-        break;
-    case YT_OP_LETTERBOX:
-        fprintf(f,
-                ".u.letterbox = {.h = " I32 ", .w = " I32 ", .pad = " I32 "}",
-                p->u.letterbox.h, p->u.letterbox.w, p->u.letterbox.pad);
-        break;
-    case YT_OP_DECODE:
-        fprintf(f,
-                ".u.decode = {.na = " I32 ", .nc = " I32 ", .h = " I32
-                ", .w = " I32 ", .stride = " I32 "}",
-                p->u.decode.na, p->u.decode.nc, p->u.decode.h, p->u.decode.w,
-                p->u.decode.stride);
-        break;
-    case YT_OP_IOU:
-        fprintf(f, ".u.iou = {.block = " I32 "}", p->u.iou.block);
-        break;
-    case YT_OP_COUNT:
-        break;
-    }
-    fputc('}', f);
+    const struct yt_op_row *row = yt_op_row(p->op);
+    fprintf(f, "{.op = %s, .dtype = %s, .out = %s, .u.%s = {", op_ids[p->op],
+            dtype_ids[p->dtype], dtype_ids[p->out], row->member);
+    for (int32_t i = 0; i < row->param_count; i++)
+        fprintf(f, "%s.%s = " I32, i ? ", " : "", row->params[i].name,
+                yt_op_param(p, &row->params[i]));
+    fputs("}}", f);
 }
 
 static void print_step(FILE *f, const struct yt_step *s, const char *symbol)

@@ -2,11 +2,11 @@
 
 #include "model/analyze.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "runtime/fail.h"
+#include "runtime/op.h"
 
 static const char *const order_names[] = {
     [YT_BY_EXECUTION] = "execution",   [YT_BY_FLOPS] = "flops",
@@ -30,95 +30,32 @@ int yt_analysis_order_find(const char *name)
     return -1;
 }
 
-static uint64_t elems(int32_t c, int32_t h, int32_t w)
-{
-    return (uint64_t)c * (uint64_t)h * (uint64_t)w;
-}
-
-static uint64_t bytes_of(enum yt_dtype dtype)
-{
-    return (uint64_t)yt_dtype_bytes(dtype);
-}
-
-static void describe_conv(const struct yt_problem *problem, int32_t lanes,
-                          struct yt_layer_analysis *a)
-{
-    const struct yt_conv2d *p = &problem->u.conv2d;
-    snprintf(a->kind, sizeof a->kind, "conv %dx%d s%d", p->r, p->r, p->stride);
-    a->in_c = p->c;
-    a->in_h = p->h;
-    a->in_w = p->w;
-    a->out_c = p->k;
-    a->out_h = yt_conv2d_out_h(p);
-    a->out_w = yt_conv2d_out_w(p);
-    a->weight_bytes =
-        elems(p->k, p->c, p->r * p->r) * bytes_of(problem->dtype) +
-        (uint64_t)p->k * sizeof(float);
-    /* The image has its padding in memory, unless it is f32. */
-    const int32_t pad =
-        p->c == 3 && problem->dtype != YT_DTYPE_F32 ? p->pad : 0;
-    a->in_bytes =
-        elems(p->c, p->h + 2 * pad, p->w + 2 * pad) * bytes_of(problem->dtype);
-    /* A head's last block is written whole. */
-    const int32_t whole = (p->k + lanes - 1) / lanes * lanes;
-    const uint64_t outputs = elems(whole, a->out_h, a->out_w);
-    a->out_bytes = outputs * bytes_of(problem->out);
-    if (p->add == YT_ADD_RESIDUAL)
-        a->add_bytes = a->out_bytes;
-    if (p->add == YT_ADD_UP2)
-        a->add_bytes = outputs / 4 * sizeof(float);
-}
-
-static void describe_pool(const struct yt_problem *problem,
-                          struct yt_layer_analysis *a)
-{
-    const struct yt_pool2d *p = &problem->u.pool;
-    const int32_t outputs = problem->op == YT_OP_SPPF ? 3 : 1;
-    snprintf(a->kind, sizeof a->kind, "%s %dx%d", yt_op_name(problem->op), p->r,
-             p->r);
-    a->in_c = p->c;
-    a->in_h = a->out_h = p->h;
-    a->in_w = a->out_w = p->w;
-    a->out_c = outputs * p->c;
-}
-
+/* Output channels are whole blocks but for a head's, whose last is written
+ * whole all the same. */
 static void describe(const struct yt_layer *layer, int32_t lanes,
                      struct yt_layer_analysis *a)
 {
     const struct yt_problem *p = &layer->problem;
+    struct yt_tensors t;
+    yt_op_tensors(p, &t);
     memcpy(a->name, layer->name, sizeof a->name);
+    yt_op_kind(p, a->kind, sizeof a->kind);
     a->dtype = p->dtype;
     a->out = p->out;
-    switch (p->op) {
-    case YT_OP_CONV2D:
-        describe_conv(p, lanes, a);
-        break;
-    case YT_OP_UPSAMPLE:
-        snprintf(a->kind, sizeof a->kind, "upsample 2x");
-        a->in_c = a->out_c = p->u.upsample.c;
-        a->in_h = p->u.upsample.h;
-        a->in_w = p->u.upsample.w;
-        a->out_h = 2 * a->in_h;
-        a->out_w = 2 * a->in_w;
-        break;
-    case YT_OP_CONVERT:
-        snprintf(a->kind, sizeof a->kind, "convert to %s",
-                 yt_dtype_name(p->out));
-        a->in_c = a->out_c = p->u.convert.c;
-        a->in_h = a->out_h = p->u.convert.h;
-        a->in_w = a->out_w = p->u.convert.w;
-        break;
-    default:
-        describe_pool(p, a);
-        break;
-    }
-    if (p->op != YT_OP_CONV2D) {
-        a->in_bytes = elems(a->in_c, a->in_h, a->in_w) * bytes_of(p->dtype);
-        a->out_bytes = elems(a->out_c, a->out_h, a->out_w) * bytes_of(p->out);
-    }
+    a->in_c = t.in.c;
+    a->in_h = t.in.h;
+    a->in_w = t.in.w;
+    a->out_c = t.out.count * t.out.c;
+    a->out_h = t.out.h;
+    a->out_w = t.out.w;
     a->parameters = layer->parameters;
     a->flops = layer->flops;
     a->run_flops = yt_problem_flops(p);
+    a->weight_bytes = (uint64_t)(t.weights * yt_dtype_bytes(p->dtype) +
+                                 t.bias * (int64_t)sizeof(float));
+    a->in_bytes = (uint64_t)yt_tensor_bytes(&t.in, lanes);
+    a->out_bytes = (uint64_t)yt_tensor_bytes(&t.out, lanes);
+    a->add_bytes = (uint64_t)yt_tensor_bytes(&t.add, lanes);
     a->moved_bytes =
         a->weight_bytes + a->in_bytes + a->out_bytes + a->add_bytes;
     a->intensity = (double)a->run_flops / (double)a->moved_bytes;

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "runtime/fail.h"
+#include "runtime/op.h"
 
 static void append(char name[YT_LAYER_NAME_MAX], const char *text)
 {
@@ -69,6 +70,7 @@ static void mark_lazy(const struct yt_ir *ir, const struct yt_ir_op *op,
         p->lazy = na;
 }
 
+/* Operators share the names of what they share. */
 static void make_problem(const struct yt_ir *ir, const struct yt_ir_op *op,
                          struct yt_problem *p)
 {
@@ -76,29 +78,24 @@ static void make_problem(const struct yt_ir *ir, const struct yt_ir_op *op,
     *p = (struct yt_problem){.op = op->op,
                              .dtype = in->dtype,
                              .out = ir->values[op->parts[0].out].dtype};
-    switch (op->op) {
-    case YT_OP_CONV2D:
-        p->u.conv2d = (struct yt_conv2d){.c = in->cp,
-                                         .h = in->h,
-                                         .w = in->w,
-                                         .k = layer_channels(ir, op),
-                                         .r = op->r,
-                                         .stride = op->stride,
-                                         .pad = op->pad,
-                                         .silu = op->silu,
-                                         .add = (int32_t)op->addend};
+    const struct {
+        const char *name;
+        int32_t value;
+    } known[] = {
+        {"c", in->cp},
+        {"h", in->h},
+        {"w", in->w},
+        {"k", layer_channels(ir, op)},
+        {"r", op->r},
+        {"stride", op->stride},
+        {"pad", op->pad},
+        {"silu", op->silu},
+        {"add", (int32_t)op->addend},
+    };
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+        yt_op_set(p, known[i].name, known[i].value);
+    if (op->op == YT_OP_CONV2D)
         mark_lazy(ir, op, &p->u.conv2d);
-        break;
-    case YT_OP_UPSAMPLE:
-        p->u.upsample = (struct yt_upsample){in->cp, in->h, in->w};
-        break;
-    case YT_OP_CONVERT:
-        p->u.convert = (struct yt_convert){in->cp, in->h, in->w};
-        break;
-    default:
-        p->u.pool = (struct yt_pool2d){in->cp, in->h, in->w, op->r};
-        break;
-    }
 }
 
 static int32_t physical(const struct yt_ir_value *v, int32_t channel)

@@ -11,15 +11,8 @@
 
 #include "runtime/fail.h"
 
-/* Higher is more precise. */
-static const uint8_t precision[] = {[YT_DTYPE_U8S8] = 0,
-                                    [YT_DTYPE_BF16] = 1,
-                                    [YT_DTYPE_S16] = 2,
-                                    [YT_DTYPE_F32] = 3};
-static_assert(sizeof precision == YT_DTYPE_COUNT, "a rank for each type");
-
 static const char *const suffixes[] = {
-#define YT_DTYPE(id, name, bytes) ".to_" name,
+#define YT_DTYPE(id, name, ...) ".to_" name,
 #include "runtime/dtypes.inc"
 #undef YT_DTYPE
 };
@@ -75,7 +68,8 @@ static enum yt_dtype wanted(const struct yt_ir *ir, const struct yt_ir_op *op)
 static void raise(const struct groups *g, int32_t value, enum yt_dtype dtype)
 {
     int32_t *now = &g->dtype[group_of(g, value)];
-    if (*now < 0 || precision[dtype] > precision[*now])
+    if (*now < 0 || yt_dtype_row(dtype)->precision >
+                        yt_dtype_row((enum yt_dtype) * now)->precision)
         *now = (int32_t)dtype;
 }
 

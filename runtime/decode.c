@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#include "runtime/reference.h"
+#include "runtime/exp.h"
 #include "runtime/sigmoid.h"
 
 /* ln(odds) by Halley's iteration on exp(y) = odds: far away a step moves y by
@@ -18,7 +18,7 @@ float yt_decode_min_logit(float conf)
     double logit = 0;
     double step = 1;
     while (step > 1e-9 || step < -1e-9) {
-        const double e = yt_reference_exp(logit);
+        const double e = yt_exp(logit);
         step = 2 * (odds - e) / (odds + e);
         logit += step;
     }

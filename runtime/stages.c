@@ -5,6 +5,8 @@
 
 #include <assert.h>
 
+#include "runtime/op.h"
+
 /* What else takes as long as so many flops of a convolution. Measured with
  * yolov5n and yolov5s, AVX2 and AVX-512, two to eight stages: cuts by these
  * leave the dearest stage within 17 % of what measured costs leave it, 6 % on
@@ -27,38 +29,14 @@ static double values(int32_t c, int32_t h, int32_t w)
     return (double)c * h * w;
 }
 
-static double conv_cost(const struct yt_conv2d *v, double flops)
-{
-    const double in = values(v->c, v->h, v->w);
-    const double out = values(v->k, yt_conv2d_out_h(v), yt_conv2d_out_w(v));
-    const double weights = values(v->k, v->c, v->r * v->r);
-    return flops + (in + weights + out) * VALUE_FLOPS +
-           v->silu * out * SILU_FLOPS;
-}
-
 static double step_cost(const struct yt_problem *p)
 {
-    const double flops = (double)yt_problem_flops(p);
-    switch (p->op) {
-    case YT_OP_CONV2D:
-        return conv_cost(&p->u.conv2d, flops);
-    case YT_OP_SPPF:
-        return flops +
-               4 * VALUE_FLOPS * values(p->u.pool.c, p->u.pool.h, p->u.pool.w);
-    case YT_OP_MAXPOOL:
-        return flops +
-               2 * VALUE_FLOPS * values(p->u.pool.c, p->u.pool.h, p->u.pool.w);
-    case YT_OP_UPSAMPLE:
-        return flops +
-               5 * VALUE_FLOPS *
-                   values(p->u.upsample.c, p->u.upsample.h, p->u.upsample.w);
-    case YT_OP_CONVERT:
-        return flops +
-               2 * VALUE_FLOPS *
-                   values(p->u.convert.c, p->u.convert.h, p->u.convert.w);
-    default:
-        return flops;
-    }
+    struct yt_tensors t;
+    yt_op_tensors(p, &t);
+    const int64_t out = yt_tensor_values(&t.out);
+    const int64_t moved = yt_tensor_values(&t.in) + t.weights + out;
+    return (double)yt_problem_flops(p) + (double)moved * VALUE_FLOPS +
+           (double)(t.silu * out) * SILU_FLOPS;
 }
 
 void yt_stages_estimate(const struct yt_plan *plan, double *costs_out)

@@ -32,7 +32,7 @@ static void one_value(const char *name, const void *in, void *out,
     struct yt_problem p;
     const struct yt_args args = {.in = in, .out = out};
     assert_int_equal(yt_problem_parse(name, &p), YT_OK);
-    assert_int_equal(yt_reference_convert(&p, 1, &args, n), YT_OK);
+    assert_int_equal(yt_reference_exact(&p, 1, &args, n), YT_OK);
 }
 
 static void floats_become_codes(void **state)
@@ -236,7 +236,7 @@ static void compare(const struct yt_isa *isa, const char *name)
     struct yt_args args = {.in = in.data,
                            .out = want.data,
                            .bias = (const float *)(void *)constants.data};
-    assert_int_equal(yt_reference_convert(&p, isa->lanes, &args, &c.integers),
+    assert_int_equal(yt_reference_exact(&p, isa->lanes, &args, &c.integers),
                      YT_OK);
     args.out = got.data;
     const int64_t tasks = yt_schedule_tasks(&p, &s, isa);

@@ -208,7 +208,7 @@ allowed=$(echo $memory $threads $text $linker)
 
 # Objects with functions that open, create or only serve tests; all others run
 # per frame and may not allocate.
-allocating='pool.c.o reference.c.o reference_integers.c.o model.c.o batch_open.c.o model_open.c.o'
+allocating='pool.c.o model.c.o batch_open.c.o model_open.c.o'
 
 defined=$(nm --defined-only "$shipped" 2>/dev/null | awk 'NF == 3 {print $3}')
 while read -r object symbol; do

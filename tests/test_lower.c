@@ -12,6 +12,7 @@
 #include "model/net.h"
 #include "random_graph.h"
 #include "runtime/fail.h"
+#include "runtime/problem.h"
 #include "runtime/reference.h"
 
 static const int32_t all_lanes[] = {4, 8, 16};

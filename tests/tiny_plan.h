@@ -17,6 +17,7 @@
 #include "runtime/decode.h"
 #include "runtime/letterbox.h"
 #include "runtime/model.h"
+#include "runtime/problem.h"
 #include "runtime/reference.h"
 #include "runtime/workspace.h"
 

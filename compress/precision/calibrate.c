@@ -10,6 +10,7 @@
 #include "eval/image.h"
 #include "runtime/fail.h"
 #include "runtime/memory.h"
+#include "runtime/op.h"
 #include "compress/precision/calibrate_parts.h"
 
 enum yt_status yt_calibration_report(const struct yt_calibration *work,
@@ -119,9 +120,10 @@ static enum yt_status observe_layer(struct yt_calibration *w, int32_t i)
     const float *values =
         (const float *)(const void *)(w->workspace + layer->out);
     const struct yt_conv2d *p = &layer->problem.u.conv2d;
+    struct yt_tensors t;
+    yt_op_tensors(&layer->problem, &t);
     if (layer->problem.op == YT_OP_SPPF || layer->problem.op == YT_OP_MAXPOOL)
-        return observe_pools(w, layer, values,
-                             layer->problem.op == YT_OP_SPPF ? 3 : 1);
+        return observe_pools(w, layer, values, t.out.count);
     /* Heads are read by decoding alone. */
     if (layer->problem.op != YT_OP_CONV2D || layer->head >= 0 || is_copy(layer))
         return YT_OK;

@@ -11,6 +11,7 @@
 #include "compress/quant/filter.h"
 #include "compress/quant/steps.h"
 #include "runtime/fail.h"
+#include "runtime/op.h"
 
 #define STEPS_LIMIT 0x1p30 /* of an output: they become s32 */
 
@@ -319,10 +320,10 @@ static void limit_addend(struct yt_net *net, int32_t reader,
                     layer->integers->out_gain[i]);
 }
 
-static enum yt_status make_convert(const struct yt_layer *layer,
-                                   const struct yt_quantisation *q)
+/* Of an operator without filter: c channels in and out. */
+static enum yt_status make_steps(const struct yt_layer *layer,
+                                 const struct yt_quantisation *q, int32_t c)
 {
-    const int32_t c = layer->problem.u.convert.c;
     if (yt_dtype_is_integer(layer->problem.out))
         YT_TRY(make_output(layer, q, c));
     if (!yt_dtype_is_integer(layer->problem.dtype))
@@ -365,7 +366,8 @@ static enum yt_status make_layer(struct yt_layer *layer,
                                  int32_t weight_max, int64_t **most)
 {
     const struct yt_problem *p = &layer->problem;
-    if ((p->op != YT_OP_CONV2D && p->op != YT_OP_CONVERT) ||
+    struct yt_tensors t;
+    if (!yt_op_row(p->op)->takes_integers ||
         (!yt_dtype_is_integer(p->dtype) && !yt_dtype_is_integer(p->out)))
         return YT_OK;
     if (layer->integers)
@@ -374,9 +376,9 @@ static enum yt_status make_layer(struct yt_layer *layer,
         layer->integers = calloc(1, sizeof *layer->integers);
     if (!layer->integers)
         return no_memory(layer);
-    return p->op == YT_OP_CONVERT
-               ? make_convert(layer, q)
-               : make_conv(layer, graph, q, weight_max, most);
+    yt_op_tensors(p, &t);
+    return t.weights ? make_conv(layer, graph, q, weight_max, most)
+                     : make_steps(layer, q, t.in.c);
 }
 
 enum yt_status yt_quantise(struct yt_net *net, const struct yt_graph *graph,

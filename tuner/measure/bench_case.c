@@ -47,30 +47,26 @@ static void fill(float *p, size_t count, float scale, uint64_t seed)
 static void fill_stored(enum yt_dtype dtype, void *tensor, size_t count,
                         uint64_t seed)
 {
+    const struct yt_dtype_row *row = yt_dtype_row(dtype);
+    const uint64_t codes = (uint64_t)(row->most - row->least) + 1;
     uint64_t x = seeded(seed);
-    if (dtype == YT_DTYPE_F32) {
-        fill(tensor, count, 1.0f, seed);
-        return;
-    }
     for (size_t i = 0; i < count; i++) {
-        const uint32_t r = (uint32_t)next_random(&x);
-        const float value = (float)r * (2.0f / 16777216.0f) - 1.0f;
-        uint32_t bits;
-        memcpy(&bits, &value, sizeof bits);
-        if (dtype == YT_DTYPE_U8S8)
-            ((uint8_t *)tensor)[i] = (uint8_t)(r >> 16);
-        else if (dtype == YT_DTYPE_S16)
-            ((int16_t *)tensor)[i] =
-                (int16_t)((int32_t)(r % (2 * YT_S16_MAX + 1)) - YT_S16_MAX);
-        else
-            ((uint16_t *)tensor)[i] = (uint16_t)(bits >> 16);
+        const uint64_t r = next_random(&x);
+        const float value = row->is_integer
+                                ? (float)((int64_t)(r % codes) + row->least)
+                                : (float)r * (2.0f / 16777216.0f) - 1.0f;
+        yt_dtype_store(dtype, tensor, (int64_t)i, value);
     }
 }
 
-static size_t blocked(int32_t c, int32_t lanes, int32_t h, int32_t w)
+static size_t weight_bytes(const struct yt_case *c)
 {
-    const size_t blocks = (size_t)((c + lanes - 1) / lanes);
-    return blocks * (size_t)lanes * (size_t)h * (size_t)w;
+    return (size_t)c->tensors.weights * sizeof(float);
+}
+
+static size_t out_bytes(const struct yt_case *c)
+{
+    return c->out_elems * (size_t)yt_dtype_bytes(c->problem.out);
 }
 
 /* ------------------------------------------------------------ constants */
@@ -87,21 +83,21 @@ static float *floats(int32_t count, float value)
  * makes values of about unit size of them. */
 static void integer_weights(struct yt_case *c)
 {
-    const struct yt_conv2d *p = &c->problem.u.conv2d;
     const int u8 = c->problem.dtype == YT_DTYPE_U8S8;
-    const int64_t taps = (int64_t)p->c * p->r * p->r;
+    const int32_t outputs = c->tensors.bias;
+    const int64_t taps = c->tensors.weights / outputs;
     int64_t most = yt_isa_weight_max(c->isa);
     if (!u8) {
         most = (INT32_MAX / 2) / YT_S16_MAX / taps;
         most = most < YT_S16_WEIGHT_MAX ? most : YT_S16_WEIGHT_MAX;
     }
     uint64_t x = seeded(1);
-    for (size_t i = 0; i < c->weight_elems; i++)
+    for (int64_t i = 0; i < c->tensors.weights; i++)
         c->integers.weights[i] =
             (int16_t)((int64_t)(next_random(&x) % (uint64_t)(2 * most + 1)) -
                       most);
     const float spread = (float)most * (u8 ? 74.0f : 2365.0f) / 1.73f;
-    for (int32_t k = 0; k < p->k; k++) {
+    for (int32_t k = 0; k < outputs; k++) {
         /* Twice as wide for some channels as for others. */
         c->integers.scale[k] =
             (1.0f + (float)(k % 5) / 4) / (spread * sqrtf((float)taps));
@@ -110,208 +106,167 @@ static void integer_weights(struct yt_case *c)
     }
 }
 
-static enum yt_status make_integers(struct yt_case *c, int32_t in_channels,
-                                    int32_t out_channels)
+static enum yt_status make_integer_filter(struct yt_case *c)
 {
-    const enum yt_dtype from = c->problem.dtype, to = c->problem.out;
     struct yt_integers *n = &c->integers;
-    const float range = to == YT_DTYPE_U8S8 ? U8_GAIN : S16_GAIN;
-    if (yt_dtype_is_integer(from)) {
-        n->weights = malloc((c->weight_elems + 1) * sizeof *n->weights);
-        n->start = malloc((size_t)out_channels * sizeof *n->start);
-        n->scale = floats(out_channels, 1);
-        n->in_zero = calloc((size_t)in_channels, sizeof *n->in_zero);
-        n->in_step = floats(in_channels, 0.01f);
-        YT_FAIL_IF(!n->weights || !n->start || !n->scale || !n->in_zero ||
-                       !n->in_step,
-                   YT_NO_MEMORY, "no memory for a filter");
-        /* An image's zero point is 0. */
-        for (int32_t i = 0;
-             from == YT_DTYPE_U8S8 && in_channels != 3 && i < in_channels; i++)
-            n->in_zero[i] = 20 + i % 50;
-    }
-    if (yt_dtype_is_integer(to)) {
-        n->out_gain = floats(out_channels, range);
-        n->out_zero = floats(out_channels, to == YT_DTYPE_U8S8 ? 31 : 0);
-        n->add_gain = floats(out_channels, 0.3f);
-        YT_FAIL_IF(!n->out_gain || !n->out_zero || !n->add_gain, YT_NO_MEMORY,
-                   "no memory for a filter");
-    }
-    c->filter.integers = n;
+    n->weights = malloc((size_t)c->tensors.weights * sizeof *n->weights);
+    n->start = malloc((size_t)c->tensors.bias * sizeof *n->start);
+    n->scale = floats(c->tensors.bias, 1);
+    YT_FAIL_IF(!n->weights || !n->start || !n->scale, YT_NO_MEMORY,
+               "no memory for a filter");
+    integer_weights(c);
     return YT_OK;
 }
 
-/* ---------------------------------------------------------------- sizes */
-
-static size_t image_elems(const struct yt_problem *problem)
+static int32_t whole_blocks(const struct yt_case *c, int32_t channels)
 {
-    const struct yt_conv2d *p = &problem->u.conv2d;
-    const int32_t pad = problem->dtype == YT_DTYPE_F32 ? 0 : p->pad;
-    return 3 * (size_t)(p->h + 2 * pad) * (size_t)(p->w + 2 * pad);
+    return (channels + c->isa->lanes - 1) / c->isa->lanes * c->isa->lanes;
 }
 
-static enum yt_status conv_buffers(struct yt_case *c)
+/* How codes of the input are read. An image's zero point is 0. */
+static enum yt_status make_input_steps(struct yt_case *c)
 {
-    const struct yt_conv2d *p = &c->problem.u.conv2d;
-    const int32_t lanes = c->isa->lanes;
-    const int32_t oh = yt_conv2d_out_h(p);
-    const int32_t ow = yt_conv2d_out_w(p);
-    const size_t taps = (size_t)p->c * (size_t)p->r * (size_t)p->r;
-    const size_t in_elems =
-        p->c == 3 ? image_elems(&c->problem) : blocked(p->c, lanes, p->h, p->w);
-    c->in_bytes = in_elems * (size_t)yt_dtype_bytes(c->problem.dtype);
-    c->out_elems = blocked(p->k, lanes, oh, ow);
-    if (p->add == YT_ADD_RESIDUAL)
-        c->add_bytes = c->out_elems * (size_t)yt_dtype_bytes(c->problem.out);
-    else if (p->add == YT_ADD_UP2)
-        c->add_bytes = 4 * blocked(p->k, lanes, oh / 2, ow / 2);
-    c->weight_elems = (size_t)p->k * taps;
-    c->weights = yt_memory_alloc(c->weight_elems * sizeof(float));
-    c->bias = floats(p->k, 0);
+    struct yt_integers *n = &c->integers;
+    const struct yt_tensor *in = &c->tensors.in;
+    const int32_t channels = whole_blocks(c, in->c);
+    n->in_zero = calloc((size_t)channels, sizeof *n->in_zero);
+    n->in_step = floats(channels, 0.01f);
+    YT_FAIL_IF(!n->in_zero || !n->in_step, YT_NO_MEMORY,
+               "no memory for a filter");
+    if (yt_dtype_has_zero(in->dtype) && !in->is_image)
+        for (int32_t i = 0; i < channels; i++)
+            n->in_zero[i] = 20 + i % 50;
+    return YT_OK;
+}
+
+static enum yt_status make_output_steps(struct yt_case *c)
+{
+    struct yt_integers *n = &c->integers;
+    const struct yt_tensor *out = &c->tensors.out;
+    const int32_t channels = whole_blocks(c, out->c);
+    const int u8 = out->dtype == YT_DTYPE_U8S8;
+    n->out_gain = floats(channels, u8 ? U8_GAIN : S16_GAIN);
+    n->out_zero = floats(channels, yt_dtype_has_zero(out->dtype) ? 31 : 0);
+    n->add_gain = floats(channels, 0.3f);
+    YT_FAIL_IF(!n->out_gain || !n->out_zero || !n->add_gain, YT_NO_MEMORY,
+               "no memory for a filter");
+    return YT_OK;
+}
+
+static enum yt_status make_integers(struct yt_case *c)
+{
+    c->filter.integers = &c->integers;
+    if (yt_dtype_is_integer(c->problem.out))
+        YT_TRY(make_output_steps(c));
+    if (!yt_dtype_is_integer(c->problem.dtype))
+        return YT_OK;
+    YT_TRY(make_input_steps(c));
+    return c->tensors.weights ? make_integer_filter(c) : YT_OK;
+}
+
+/* Sums of about unit size, as in a trained network. */
+static enum yt_status make_filter(struct yt_case *c)
+{
+    const size_t count = (size_t)c->tensors.weights;
+    const int32_t outputs = c->tensors.bias;
+    const int64_t taps = c->tensors.weights / outputs;
+    c->weights = yt_memory_alloc(weight_bytes(c));
+    c->bias = floats(outputs, 0);
     YT_FAIL_IF(!c->weights || !c->bias, YT_NO_MEMORY, "no memory for a filter");
-    /* Sums of about unit size, as in a trained network. */
-    fill(c->weights, c->weight_elems, 3.0f / sqrtf((float)taps), 1);
-    fill(c->bias, (size_t)p->k, 0.5f, 2);
+    fill(c->weights, count, 3.0f / sqrtf((float)taps), 1);
+    fill(c->bias, (size_t)outputs, 0.5f, 2);
     c->filter.weights = c->weights;
     c->filter.bias = c->bias;
-    YT_TRY(make_integers(c, p->c, p->k));
-    if (yt_dtype_is_integer(c->problem.dtype))
-        integer_weights(c);
     return YT_OK;
 }
 
-static enum yt_status sizes(struct yt_case *c)
+static enum yt_status make_constants(struct yt_case *c)
 {
-    const int32_t lanes = c->isa->lanes;
-    const size_t bytes = (size_t)yt_dtype_bytes(c->problem.dtype);
-    size_t elems = 0;
-    switch (c->problem.op) {
-    case YT_OP_CONV2D:
-        return conv_buffers(c);
-    case YT_OP_SPPF:
-    case YT_OP_MAXPOOL: {
-        const struct yt_pool2d *p = &c->problem.u.pool;
-        elems = blocked(p->c, lanes, p->h, p->w);
-        c->out_elems = elems * (c->problem.op == YT_OP_SPPF ? 3 : 1);
-        break;
-    }
-    case YT_OP_UPSAMPLE: {
-        const struct yt_upsample *p = &c->problem.u.upsample;
-        elems = blocked(p->c, lanes, p->h, p->w);
-        c->out_elems = 4 * elems;
-        break;
-    }
-    case YT_OP_CONVERT: {
-        const struct yt_convert *p = &c->problem.u.convert;
-        const int32_t channels = (int32_t)blocked(p->c, lanes, 1, 1);
-        elems = blocked(p->c, lanes, p->h, p->w);
-        c->out_elems = elems;
-        YT_TRY(make_integers(c, channels, channels));
-        break;
-    }
-    case YT_OP_LETTERBOX:
-    case YT_OP_DECODE:
-    case YT_OP_IOU:
-    case YT_OP_COUNT:
-        return yt_fail(YT_UNSUPPORTED, "%s is not searched",
-                       yt_op_name(c->problem.op));
-    }
-    c->in_bytes = elems * bytes;
-    return YT_OK;
+    if (c->tensors.weights)
+        YT_TRY(make_filter(c));
+    return yt_op_row(c->problem.op)->takes_integers ? make_integers(c) : YT_OK;
 }
 
 /* ------------------------------------------------------------ reference */
 
-/* A stored value as a number: integers as their codes. */
-static double stored(enum yt_dtype dtype, const void *tensor, size_t i)
-{
-    switch (dtype) {
-    case YT_DTYPE_BF16: {
-        const uint32_t bits = (uint32_t)((const uint16_t *)tensor)[i] << 16;
-        float value;
-        memcpy(&value, &bits, sizeof value);
-        return (double)value;
-    }
-    case YT_DTYPE_S16:
-        return ((const int16_t *)tensor)[i];
-    case YT_DTYPE_U8S8:
-        return ((const uint8_t *)tensor)[i];
-    case YT_DTYPE_F32:
-    case YT_DTYPE_COUNT:
-        break;
-    }
-    return (double)((const float *)tensor)[i];
-}
-
 static enum yt_status run_reference(struct yt_case *c)
 {
-    const int32_t lanes = c->isa->lanes;
-    const int conv = c->problem.op == YT_OP_CONV2D;
-    struct yt_args args = {
+    const struct yt_args args = {
         .in = c->in,
         .out = c->guarded,
         .weights = c->weights,
         .bias = c->bias,
         .add = c->add,
     };
-    if (conv)
-        return yt_reference_conv(&c->problem, lanes, &args, &c->integers,
-                                 c->want);
-    YT_TRY(c->problem.op == YT_OP_CONVERT
-               ? yt_reference_convert(&c->problem, lanes, &args, &c->integers)
-               : yt_reference_run(&c->problem, lanes, &args));
-    for (size_t i = 0; i < c->out_elems; i++)
-        c->want[i] = stored(c->problem.out, c->guarded, i);
-    return YT_OK;
-}
-
-static size_t out_bytes(const struct yt_case *c)
-{
-    return c->out_elems * (size_t)yt_dtype_bytes(c->problem.out);
+    return yt_reference_values(&c->problem, c->isa->lanes, &args, &c->integers,
+                               c->want);
 }
 
 /* An image's padding in memory is zeros. */
 static void clear_padding(struct yt_case *c)
 {
-    const struct yt_conv2d *p = &c->problem.u.conv2d;
-    if (c->problem.op != YT_OP_CONV2D || p->c != 3 ||
-        c->problem.dtype == YT_DTYPE_F32)
+    const struct yt_tensor *t = &c->tensors.in;
+    if (!t->is_image || t->pad == 0)
         return;
-    const size_t pixel = 3 * (size_t)yt_dtype_bytes(c->problem.dtype);
-    const int32_t w = p->w + 2 * p->pad;
-    for (int32_t y = 0; y < p->h + 2 * p->pad; y++)
+    const size_t pixel = (size_t)t->c * (size_t)yt_dtype_bytes(t->dtype);
+    const int32_t w = t->w + 2 * t->pad;
+    for (int32_t y = 0; y < t->h + 2 * t->pad; y++)
         for (int32_t x = 0; x < w; x++)
-            if (y < p->pad || y >= p->h + p->pad || x < p->pad ||
-                x >= p->w + p->pad)
+            if (y < t->pad || y >= t->h + t->pad || x < t->pad ||
+                x >= t->w + t->pad)
                 memset((char *)c->in +
                            ((size_t)y * (size_t)w + (size_t)x) * pixel,
                        0, pixel);
 }
 
-static enum yt_status create_into(struct yt_case *c)
+static void fill_tensor(const struct yt_case *c, const struct yt_tensor *t,
+                        void *tensor, uint64_t seed)
 {
-    YT_TRY(sizes(c));
-    /* Where tensors lie decides their speed: as in a real run, huge pages. */
-    c->constant_bytes = yt_pack_constant_bytes(&c->problem, c->isa);
+    fill_stored(t->dtype, tensor, (size_t)yt_tensor_elems(t, c->isa->lanes),
+                seed);
+}
+
+/* Where tensors lie decides their speed: as in a real run, huge pages. */
+static enum yt_status make_tensors(struct yt_case *c)
+{
+    const int32_t lanes = c->isa->lanes;
+    const struct yt_tensors *t = &c->tensors;
+    c->in_bytes = (size_t)yt_tensor_bytes(&t->in, lanes);
+    c->add_bytes = (size_t)yt_tensor_bytes(&t->add, lanes);
+    c->out_elems = (size_t)yt_tensor_elems(&t->out, lanes);
     c->in = yt_memory_alloc(c->in_bytes + SLACK_BYTES);
     c->want = yt_memory_alloc(c->out_elems * sizeof *c->want);
     c->add = c->add_bytes ? yt_memory_alloc(c->add_bytes) : NULL;
     c->guarded = yt_memory_alloc(out_bytes(c) + 2 * GUARD_BYTES);
-    c->constants =
-        c->constant_bytes ? yt_memory_alloc(c->constant_bytes) : NULL;
-    YT_FAIL_IF(!c->in || !c->want || !c->guarded || (c->add_bytes && !c->add) ||
-                   (c->constant_bytes && !c->constants),
+    YT_FAIL_IF(!c->in || !c->want || !c->guarded || (c->add_bytes && !c->add),
                YT_NO_MEMORY, "no memory for a problem's tensors");
-    const enum yt_dtype in = c->problem.dtype;
-    const enum yt_dtype add =
-        c->problem.op == YT_OP_CONV2D && c->problem.u.conv2d.add == YT_ADD_UP2
-            ? YT_DTYPE_F32
-            : c->problem.out;
-    fill_stored(in, c->in, c->in_bytes / (size_t)yt_dtype_bytes(in), 3);
-    fill_stored(add, c->add, c->add_bytes / (size_t)yt_dtype_bytes(add), 4);
+    fill_tensor(c, &t->in, c->in, 3);
+    fill_tensor(c, &t->add, c->add, 4);
     clear_padding(c);
-    if (c->constants)
-        yt_pack_constants(&c->problem, c->isa, &c->filter, c->constants);
+    return YT_OK;
+}
+
+static enum yt_status pack_constants(struct yt_case *c)
+{
+    c->constant_bytes = yt_pack_constant_bytes(&c->problem, c->isa);
+    if (!c->constant_bytes)
+        return YT_OK;
+    c->constants = yt_memory_alloc(c->constant_bytes);
+    YT_FAIL_IF(!c->constants, YT_NO_MEMORY,
+               "no memory for a problem's constants");
+    yt_pack_constants(&c->problem, c->isa, &c->filter, c->constants);
+    return YT_OK;
+}
+
+static enum yt_status create_into(struct yt_case *c)
+{
+    const struct yt_op_row *row = yt_op_row(c->problem.op);
+    YT_FAIL_IF(!row->exact && !row->values, YT_UNSUPPORTED,
+               "%s is not searched", row->name);
+    yt_op_tensors(&c->problem, &c->tensors);
+    YT_TRY(make_constants(c));
+    YT_TRY(make_tensors(c));
+    YT_TRY(pack_constants(c));
     YT_TRY(run_reference(c));
     for (size_t i = 0; i < c->out_elems; i++)
         if (fabs(c->want[i]) > c->largest)
@@ -363,11 +318,11 @@ static int guard_is_whole(const char *guard)
 static double error_of(const struct yt_case *c, const void *got, size_t i)
 {
     double want = c->want[i];
-    const double value = stored(c->problem.out, got, i);
+    const double value = yt_dtype_load(c->problem.out, got, (int64_t)i);
     if (!yt_dtype_is_integer(c->problem.out))
         return fabs(value - want) / (c->largest > 0 ? c->largest : 1);
-    const double low = c->problem.out == YT_DTYPE_U8S8 ? 0 : -YT_S16_MAX;
-    const double high = c->problem.out == YT_DTYPE_U8S8 ? 255 : YT_S16_MAX;
+    const double low = yt_dtype_row(c->problem.out)->least;
+    const double high = yt_dtype_row(c->problem.out)->most;
     want = want < low ? low : want > high ? high : want;
     const double past = fabs(value - want) - 0.5;
     return past > 0 ? past : 0;
@@ -437,7 +392,7 @@ void yt_case_destroy(struct yt_case *c)
         return;
     yt_memory_free(c->in, c->in_bytes + SLACK_BYTES);
     yt_memory_free(c->add, c->add_bytes);
-    yt_memory_free(c->weights, c->weight_elems * sizeof(float));
+    yt_memory_free(c->weights, weight_bytes(c));
     yt_memory_free(c->constants, c->constant_bytes);
     yt_memory_free(c->want, c->out_elems * sizeof *c->want);
     yt_memory_free(c->guarded, out_bytes(c) + 2 * GUARD_BYTES);

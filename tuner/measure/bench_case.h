@@ -6,7 +6,7 @@
 
 #include "codegen/codegen.h"
 #include "codegen/pack.h"
-#include "runtime/kernel.h"
+#include "runtime/op.h"
 
 struct yt_case {
     struct yt_problem problem;
@@ -20,8 +20,8 @@ struct yt_case {
     double *want;  /* before rounding to the output's type, integers as codes */
     char *guarded; /* output between two guard zones */
     char *scratch; /* of the schedule checked last, likewise; NULL: none */
-    size_t in_bytes, out_elems, add_bytes, weight_elems, constant_bytes;
-    size_t scratch_bytes;
+    struct yt_tensors tensors;
+    size_t in_bytes, out_elems, add_bytes, constant_bytes, scratch_bytes;
     double largest; /* of |want| */
 };
 

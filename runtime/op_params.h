@@ -1,0 +1,120 @@
+#ifndef YT_OP_PARAMS_H
+#define YT_OP_PARAMS_H
+
+/* What each operator has to be told: a problem's data, apart from what is done
+ * with it (runtime/problem.h) and from what is known of each operator
+ * (runtime/op.h).
+ *
+ * A problem is plain data: no pointers, no ownership, copied by assignment.
+ * Two problems are the same when their names are the same. Compare names and
+ * never bytes: struct padding is indeterminate.
+ *
+ * Every size counts elements. Activations live in the blocked layout
+ *
+ *      [ceil(c / B)][h][w][B]      B = lanes of the ISA (see runtime/isa.h)
+ *
+ * so a slice of channels that starts at a multiple of B is an address. Channels
+ * between c and the next multiple of B hold zeros.
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "runtime/dtype.h"
+
+enum yt_op {
+#define YT_OP(id, name) YT_OP_##id,
+#include "runtime/ops.inc"
+#undef YT_OP
+    YT_OP_COUNT
+};
+
+/** What the second operand of a convolution does. */
+enum yt_addend {
+    YT_ADD_NONE,
+    YT_ADD_RESIDUAL, /* [k][oh][ow], added after the activation */
+    YT_ADD_UP2,      /* [k][oh/2][ow/2], read twice each side, added before
+                        the bias and the activation */
+    YT_ADD_COUNT
+};
+
+/** 2D convolution, bias, activation and addend in one pass.
+ *
+ *      input   [c][h][w]            blocked; c == 3: interleaved [h][w][3],
+ *                                   in other types than f32 with its padding
+ *                                   in memory: [h + 2 pad][w + 2 pad][3]
+ *      filter  [k][c][kh][kw]       packed as the schedule asks
+ *      bias    [k]
+ *      output  [k][oh][ow]          blocked
+ */
+struct yt_conv2d {
+    int32_t c, h, w; /* input; c is 3 or a multiple of the ISA's lanes */
+    int32_t k;       /* output channels, >= 1 */
+    int32_t r;       /* filter rows and columns, in taps */
+    int32_t stride;  /* output step in input pixels, both axes */
+    int32_t pad;     /* zeros on each of the four sides, < r */
+    int32_t silu;    /* 1 applies x * sigmoid(x) */
+    int32_t add;     /* enum yt_addend */
+    int32_t lazy;    /* 0, or the anchors of a detection head: channels other
+                        than objectness, a*(k/lazy) + 4, are needed only at
+                        pixels where some anchor's objectness is over
+                        yt_args.threshold; others may be left unwritten */
+};
+
+/** Max-pool of an odd window, stride 1, "same" size. SPPF chains three and
+ *  writes them one after the other: output [3][c][h][w]. */
+struct yt_pool2d {
+    int32_t c, h, w;
+    int32_t r; /* window rows and columns, odd */
+};
+
+struct yt_upsample {
+    int32_t c, h, w; /* input; the output is [c][2h][2w] */
+};
+
+/** A tensor from one type to another: [c][h][w], blocked. */
+struct yt_convert {
+    int32_t c, h, w;
+};
+
+/** Image of any size to the network's input: interleaved, values 0..255 (the
+ *  1/255 is folded into the first layer's weights), zeros around it:
+ *  [h + 2 pad][w + 2 pad][3]. */
+struct yt_letterbox {
+    int32_t h, w; /* the network's input */
+    int32_t pad;  /* rows and columns of zeros on each side, >= 0 */
+};
+
+/** One detection level's raw tensor [na*(5+nc)][h][w] to candidates. */
+struct yt_decode {
+    int32_t na, nc, h, w, stride;
+};
+
+struct yt_iou {
+    int32_t block; /* boxes per call are padded to a multiple of this */
+};
+
+struct yt_problem {
+    enum yt_op op;       /* selects the member of u */
+    enum yt_dtype dtype; /* of the input, and so of the arithmetic */
+    enum yt_dtype out;   /* of the output and of a residual addend; an up2
+                            addend is f32. Only CONV2D and CONVERT change it */
+    union {
+        struct yt_conv2d conv2d;
+        struct yt_pool2d pool; /* SPPF and MAXPOOL */
+        struct yt_upsample upsample;
+        struct yt_convert convert;
+        struct yt_letterbox letterbox;
+        struct yt_decode decode;
+        struct yt_iou iou;
+    } u;
+};
+
+/** "conv2d", ...; "?" when there is no such operator. */
+const char *yt_op_name(enum yt_op op);
+
+/** Output rows and columns: (h + 2*pad - r) / stride + 1, rounded down. */
+int32_t yt_conv2d_out_h(const struct yt_conv2d *p);
+int32_t yt_conv2d_out_w(const struct yt_conv2d *p);
+
+#endif
