@@ -22,8 +22,8 @@ enum yt_isa_id {
 /** CPU features that some row needs, each usable: present in CPUID and, where
  *  it has registers of its own, enabled by the operating system (XCR0). */
 enum yt_cpu_bits {
-    YT_CPU_SSE42 = 1 << 0,
-    YT_CPU_AVX2_FMA = 1 << 1, /* AVX2, FMA, F16C, BMI2 */
+    YT_CPU_SSE42 = 1 << 0,    /* and what is below it, POPCNT */
+    YT_CPU_AVX2_FMA = 1 << 1, /* AVX2, FMA, F16C, BMI1, BMI2 */
     YT_CPU_AVX512 = 1 << 2,   /* F, CD, BW, DQ, VL */
     YT_CPU_AVX_VNNI = 1 << 3,
     YT_CPU_AVX512_VNNI = 1 << 4,
@@ -65,9 +65,12 @@ const struct yt_isa *yt_isa_get(enum yt_isa_id id);
 /** The row with this name, NULL when there is none. */
 const struct yt_isa *yt_isa_find(const char *name);
 
-/** This CPU's usable features (enum yt_cpu_bits), read once by CPUID and
- *  XGETBV; 0 on other architectures. */
+/** This CPU's usable features (enum yt_cpu_bits) by CPUID and XGETBV: see
+ *  runtime/cpu.h; 0 on other architectures. */
 uint32_t yt_cpu_features(void);
+
+/** What the first of @p cpu_bits is called, "AVX-512 VNNI"; NULL for none. */
+const char *yt_cpu_bits_name(uint32_t cpu_bits);
 
 /** The architecture this code runs on, as yt_isa.arch says it. */
 const char *yt_cpu_arch(void);
