@@ -55,9 +55,10 @@ static enum yt_status resolve(const struct yt_batch_options *options,
     YT_FAIL_IF(groups > most / threads, YT_BAD_ARGUMENT,
                "%d groups of %d threads: want at most %d threads", groups,
                threads, most);
-    YT_FAIL_IF(options->pin && groups * threads > cpus, YT_BAD_ARGUMENT,
+    const int32_t allowed = yt_pool_allowed_cpus();
+    YT_FAIL_IF(options->pin && groups * threads > allowed, YT_BAD_ARGUMENT,
                "pinned, %d groups of %d threads want %d CPUs: %d may be used",
-               groups, threads, groups * threads, cpus);
+               groups, threads, groups * threads, allowed);
     YT_TRY(check_costs(options, yt_stages_items(plan)));
     batch->instances = instances;
     batch->threads = threads;

@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "runtime/fail.h"
+#include "runtime/quota.h"
 #include "runtime/wait.h"
 
 #define CACHE_LINE 64
@@ -60,11 +61,16 @@ static size_t read_affinity(cpu_set_t sets[CPU_SETS])
     return (size_t)CPU_COUNT_S(bytes, sets);
 }
 
-int32_t yt_pool_cpus(void)
+int32_t yt_pool_allowed_cpus(void)
 {
     cpu_set_t sets[CPU_SETS];
     const size_t count = read_affinity(sets);
     return count == 0 ? 1 : (int32_t)count;
+}
+
+int32_t yt_pool_cpus(void)
+{
+    return yt_quota_threads(yt_quota_millicpus(""), yt_pool_allowed_cpus());
 }
 
 static int job_arrived(const void *pool, uint64_t seen)

@@ -15,6 +15,10 @@
 struct yt_pool;
 
 /** CPUs that the calling thread's affinity mask allows, at least 1. */
+int32_t yt_pool_allowed_cpus(void);
+
+/** Threads that can run all the time: those CPUs, less what a cgroup's quota
+ *  takes away; at least 1. */
 int32_t yt_pool_cpus(void);
 
 /** Start @p threads - 1 workers; the caller of yt_pool_run() is the first.

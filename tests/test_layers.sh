@@ -203,8 +203,10 @@ threads='pthread_create pthread_join pthread_setaffinity_np pthread_sigmask
 text='mmap munmap madvise memcpy memmove memset memcmp strcmp strncmp strlen strnlen strchr strcspn
     strspn snprintf vsnprintf sscanf __isoc99_sscanf strtol strtoull
     __errno_location'
+# Limits of cgroups are files, read when a model or a batch is opened.
+files='open read close'
 linker='_GLOBAL_OFFSET_TABLE_ __tls_get_addr __stack_chk_fail'
-allowed=$(echo $memory $threads $text $linker)
+allowed=$(echo $memory $threads $text $files $linker)
 
 # Objects with functions that open, create or only serve tests; all others run
 # per frame and may not allocate.
@@ -217,6 +219,9 @@ while read -r object symbol; do
         complain "runtime/$object: needs $symbol, not of libc's small list"
     if is_in "$symbol" "$(echo $memory)" && ! is_in "$object" "$allocating"; then
         complain "runtime/$object: needs $symbol but runs per frame"
+    fi
+    if is_in "$symbol" "$files" && [ "$object" != quota.c.o ]; then
+        complain "runtime/$object: needs $symbol, only quota.c reads files"
     fi
 done < <(undefined "$shipped")
 

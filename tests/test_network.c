@@ -91,7 +91,7 @@ static void heads_equal_the_reference(void **state)
         struct yt_network *n = network(isa);
         struct yt_model *model;
         struct yt_model_info info;
-        assert_int_equal(yt_model_open(&n->bundle, NULL, &model), YT_OK);
+        assert_int_equal(yt_network_open(n, 0, &model), YT_OK);
         yt_model_info(model, &info);
         char *arena = yt_memory_alloc(info.workspace_bytes);
         memset(arena, 0xff, info.workspace_bytes);

@@ -253,7 +253,7 @@ static enum yt_status open_model(struct yt_calibration *w,
     YT_TRY(yt_calibration_report(w, YT_CALIBRATE_COMPILE, 0, 1));
     YT_TRY(yt_network_create(w->graph, &options, &w->network));
     YT_TRY(yt_network_build(w->network, threads));
-    YT_TRY(yt_model_open(&w->network->bundle, NULL, &w->model));
+    YT_TRY(yt_network_open(w->network, 0, &w->model));
     YT_TRY(yt_calibration_report(w, YT_CALIBRATE_COMPILE, 1, 1));
     w->workspace_bytes = (size_t)yt_model_workspace_bytes(w->model);
     w->workspace = yt_memory_alloc(w->workspace_bytes);

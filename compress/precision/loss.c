@@ -44,8 +44,7 @@ static enum yt_status run_open(const struct yt_network *network,
                                struct run *run)
 {
     memset(run, 0, sizeof *run);
-    const enum yt_status status =
-        yt_model_open(&network->bundle, NULL, &run->model);
+    const enum yt_status status = yt_network_open(network, 0, &run->model);
     if (status != YT_OK)
         return status;
     run->bytes = (size_t)yt_model_workspace_bytes(run->model);

@@ -53,8 +53,9 @@ enum yt_filter { YT_FILTER_BILINEAR = 0, YT_FILTER_NEAREST = 1 };
 
 struct yt_open_options {
     int32_t threads; /* threads of the model's own pool, counting the caller's;
-                        0: as tuned; 1: the caller's thread alone. With more
-                        than one, calls on this model run one at a time. */
+                        0: as tuned, or what affinity and cgroup quota leave
+                        where that is less; 1: the caller's thread alone. With
+                        more than one, calls on this model run one at a time. */
     int32_t pin;     /* 1: pin pool threads to the CPUs the process may use */
 };
 
@@ -145,7 +146,8 @@ struct yt_batch;
 struct yt_batch_options {
     int32_t instances; /* images at the same time, each on a group of its own;
                           0: as many groups as fit on the CPUs that the process
-                          may use; 1 with stages over 1 */
+                          may use, by affinity and cgroup quota; 1 with stages
+                          over 1 */
     int32_t threads;   /* of each group, 0 means 1 */
     int32_t stages; /* over 1: the layers are cut into so many stages, at most
                        one a layer, each run by a group; 0 means 1 */

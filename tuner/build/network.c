@@ -507,6 +507,14 @@ int64_t yt_network_code_bytes(const struct yt_network *network)
     return bytes;
 }
 
+enum yt_status yt_network_open(const struct yt_network *network, int32_t pin,
+                               struct yt_model **model_out)
+{
+    const struct yt_open_options options = {.threads = network->plan.threads,
+                                            .pin = pin};
+    return yt_model_open(&network->bundle, &options, model_out);
+}
+
 void yt_network_destroy(struct yt_network *network)
 {
     if (!network)

@@ -9,7 +9,7 @@
 #include "codegen/pack.h"
 #include "model/net.h"
 #include "compress/quant/quantisation.h"
-#include "runtime/bundle.h"
+#include "runtime/model.h"
 
 struct yt_network_options {
     const struct yt_isa *isa;
@@ -68,6 +68,13 @@ enum yt_status yt_network_set(struct yt_network *network, int32_t i,
  *  @return YT_OK; YT_COMPILE; YT_NO_MEMORY. */
 enum yt_status yt_network_build(struct yt_network *network,
                                 int32_t compile_threads);
+
+/** Open the built network with the threads of its plan, be they more than the
+ *  CPUs at hand: what is measured is what was asked for.
+ *  @param pin as in struct yt_open_options.
+ *  @return as yt_model_open(). */
+enum yt_status yt_network_open(const struct yt_network *network, int32_t pin,
+                               struct yt_model **model_out);
 
 /** The kernel of (problem, schedule), compiled and loaded when new. The entry
  *  is borrowed and valid until the next call that may add one. */

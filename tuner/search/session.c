@@ -224,7 +224,7 @@ static enum yt_status open_baseline(struct session *s)
     };
     YT_TRY(yt_network_create(s->engine->graph, &options, &s->base_network));
     YT_TRY(yt_network_build(s->base_network, s->engine->host.threads));
-    return yt_model_open(&s->base_network->bundle, NULL, &s->base_model);
+    return yt_network_open(s->base_network, 0, &s->base_model);
 }
 
 static enum yt_status open_old(struct session *s)
@@ -242,7 +242,7 @@ static enum yt_status open_old(struct session *s)
     memcpy(s->old_network->schedules, s->old_schedules,
            (size_t)s->old_network->net->layer_count * sizeof *s->old_schedules);
     YT_TRY(yt_network_build(s->old_network, s->engine->host.threads));
-    return yt_model_open(&s->old_network->bundle, NULL, &s->old_model);
+    return yt_network_open(s->old_network, 0, &s->old_model);
 }
 
 /* The stored plan stays: noise must not replace it by a worse one. */
