@@ -58,28 +58,49 @@ put_toolchain(struct yt_db *db, const struct yt_db_host *host, int64_t *id_out)
     return yt_db_call_id(&call, id_out);
 }
 
+/* What stays of a machine, the parameters 1 to 13 of the statements that have
+ * it. Texts are borrowed until the call ends, @p fingerprint is room for one.
+ */
+static void bind_machine(struct yt_db_call *call, const struct yt_db_host *host,
+                         char fingerprint[YT_DB_FINGERPRINT_MAX])
+{
+    if (!host->fingerprint)
+        yt_db_host_fingerprint(host, fingerprint);
+    yt_db_bind_text(call, host->fingerprint ? host->fingerprint : fingerprint);
+    yt_db_bind_text(call, host->arch);
+    yt_db_bind_text(call, host->vendor);
+    yt_db_bind_text(call, host->brand);
+    yt_db_bind_int(call, host->family);
+    yt_db_bind_int(call, host->model);
+    yt_db_bind_int(call, host->stepping);
+    yt_db_bind_text(call, host->features);
+    yt_db_bind_int(call, host->physical_cores);
+    yt_db_bind_int(call, host->logical_cores);
+    yt_db_bind_int(call, host->l1d_kib);
+    yt_db_bind_int(call, host->l2_kib);
+    yt_db_bind_int(call, host->l3_kib);
+}
+
+static enum yt_status adopt_host(struct yt_db *db,
+                                 const struct yt_db_host *host)
+{
+    char fingerprint[YT_DB_FINGERPRINT_MAX];
+    struct yt_db_call call;
+    yt_db_call_begin(&call, db, YT_STATEMENT_HOST_ADOPT);
+    bind_machine(&call, host, fingerprint);
+    yt_db_call_row(&call);
+    return yt_db_call_end(&call);
+}
+
 static enum yt_status put_host(struct yt_db *db, const struct yt_db_host *host,
                                struct yt_db_here *here_out)
 {
     char fingerprint[YT_DB_FINGERPRINT_MAX];
     struct yt_db_call call;
-    if (!host->fingerprint)
-        yt_db_host_fingerprint(host, fingerprint);
     YT_TRY(put_toolchain(db, host, &here_out->toolchain));
+    YT_TRY(adopt_host(db, host));
     yt_db_call_begin(&call, db, YT_STATEMENT_HOST_PUT);
-    yt_db_bind_text(&call, host->fingerprint ? host->fingerprint : fingerprint);
-    yt_db_bind_text(&call, host->arch);
-    yt_db_bind_text(&call, host->vendor);
-    yt_db_bind_text(&call, host->brand);
-    yt_db_bind_int(&call, host->family);
-    yt_db_bind_int(&call, host->model);
-    yt_db_bind_int(&call, host->stepping);
-    yt_db_bind_text(&call, host->features);
-    yt_db_bind_int(&call, host->physical_cores);
-    yt_db_bind_int(&call, host->logical_cores);
-    yt_db_bind_int(&call, host->l1d_kib);
-    yt_db_bind_int(&call, host->l2_kib);
-    yt_db_bind_int(&call, host->l3_kib);
+    bind_machine(&call, host, fingerprint);
     yt_db_bind_int(&call, host->allowed_cpus);
     yt_db_bind_real(&call, host->quota_cpus);
     yt_db_bind_text(&call, host->governor);
@@ -105,13 +126,11 @@ enum yt_status yt_db_host_find(struct yt_db *db, const struct yt_db_host *host,
     char fingerprint[YT_DB_FINGERPRINT_MAX];
     struct yt_db_here here = {0};
     struct yt_db_call call;
-    if (!host->fingerprint)
-        yt_db_host_fingerprint(host, fingerprint);
     enum yt_status status = find_toolchain(db, host, &here.toolchain);
     if (status != YT_OK && status != YT_NOT_FOUND)
         return status;
     yt_db_call_begin(&call, db, YT_STATEMENT_HOST_FIND);
-    yt_db_bind_text(&call, host->fingerprint ? host->fingerprint : fingerprint);
+    bind_machine(&call, host, fingerprint);
     status = yt_db_call_id(&call, &here.host);
     if (status != YT_OK && status != YT_NOT_FOUND)
         return status;

@@ -75,6 +75,35 @@ static void same_fingerprint_is_same_host(void **state)
     assert_int_not_equal(here.host, f->here.host);
 }
 
+/* Names of features were libcpuid's once: what was measured then is still true
+ * of the same machine. */
+static void a_host_of_old_stays_the_same(void **state)
+{
+    struct fixture *f = *state;
+    struct yt_db_host old = fixture_host, now = fixture_host;
+    struct yt_db_here before, found, after;
+    old.features = "fpu vme sse2 fma3 avx2";
+    old.model = now.model = 99;
+    now.features = "sse sse2 avx fma avx2";
+    assert_ok(yt_db_host_put(f->db, &old, &before));
+    assert_ok(yt_db_host_find(f->db, &now, &found));
+    assert_int_equal(found.host, before.host);
+    assert_ok(yt_db_host_put(f->db, &now, &after));
+    assert_int_equal(after.host, before.host);
+    assert_ok(yt_db_host_find(f->db, &now, &found));
+    assert_int_equal(found.host, before.host);
+
+    /* Another machine is another row, and two of old never become one. */
+    now.l3_kib++;
+    assert_ok(yt_db_host_put(f->db, &now, &after));
+    assert_int_not_equal(after.host, before.host);
+    now.l3_kib--;
+    assert_ok(yt_db_host_put(f->db, &old, &after));
+    assert_int_not_equal(after.host, before.host);
+    assert_ok(yt_db_host_put(f->db, &now, &after));
+    assert_int_equal(after.host, before.host);
+}
+
 static void fingerprint_holds_what_stays(void **state)
 {
     (void)state;
@@ -610,6 +639,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(same_fingerprint_is_same_host),
         TEST(fingerprint_holds_what_stays),
+        TEST(a_host_of_old_stays_the_same),
         TEST(peaks_are_replaced),
         TEST(names_are_found_again),
         TEST(measurements_come_back),
