@@ -140,7 +140,7 @@ static void add_lists(struct yt_json *doc, const struct yt_advice_report *r)
     struct yt_guidance guidance[YT_GUIDANCE_MAX];
     const int32_t count =
         yt_guidance_list(advice, yt_lab_choices(r->lab),
-                         yt_lab_host(r->lab)->features, guidance);
+                         yt_lab_host(r->lab)->cpu.can.usable, guidance);
     list = yt_json_array(doc, NULL, "advice");
     for (int32_t i = 0; i < count; i++) {
         json_t *at = yt_json_element(doc, list);

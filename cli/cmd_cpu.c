@@ -16,8 +16,11 @@ static const struct yt_manual manual = {
     .description =
         "Prints the CPU, its caches, how many threads this process may use "
         "(by affinity, cgroup quota and physical cores), and the instruction "
-        "sets that kernels can be generated for. The widest set that is "
-        "usable is what every command uses unless --isa names another.\n\n"
+        "sets that kernels can be generated for, each with what keeps it from "
+        "running here: an instruction that the CPU says it lacks (CPUID), or "
+        "registers that the operating system does not save (XCR0). The last "
+        "set that is usable is what every command uses unless --isa names "
+        "another.\n\n"
         "With --measure the arithmetic peak and the memory bandwidth of one "
         "thread and of all are measured too, in about a second: the figures "
         "that kernels are compared with.",
@@ -42,12 +45,11 @@ static void print_isas(const struct job *job)
         const struct yt_isa *isa = yt_isa_get((enum yt_isa_id)i);
         char lanes[16];
         char regs[16];
+        char usable[YT_CPU_TEXT_MAX];
         snprintf(lanes, sizeof lanes, "%d", isa->lanes);
         snprintf(regs, sizeof regs, "%d", isa->regs);
-        yt_table_row(&table,
-                     (const char *[]){
-                         isa->name, lanes, regs,
-                         yt_isa_runs(isa, job->host.cpu_bits) ? "yes" : "no"});
+        yt_cpu_facts_usable(&job->host.cpu, isa, usable);
+        yt_table_row(&table, (const char *[]){isa->name, lanes, regs, usable});
     }
     yt_table_print(&table, stdout);
     yt_table_deinit(&table);
@@ -68,10 +70,12 @@ static void print_peaks(const struct job *job, int32_t threads)
 static void print_text(const struct job *job)
 {
     const struct yt_host *h = &job->host;
-    printf("%s (%s family %d model %d stepping %d)\n", h->brand, h->vendor,
-           h->family, h->model, h->stepping);
-    printf("caches    L1d %d KiB, L2 %d KiB, L3 %d KiB\n", h->l1d_kib,
-           h->l2_kib, h->l3_kib);
+    const struct yt_cpu_facts *cpu = &h->cpu;
+    char line[YT_CPU_TEXT_MAX];
+    yt_cpu_facts_line(cpu, line);
+    printf("%s\n", line);
+    printf("caches    L1d %d KiB, L2 %d KiB, L3 %d KiB\n", cpu->l1d_kib,
+           cpu->l2_kib, cpu->l3_kib);
     printf("cores     %d physical, %d logical, %d allowed", h->physical_cores,
            h->logical_cores, h->allowed_cpus);
     if (!isnan(h->quota_cpus))
@@ -79,7 +83,7 @@ static void print_text(const struct job *job)
     printf("\nthreads   %d by default\n", h->threads);
     if (*h->governor)
         printf("governor  %s\n", h->governor);
-    printf("isa       %s by default\n\n", yt_isa_best(h->cpu_bits)->name);
+    printf("isa       %s by default\n\n", yt_isa_best(cpu->can.usable)->name);
     print_isas(job);
     if (!job->measure)
         return;
@@ -91,37 +95,48 @@ static void print_text(const struct job *job)
     printf(" %.1f GB/s from memory\n", p->gbs_n);
 }
 
+static void put_isas(struct yt_json *doc, const struct yt_cpu_facts *cpu)
+{
+    json_t *list = yt_json_array(doc, NULL, "isas");
+    for (int i = 0; i < YT_ISA_COUNT; i++) {
+        const struct yt_isa *isa = yt_isa_get((enum yt_isa_id)i);
+        json_t *row = yt_json_element(doc, list);
+        char obstacle[YT_CPU_TEXT_MAX];
+        yt_cpu_facts_obstacle(cpu, isa, obstacle);
+        yt_json_text(doc, row, "name", isa->name);
+        yt_json_int(doc, row, "lanes", isa->lanes);
+        yt_json_int(doc, row, "registers", isa->regs);
+        yt_json_bool(doc, row, "usable", !*obstacle);
+        yt_json_text(doc, row, "obstacle", obstacle);
+    }
+}
+
 static int print_json(const struct job *job)
 {
     const struct yt_host *h = &job->host;
+    const struct yt_cpu_facts *cpu = &h->cpu;
     struct yt_json doc;
     yt_json_init(&doc);
-    yt_json_text(&doc, NULL, "brand", h->brand);
-    yt_json_text(&doc, NULL, "vendor", h->vendor);
+    yt_json_text(&doc, NULL, "brand", cpu->brand);
+    yt_json_text(&doc, NULL, "vendor", cpu->vendor);
     yt_json_text(&doc, NULL, "arch", h->arch);
-    yt_json_int(&doc, NULL, "family", h->family);
-    yt_json_int(&doc, NULL, "model", h->model);
-    yt_json_int(&doc, NULL, "stepping", h->stepping);
-    yt_json_int(&doc, NULL, "l1d_bytes", h->l1d_kib * 1024ll);
-    yt_json_int(&doc, NULL, "l2_bytes", h->l2_kib * 1024ll);
-    yt_json_int(&doc, NULL, "l3_bytes", h->l3_kib * 1024ll);
+    yt_json_int(&doc, NULL, "family", cpu->family);
+    yt_json_int(&doc, NULL, "model", cpu->model);
+    yt_json_int(&doc, NULL, "stepping", cpu->stepping);
+    yt_json_bool(&doc, NULL, "hybrid", cpu->hybrid);
+    yt_json_bool(&doc, NULL, "virtual", cpu->hypervisor);
+    yt_json_int(&doc, NULL, "l1d_bytes", cpu->l1d_kib * 1024ll);
+    yt_json_int(&doc, NULL, "l2_bytes", cpu->l2_kib * 1024ll);
+    yt_json_int(&doc, NULL, "l3_bytes", cpu->l3_kib * 1024ll);
     yt_json_int(&doc, NULL, "physical_cores", h->physical_cores);
     yt_json_int(&doc, NULL, "logical_cores", h->logical_cores);
     yt_json_int(&doc, NULL, "allowed_cpus", h->allowed_cpus);
     yt_json_real(&doc, NULL, "quota_cpus", h->quota_cpus);
     yt_json_int(&doc, NULL, "threads", h->threads);
     yt_json_text(&doc, NULL, "governor", h->governor);
-    yt_json_text(&doc, NULL, "features", h->features);
-    yt_json_text(&doc, NULL, "isa", yt_isa_best(h->cpu_bits)->name);
-    json_t *list = yt_json_array(&doc, NULL, "isas");
-    for (int i = 0; i < YT_ISA_COUNT; i++) {
-        const struct yt_isa *isa = yt_isa_get((enum yt_isa_id)i);
-        json_t *row = yt_json_element(&doc, list);
-        yt_json_text(&doc, row, "name", isa->name);
-        yt_json_int(&doc, row, "lanes", isa->lanes);
-        yt_json_int(&doc, row, "registers", isa->regs);
-        yt_json_bool(&doc, row, "usable", yt_isa_runs(isa, job->host.cpu_bits));
-    }
+    yt_json_text(&doc, NULL, "features", cpu->features);
+    yt_json_text(&doc, NULL, "isa", yt_isa_best(cpu->can.usable)->name);
+    put_isas(&doc, cpu);
     if (job->measure) {
         json_t *peak = yt_json_object(&doc, NULL, "peak");
         yt_json_text(&doc, peak, "isa", job->isa->name);

@@ -1,12 +1,11 @@
-/* What this process may use: CPUs without their siblings, and the least quota
- * of all groups it is in, read from made-up folders. */
+/* What this process may use: CPUs without their siblings, read from made-up
+ * folders. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <cmocka.h>
 
-#include <math.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
@@ -41,55 +40,6 @@ static void put(const char *root, const char *folder, const char *file,
     assert_non_null(f);
     assert_true(fputs(text, f) >= 0);
     assert_int_equal(fclose(f), 0);
-}
-
-#define V2 "sys/fs/cgroup"
-#define V1 "sys/fs/cgroup/cpu"
-
-static void no_cgroups_no_limit(void **state)
-{
-    assert_true(isnan(yt_host_quota(*state)));
-    put(*state, "proc/self", "cgroup", "0::/\nnonsense\n\n");
-    assert_true(isnan(yt_host_quota(*state)));
-    put(*state, V2, "cpu.max", "max 100000\n");
-    assert_true(isnan(yt_host_quota(*state)));
-}
-
-/* A container that sees its own group as the root. */
-static void the_root_limits(void **state)
-{
-    put(*state, V2, "cpu.max", "150000 100000\n");
-    assert_true(yt_host_quota(*state) == 1.5);
-    put(*state, "proc/self", "cgroup", "0::/docker/0123456789abcdef\n");
-    assert_true(yt_host_quota(*state) == 1.5);
-}
-
-static void the_least_of_all_groups_counts(void **state)
-{
-    put(*state, "proc/self", "cgroup", "0::/user.slice/user-1.slice/job\n");
-    put(*state, V2 "/user.slice/user-1.slice/job", "cpu.max", "max 100000\n");
-    assert_true(isnan(yt_host_quota(*state)));
-    put(*state, V2 "/user.slice/user-1.slice", "cpu.max", "300000 100000\n");
-    assert_true(yt_host_quota(*state) == 3);
-    put(*state, V2 "/user.slice", "cpu.max", "100000 50000\n");
-    assert_true(yt_host_quota(*state) == 2);
-    put(*state, V2 "/user.slice/user-1.slice/job", "cpu.max", "50000 100000\n");
-    assert_true(yt_host_quota(*state) == 0.5);
-}
-
-static void the_old_hierarchy_is_read_too(void **state)
-{
-    put(*state, "proc/self", "cgroup",
-        "5:memory:/a/b\n4:cpuset:/other\n3:cpu,cpuacct:/a/b\n0::/\n");
-    put(*state, V1 "/a/b", "cpu.cfs_quota_us", "-1\n");
-    put(*state, V1 "/a/b", "cpu.cfs_period_us", "100000\n");
-    assert_true(isnan(yt_host_quota(*state)));
-    put(*state, V1 "/other", "cpu.cfs_quota_us", "100000\n");
-    put(*state, V1 "/other", "cpu.cfs_period_us", "100000\n");
-    assert_true(isnan(yt_host_quota(*state)));
-    put(*state, V1 "/a", "cpu.cfs_quota_us", "250000\n");
-    put(*state, V1 "/a", "cpu.cfs_period_us", "100000\n");
-    assert_true(yt_host_quota(*state) == 2.5);
 }
 
 static void siblings_are_left_out(void **state)
@@ -134,10 +84,6 @@ int main(void)
 {
 #define WITH_FOLDER(test) cmocka_unit_test_setup_teardown(test, make, unmake)
     const struct CMUnitTest tests[] = {
-        WITH_FOLDER(no_cgroups_no_limit),
-        WITH_FOLDER(the_root_limits),
-        WITH_FOLDER(the_least_of_all_groups_counts),
-        WITH_FOLDER(the_old_hierarchy_is_read_too),
         WITH_FOLDER(siblings_are_left_out),
         cmocka_unit_test(this_host_has_a_cpu_for_each_thread),
     };

@@ -3,12 +3,12 @@
 
 #include "strategies/advice/guidance.h"
 
-#include <string.h>
+#include "runtime/isa.h"
 
 struct facts {
     const struct yt_advice *advice;
     const struct yt_choices *choices;
-    const char *features;
+    uint32_t cpu_bits;
 };
 
 static const struct yt_config *choice(const struct facts *f)
@@ -32,20 +32,9 @@ static int limits_missed(const struct facts *f)
     return f->advice->missed[0] != 0;
 }
 
-static int has(const struct facts *f, const char *feature)
-{
-    const size_t length = strlen(feature);
-    for (const char *at = f->features; (at = strstr(at, feature)); at += length)
-        if ((at == f->features || at[-1] == ' ') &&
-            (at[length] == ' ' || !at[length]))
-            return 1;
-    return 0;
-}
-
 static int lacks_dot_products(const struct facts *f)
 {
-    return !has(f, "avx512vnni") && !has(f, "avx512_vnni") &&
-           !has(f, "avx_vnni");
+    return !(f->cpu_bits & (YT_CPU_AVX_VNNI | YT_CPU_AVX512_VNNI));
 }
 
 static int is_float(const struct facts *f)
@@ -119,10 +108,10 @@ static const struct row {
 #define ROW_COUNT (sizeof rows / sizeof rows[0])
 
 int32_t yt_guidance_list(const struct yt_advice *advice,
-                         const struct yt_choices *choices, const char *features,
+                         const struct yt_choices *choices, uint32_t cpu_bits,
                          struct yt_guidance out[YT_GUIDANCE_MAX])
 {
-    const struct facts facts = {advice, choices, features};
+    const struct facts facts = {advice, choices, cpu_bits};
     int32_t count = 0;
     for (size_t i = 0; i < ROW_COUNT && count < YT_GUIDANCE_MAX; i++)
         if (rows[i].applies(&facts))

@@ -15,11 +15,11 @@ struct yt_guidance {
 
 #define YT_GUIDANCE_MAX 8
 
-/** @param features of the host, libcpuid's names apart by one space.
+/** @param cpu_bits what the host can use, a set of enum yt_cpu_bits.
  *  @param[out] out [YT_GUIDANCE_MAX]; static texts.
  *  @return how many. */
 int32_t yt_guidance_list(const struct yt_advice *advice,
-                         const struct yt_choices *choices, const char *features,
+                         const struct yt_choices *choices, uint32_t cpu_bits,
                          struct yt_guidance out[YT_GUIDANCE_MAX]);
 
 #endif

@@ -141,7 +141,7 @@ enum yt_status yt_engine_reopen(struct yt_engine *engine)
     engine->model = NULL;
     struct yt_network *network = engine->network;
     YT_TRY(yt_network_build(network, engine->host.threads));
-    return yt_model_open(&network->bundle, NULL, &engine->model);
+    return yt_network_open(network, 0, &engine->model);
 }
 
 static enum yt_status make_network(struct yt_engine *engine,
@@ -198,7 +198,7 @@ static enum yt_status open_into(struct yt_engine *engine,
 {
     const struct yt_isa *isa = NULL;
     YT_TRY(yt_host_read(&engine->host));
-    YT_TRY(pick_isa(options->isa, engine->host.cpu_bits, &isa));
+    YT_TRY(pick_isa(options->isa, engine->host.cpu.can.usable, &isa));
     YT_TRY(yt_engine_graph(options->model, &engine->graph));
     YT_TRY(make_network(engine, options, isa, options->quantisation));
     YT_TRY(open_database(engine, options));
@@ -213,8 +213,7 @@ static enum yt_status open_into(struct yt_engine *engine,
     if (options->unbuilt)
         return YT_OK;
     YT_TRY(yt_network_build(engine->network, engine->host.threads));
-    const struct yt_open_options open = {.pin = options->pin};
-    return yt_model_open(&engine->network->bundle, &open, &engine->model);
+    return yt_network_open(engine->network, options->pin, &engine->model);
 }
 
 enum yt_status yt_engine_open(const struct yt_engine_options *options,

@@ -1,6 +1,8 @@
-/* This machine's facts. libcpuid names the CPU; what may be used is what CPUID
- * with XGETBV (runtime/isa.c) and libcpuid agree on; how many CPUs are ours is
- * a matter of affinity, cgroup quota and SMT siblings. */
+/* This machine's facts. What the CPU is and can do it says itself, by CPUID; a
+ * library's table of CPUs is older than the CPU (libcpuid 0.6.2 knows no
+ * AVX-512 of AMD's, and takes a Zen 5 for a K10), so libcpuid only counts
+ * cores. How many CPUs are ours is a matter of affinity, cgroup quota and SMT
+ * siblings. */
 
 #include "tuner/build/host.h"
 
@@ -16,8 +18,9 @@
 
 #include "codegen/codegen.h"
 #include "runtime/fail.h"
+#include "runtime/quota.h"
 
-#define PATH_SIZE 4096 /* of a cgroup, and of a line that names one */
+#define PATH_SIZE 4096
 
 static int read_line(const char *path, char *text, size_t size)
 {
@@ -29,93 +32,6 @@ static int read_line(const char *path, char *text, size_t size)
     if (ok)
         text[strcspn(text, "\n")] = 0;
     return ok;
-}
-
-/* cpu.max of a cgroup v2 folder: "max 100000" or "150000 100000". */
-static double quota_v2(const char *folder)
-{
-    char path[PATH_SIZE + 16], text[128];
-    double quota, period;
-    snprintf(path, sizeof path, "%s/cpu.max", folder);
-    if (!read_line(path, text, sizeof text) ||
-        sscanf(text, "%lf %lf", &quota, &period) != 2 || period <= 0)
-        return NAN;
-    return quota / period;
-}
-
-/* v1: two files, a quota of -1 for none. */
-static double quota_v1(const char *folder)
-{
-    char path[PATH_SIZE + 32], text[128];
-    snprintf(path, sizeof path, "%s/cpu.cfs_quota_us", folder);
-    if (!read_line(path, text, sizeof text))
-        return NAN;
-    const double quota = strtod(text, NULL);
-    snprintf(path, sizeof path, "%s/cpu.cfs_period_us", folder);
-    if (!read_line(path, text, sizeof text))
-        return NAN;
-    const double period = strtod(text, NULL);
-    return quota > 0 && period > 0 ? quota / period : NAN;
-}
-
-/* The least of a group and all it is in, up to the mount. Inside a container
- * the path may be the host's: folders that are not there limit nothing. */
-static double least_quota(const char *mount, const char *group,
-                          double (*quota_of)(const char *folder))
-{
-    char folder[PATH_SIZE];
-    const size_t mount_length = strlen(mount);
-    const int length = snprintf(folder, sizeof folder, "%s%s", mount, group);
-    if (length < 0 || (size_t)length >= sizeof folder)
-        return NAN;
-    double least = quota_of(folder);
-    for (char *slash; (slash = strrchr(folder + mount_length, '/'));) {
-        *slash = 0;
-        least = fmin(least, quota_of(folder)); /* NAN yields to a number */
-    }
-    return least;
-}
-
-/* Whether @p name is one of "cpu,cpuacct". */
-static int lists(const char *controllers, const char *name)
-{
-    const size_t length = strlen(name);
-    for (const char *at = controllers; *at;) {
-        const size_t size = strcspn(at, ",");
-        if (size == length && strncmp(at, name, size) == 0)
-            return 1;
-        at += size + (at[size] == ',');
-    }
-    return 0;
-}
-
-/* Lines of /proc/self/cgroup: "0::/path" (v2), "4:cpu,cpuacct:/path" (v1); see
- * cgroups(7). */
-double yt_host_quota(const char *root)
-{
-    char v1[PATH_SIZE], v2[PATH_SIZE], line[PATH_SIZE];
-    snprintf(v2, sizeof v2, "%s/sys/fs/cgroup", root);
-    snprintf(v1, sizeof v1, "%s/sys/fs/cgroup/cpu", root);
-    double least = fmin(quota_v2(v2), quota_v1(v1));
-    snprintf(line, sizeof line, "%s/proc/self/cgroup", root);
-    FILE *file = fopen(line, "re");
-    if (!file)
-        return least;
-    while (fgets(line, sizeof line, file)) {
-        line[strcspn(line, "\n")] = 0;
-        char *controllers = strchr(line, ':');
-        char *group = controllers ? strchr(controllers + 1, ':') : NULL;
-        if (!group)
-            continue;
-        *controllers++ = 0;
-        *group++ = 0;
-        if (!*controllers)
-            least = fmin(least, least_quota(v2, group, quota_v2));
-        else if (lists(controllers, "cpu"))
-            least = fmin(least, least_quota(v1, group, quota_v1));
-    }
-    fclose(file);
-    return least;
 }
 
 /* Of SMT siblings only the first counts: a second thread on one core's FMA
@@ -164,7 +80,8 @@ static void read_cpus(struct yt_host *host)
 {
     cpu_set_t allowed;
     CPU_ZERO(&allowed);
-    host->logical_cores = (int32_t)sysconf(_SC_NPROCESSORS_ONLN);
+    const int32_t online = (int32_t)sysconf(_SC_NPROCESSORS_ONLN);
+    host->logical_cores = online > 0 ? online : 1;
     host->allowed_cpus = sched_getaffinity(0, sizeof allowed, &allowed) == 0
                              ? CPU_COUNT(&allowed)
                              : host->logical_cores;
@@ -174,64 +91,61 @@ static void read_cpus(struct yt_host *host)
         host->threads = YT_HOST_CPUS_MAX;
     for (int32_t i = cores; i < YT_HOST_CPUS_MAX; i++)
         host->cpus[i] = -1;
-    host->quota_cpus = yt_host_quota("");
-    if (!isnan(host->quota_cpus) && host->quota_cpus < host->threads)
-        host->threads = host->quota_cpus >= 1 ? (int32_t)host->quota_cpus : 1;
-    if (host->threads < 1)
-        host->threads = 1;
+    const int64_t quota = yt_quota_millicpus("");
+    host->quota_cpus = quota ? (double)quota / 1000 : NAN;
+    host->threads = yt_quota_threads(quota, host->threads);
     if (!read_line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor",
                    host->governor, sizeof host->governor))
         host->governor[0] = 0;
 }
 
-static void append_feature(struct yt_host *host, const char *name)
+/* Of a package; 0: unknown. It counts for CPUs that it has no name for, too. */
+static int32_t count_cores(void)
 {
-    const size_t used = strlen(host->features);
-    if (used + strlen(name) + 2 < sizeof host->features)
-        snprintf(host->features + used, sizeof host->features - used, "%s%s",
-                 used ? " " : "", name);
+    struct cpu_raw_data_t raw;
+    struct cpu_id_t id;
+    memset(&id, 0, sizeof id);
+    if (cpuid_get_raw_data(&raw) < 0 || cpu_identify(&raw, &id) < 0 ||
+        id.num_cores < 0)
+        return 0;
+    return id.num_cores;
 }
 
-static int32_t positive(int value)
+/* Where cores differ, the first of those that may be used speaks for all:
+ * asking whichever runs this would give one machine two names. */
+static void read_cpuid(struct yt_cpuid *raw_out, struct yt_cpu_facts *facts_out)
 {
-    return value > 0 ? value : 0;
+    cpu_set_t allowed, one;
+    yt_cpuid_read(raw_out);
+    yt_cpu_facts_decode(raw_out, facts_out);
+    if (!facts_out->hybrid ||
+        sched_getaffinity(0, sizeof allowed, &allowed) != 0)
+        return;
+    int first = 0;
+    while (first + 1 < CPU_SETSIZE && !CPU_ISSET(first, &allowed))
+        first++;
+    CPU_ZERO(&one);
+    CPU_SET(first, &one);
+    if (sched_setaffinity(0, sizeof one, &one) != 0)
+        return;
+    yt_cpuid_read(raw_out);
+    sched_setaffinity(0, sizeof allowed, &allowed);
+    yt_cpu_facts_decode(raw_out, facts_out);
 }
 
 enum yt_status yt_host_read(struct yt_host *host_out)
 {
     struct yt_host host;
-    struct cpu_raw_data_t raw;
-    struct cpu_id_t id;
+    struct yt_cpuid raw;
     memset(&host, 0, sizeof host);
-    memset(&id, 0, sizeof id);
-    YT_FAIL_IF(cpuid_get_raw_data(&raw) < 0, YT_UNSUPPORTED,
-               "libcpuid cannot read this CPU: %s", cpuid_error());
-    /* An unknown model is no obstacle: only its code name is missing. */
-    if (cpu_identify(&raw, &id) < 0 && id.vendor_str[0] == 0)
-        return yt_fail(YT_UNSUPPORTED, "libcpuid cannot identify this CPU: %s",
-                       cpuid_error());
-    snprintf(host.vendor, sizeof host.vendor, "%s", id.vendor_str);
-    snprintf(host.brand, sizeof host.brand, "%s", id.brand_str);
+    read_cpuid(&raw, &host.cpu);
+    YT_FAIL_IF(raw.count == 0, YT_UNSUPPORTED,
+               "this is no CPU that yolotune knows: it is not x86-64");
     snprintf(host.arch, sizeof host.arch, "x86_64");
-    host.family = id.ext_family;
-    host.model = id.ext_model;
-    host.stepping = id.stepping;
-    host.l1d_kib = positive(id.l1_data_cache);
-    host.l2_kib = positive(id.l2_cache);
-    host.l3_kib = positive(id.l3_cache);
-    host.physical_cores = positive(id.num_cores);
-    for (int i = 0; i < NUM_CPU_FEATURES; i++)
-        if (id.flags[i])
-            append_feature(&host, cpu_feature_str((cpu_feature_t)i));
+    host.physical_cores = count_cores();
     read_cpus(&host);
     if (host.physical_cores < 1)
         host.physical_cores = host.threads;
-
-    host.cpu_bits = yt_cpu_features();
-    if (!id.flags[CPU_FEATURE_AVX2] || !id.flags[CPU_FEATURE_FMA3])
-        host.cpu_bits &= ~(uint32_t)(YT_CPU_AVX2_FMA | YT_CPU_AVX512);
-    if (!id.flags[CPU_FEATURE_AVX512F])
-        host.cpu_bits &= ~(uint32_t)YT_CPU_AVX512;
     *host_out = host;
     return YT_OK;
 }
@@ -240,17 +154,17 @@ void yt_host_row(const struct yt_host *host, struct yt_db_host *row_out)
 {
     *row_out = (struct yt_db_host){
         .arch = host->arch,
-        .vendor = host->vendor,
-        .brand = host->brand,
-        .family = host->family,
-        .model = host->model,
-        .stepping = host->stepping,
-        .features = host->features,
+        .vendor = host->cpu.vendor,
+        .brand = host->cpu.brand,
+        .family = host->cpu.family,
+        .model = host->cpu.model,
+        .stepping = host->cpu.stepping,
+        .features = host->cpu.features,
         .physical_cores = host->physical_cores,
         .logical_cores = host->logical_cores,
-        .l1d_kib = host->l1d_kib,
-        .l2_kib = host->l2_kib,
-        .l3_kib = host->l3_kib,
+        .l1d_kib = host->cpu.l1d_kib,
+        .l2_kib = host->cpu.l2_kib,
+        .l3_kib = host->cpu.l3_kib,
         .allowed_cpus = host->allowed_cpus,
         .quota_cpus = host->quota_cpus,
         .governor = host->governor,

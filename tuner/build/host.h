@@ -1,22 +1,23 @@
 #ifndef YT_HOST_H
 #define YT_HOST_H
 
-/* Facts about this machine: by libcpuid, sysfs and the scheduler's interfaces,
- * and two that are measured: arithmetic peak and memory bandwidth. */
+/* Facts about this machine: by CPUID, sysfs and the scheduler's interfaces, and
+ * two that are measured: arithmetic peak and memory bandwidth. */
 
 #include "db/db.h"
 #include "runtime/isa.h"
 #include "runtime/problem.h"
+#include "tuner/build/cpu_facts.h"
 
 /** CPUs that sched_setaffinity() takes in one cpu_set_t. */
 #define YT_HOST_CPUS_MAX 1024
 
 struct yt_host {
-    char vendor[16], brand[80], arch[16], governor[32];
-    char features[2048]; /* libcpuid's names, apart by one space */
-    int32_t family, model, stepping;
+    struct yt_cpu_facts cpu;
+    char arch[16], governor[32];
+    char
+        code_name[64]; /* of its micro-architecture, by libcpuid; "": unknown */
     int32_t physical_cores, logical_cores;
-    int32_t l1d_kib, l2_kib, l3_kib;
     int32_t allowed_cpus; /* by affinity */
     double quota_cpus;    /* by cgroup; NAN: none */
     int32_t threads;      /* sensible upper bound: affinity, quota, and one per
@@ -24,8 +25,6 @@ struct yt_host {
     /* The first CPU of each core, [threads]: one worker, or one thread, on
      * each; -1: unknown, leave it to the scheduler. */
     int16_t cpus[YT_HOST_CPUS_MAX];
-    uint32_t cpu_bits; /* yt_cpu_features(), less what LLVM or libcpuid
-                          deny */
 };
 
 /** @return YT_OK; YT_UNSUPPORTED when this is no CPU yolotune knows. */
@@ -36,11 +35,6 @@ enum yt_status yt_host_read(struct yt_host *host_out);
  *  @param root "", or a folder to take /sys in, for tests.
  *  @return how many; 0: the affinity cannot be read. */
 int32_t yt_host_cores(const char *root, int16_t cpus_out[YT_HOST_CPUS_MAX]);
-
-/** CPU time per wall time that the cgroups of this process allow, its own and
- *  all that they are in; NAN: no limit.
- *  @param root "", or a folder to take /proc and /sys in, for tests. */
-double yt_host_quota(const char *root);
 
 /** The database's view of it; borrows from @p host. */
 void yt_host_row(const struct yt_host *host, struct yt_db_host *row_out);
