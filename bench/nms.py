@@ -146,7 +146,7 @@ def start(options):
     ]
     program = peers.find_yolotune(options.yolotune)
     if program:
-        rows.append(("yolotune", [program, "bench", "--serve-nms"], False))
+        rows.append(("yolotune", peers.serve_words(program, nms=True), False))
     started = []
     for name, command, peer in rows:
         try:

@@ -152,6 +152,14 @@ def find_yolotune(path):
     return str(built[-1]) if built else shutil.which("yolotune")
 
 
+def serve_words(program, nms=False):
+    """How PROGRAM's build serves: by yolotune-serve beside it, or as older ones did."""
+    beside = pathlib.Path(program).with_name("yolotune-serve")
+    if beside.is_file():
+        return [str(beside), "--nms"] if nms else [str(beside)]
+    return [program, "bench", "--serve-nms" if nms else "--serve"]
+
+
 class Peer:
     """A peer's engine on one model file in one precision."""
 
@@ -207,7 +215,7 @@ def precision_words(precision, data):
 def own_commands(options, data, network, threads, program, title):
     """The rows of one build of yolotune, named after the title."""
     model = data / "weights" / f"{network.name}.pt"
-    base = [program, "bench", "--serve", "--model", model]
+    base = [*serve_words(program), "--model", model]
     base += ["--imgsz", network.size, "--threads", threads]
     if options.db:
         base += ["--db", options.db]

@@ -9,7 +9,6 @@
 #include "cli/json.h"
 #include "cli/precision_options.h"
 #include "cli/report.h"
-#include "cli/serve.h"
 #include "eval/image.h"
 #include "runtime/fail.h"
 #include "tuner/measure/background.h"
@@ -50,7 +49,7 @@ struct job {
     struct yt_cli_engine engine_options;
     struct yt_precision_wish precision;
     const char *image;
-    int32_t frames, json, serve, serve_nms;
+    int32_t frames, json;
     uint64_t budget_ns;
     float conf;
     const char *parallel_mode;
@@ -243,16 +242,23 @@ static int print_json(const struct job *job)
     return yt_json_print(&doc);
 }
 
-static int serve(struct job *job)
+static int measure_and_print(struct job *job)
 {
-    struct yt_engine_options options;
-    yt_cli_engine_options(&job->engine_options, &options);
-    options.read_only = 1;
-    const enum yt_status status =
-        yt_cli_engine_open(&options, &job->precision, &job->tuned);
-    const int result = status == YT_OK ? yt_cli_serve_network(job->tuned)
-                                       : yt_cli_fail(status);
+    enum yt_status status = yt_cli_frame(job->image, &job->picture);
+    int result = YT_EXIT_OK;
+    if (status == YT_OK)
+        status = open_engines(job);
+    if (status == YT_OK)
+        status = measure(job);
+    if (status != YT_OK)
+        result = yt_cli_fail(status);
+    else if (job->json)
+        result = print_json(job);
+    else
+        print_text(job);
     yt_engine_close(job->tuned);
+    yt_engine_close(job->baseline);
+    yt_picture_deinit(&job->picture);
     return result;
 }
 
@@ -282,11 +288,6 @@ int yt_cmd_bench(int argc, char **argv)
         {"background-load", 0, YT_OPTION_INT, "N",
          &job.parallel.background_load, 0, YT_BACKGROUND_MAX,
          "Measure beside N threads that keep CPUs busy (default: none)."},
-        {"serve", 0, YT_OPTION_FLAG, NULL, &job.serve, 0, 0,
-         "Answer requests on standard input instead: the protocol of the "
-         "side-by-side benchmark, see bench/README.md."},
-        {"serve-nms", 0, YT_OPTION_FLAG, NULL, &job.serve_nms, 0, 0,
-         "The same for non-maximum suppression alone; needs no model."},
         YT_OPTION_ROW_JSON(&job.json),
     };
     const int code =
@@ -303,27 +304,5 @@ int yt_cmd_bench(int argc, char **argv)
                             "pipeline[:STAGESxTHREADS] or all",
                             job.parallel_mode);
     const int precision = yt_cli_precision_check("bench", &job.precision);
-    if (precision >= 0)
-        return precision;
-    if (job.serve_nms)
-        return yt_cli_serve_nms();
-    if (job.serve)
-        return serve(&job);
-
-    enum yt_status status = yt_cli_frame(job.image, &job.picture);
-    if (status == YT_OK)
-        status = open_engines(&job);
-    if (status == YT_OK)
-        status = measure(&job);
-    int result = YT_EXIT_OK;
-    if (status != YT_OK)
-        result = yt_cli_fail(status);
-    else if (job.json)
-        result = print_json(&job);
-    else
-        print_text(&job);
-    yt_engine_close(job.tuned);
-    yt_engine_close(job.baseline);
-    yt_picture_deinit(&job.picture);
-    return result;
+    return precision >= 0 ? precision : measure_and_print(&job);
 }

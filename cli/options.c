@@ -13,11 +13,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "codegen/codegen.h"
 #include "runtime/fail.h"
 #include "runtime/isa.h"
 
-#define OPTIONS_MAX  48
 #define HELP_COLUMNS 78
 
 /* getopt_long() returns FIRST_LONG + row, so that rows need no letter. */
@@ -74,12 +74,11 @@ enum yt_status yt_cli_isa(const char *name, const struct yt_isa **isa_out)
     }
     const struct yt_isa *isa = yt_isa_find(name);
     if (!isa) {
-        char known[128] = "";
-        for (int i = 0; i < YT_ISA_COUNT; i++) {
-            const size_t used = strlen(known);
-            snprintf(known + used, sizeof known - used, "%s%s", i ? ", " : "",
-                     yt_isa_get((enum yt_isa_id)i)->name);
-        }
+        char known[128];
+        struct yt_text text = yt_text_in(known, sizeof known);
+        for (int i = 0; i < YT_ISA_COUNT; i++)
+            yt_text_add(&text, "%s%s", i ? ", " : "",
+                        yt_isa_get((enum yt_isa_id)i)->name);
         return yt_fail(YT_BAD_ARGUMENT,
                        "--isa %s: not an instruction set; known are %s", name,
                        known);
@@ -102,9 +101,12 @@ static int parse_int(const char *text, long *value_out, char **end_out)
     return errno == 0;
 }
 
+/* A decimal number; strtod() alone would read "0x10", "inf" and blanks. */
 static int parse_number(const char *text, double *value_out, char **end_out)
 {
-    if (!isdigit((unsigned char)text[text[0] == '-']) && text[0] != '.')
+    const char *digits = text + (text[0] == '-');
+    if ((!isdigit((unsigned char)digits[0]) && text[0] != '.') ||
+        (digits[0] == '0' && (digits[1] | 0x20) == 'x'))
         return 0;
     errno = 0;
     *value_out = strtod(text, end_out);
@@ -376,15 +378,29 @@ void yt_manual_print(const struct yt_manual *manual,
 /* --------------------------------------------------------------- parse */
 
 struct getopt_arrays {
-    struct option longs[OPTIONS_MAX + 2];
-    char shorts[2 * OPTIONS_MAX + 4];
+    struct option *longs; /* [count + 2]: --help, and the end */
+    char *shorts;         /* ":h", then a letter and a colon each */
 };
+
+static enum yt_status create_arrays(size_t count, struct getopt_arrays *arrays)
+{
+    arrays->longs = calloc(count + 2, sizeof *arrays->longs);
+    arrays->shorts = calloc(2 * count + 3, 1);
+    YT_FAIL_IF(!arrays->longs || !arrays->shorts, YT_NO_MEMORY,
+               "no memory for options");
+    return YT_OK;
+}
+
+static void destroy_arrays(struct getopt_arrays *arrays)
+{
+    free(arrays->longs);
+    free(arrays->shorts);
+}
 
 static void fill_arrays(const struct yt_option *options, size_t count,
                         struct getopt_arrays *arrays)
 {
     char *letter = arrays->shorts;
-    memset(arrays, 0, sizeof *arrays);
     *letter++ = ':'; /* a missing argument is told apart, nothing is printed */
     *letter++ = 'h';
     for (size_t i = 0; i < count; i++) {
@@ -414,46 +430,49 @@ static const struct yt_option *find_row(const struct yt_option *options,
     return NULL;
 }
 
+/* What getopt_long() stumbled over. optopt is the letter of an unknown short
+ * option, and a row's value when a flag was given "=value". */
+static int refuse(const char *command, const char *word)
+{
+    if (optopt > 0 && optopt < FIRST_LONG && optopt != 'h')
+        return yt_cli_usage(command, "-%c is not an option", optopt);
+    return yt_cli_usage(
+        command, optopt ? "%s: takes no value" : "%s is not an option", word);
+}
+
+/* One that getopt_long() returned; an exit code, or -1 to go on. */
+static int take(const struct yt_manual *manual, const struct yt_option *options,
+                size_t count, int value, const char *word)
+{
+    if (value == 'h') {
+        yt_manual_print(manual, options, count);
+        return YT_EXIT_OK;
+    }
+    if (value == ':')
+        return yt_cli_usage(manual->command, "%s needs a value", word);
+    const struct yt_option *row =
+        value == '?' ? NULL : find_row(options, count, value);
+    return row ? store(manual->command, row, optarg)
+               : refuse(manual->command, word);
+}
+
 int yt_options_parse(const struct yt_manual *manual,
                      const struct yt_option *options, size_t option_count,
                      int argc, char **argv, int *operand_out)
 {
     struct getopt_arrays arrays;
-    if (option_count > OPTIONS_MAX)
-        option_count = OPTIONS_MAX;
+    int value, code = -1;
+    if (create_arrays(option_count, &arrays) != YT_OK) {
+        destroy_arrays(&arrays);
+        return yt_cli_fail(YT_NO_MEMORY);
+    }
     fill_arrays(options, option_count, &arrays);
-
     optind = 0; /* glibc: forget what an earlier call scanned */
     opterr = 0;
-    for (;;) {
-        const int value =
-            getopt_long(argc, argv, arrays.shorts, arrays.longs, NULL);
-        if (value == -1)
-            break;
-        if (value == 'h') {
-            yt_manual_print(manual, options, option_count);
-            return YT_EXIT_OK;
-        }
-        if (value == ':')
-            return yt_cli_usage(manual->command, "%s needs a value",
-                                argv[optind - 1]);
-        const struct yt_option *row =
-            value == '?' ? NULL : find_row(options, option_count, value);
-        if (!row) {
-            /* optopt is the letter of an unknown short option, and a row's
-             * value when a flag was given "=value". */
-            if (optopt > 0 && optopt < FIRST_LONG && optopt != 'h')
-                return yt_cli_usage(manual->command, "-%c is not an option",
-                                    optopt);
-            return yt_cli_usage(manual->command,
-                                optopt ? "%s: takes no value"
-                                       : "%s is not an option",
-                                argv[optind - 1]);
-        }
-        const int code = store(manual->command, row, optarg);
-        if (code >= 0)
-            return code;
-    }
+    while (code < 0 && (value = getopt_long(argc, argv, arrays.shorts,
+                                            arrays.longs, NULL)) != -1)
+        code = take(manual, options, option_count, value, argv[optind - 1]);
+    destroy_arrays(&arrays);
     *operand_out = optind;
-    return -1;
+    return code;
 }

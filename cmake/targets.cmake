@@ -89,9 +89,17 @@ yt_layer(strategies/lab LINKS yt_strategies_choice yt_compress_precision
 yt_layer(strategies/advice LINKS yt_strategies_lab yt_tuner_search m)
 yt_layer(export LINKS yt_base yt_runtime yt_model yt_codegen PkgConfig::YT_JANSSON)
 
-file(GLOB YT_CLI_SOURCES CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/cli/*.c)
-if(YT_CLI_SOURCES)
-  add_executable(yolotune ${YT_CLI_SOURCES})
-  target_compile_definitions(yolotune PRIVATE YT_VERSION="${PROJECT_VERSION}")
-  target_link_libraries(yolotune PRIVATE yt_strategies_advice yt_export PkgConfig::YT_JANSSON m)
-endif()
+# The program is its front door and a library, which tests and bench/ link too.
+yt_layer(cli LINKS yt_strategies_advice yt_export PkgConfig::YT_JANSSON m)
+get_target_property(YT_CLI_SOURCES yt_cli SOURCES)
+list(FILTER YT_CLI_SOURCES EXCLUDE REGEX "/cli/main\\.c$")
+set_target_properties(yt_cli PROPERTIES SOURCES "${YT_CLI_SOURCES}")
+target_compile_definitions(yt_cli PUBLIC YT_VERSION="${PROJECT_VERSION}")
+add_executable(yolotune cli/main.c)
+target_link_libraries(yolotune PRIVATE yt_cli)
+
+# What bench/*.py measure; not installed.
+file(GLOB YT_SERVE_SOURCES CONFIGURE_DEPENDS
+     ${PROJECT_SOURCE_DIR}/bench/serve/*.c)
+add_executable(yolotune-serve ${YT_SERVE_SOURCES})
+target_link_libraries(yolotune-serve PRIVATE yt_cli)

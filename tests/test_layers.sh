@@ -176,6 +176,7 @@ undefined() # archive: "object symbol" lines, weak ones too
 
 archives=0
 for layer in "${!may[@]}"; do
+    [ "$layer" != cli ] || continue
     archive=$YT_BUILD_DIR/libyt_${layer//\//_}.a
     [ -f "$archive" ] || continue
     archives=$((archives + 1))
