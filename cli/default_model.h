@@ -9,8 +9,8 @@
 
 /** The path of the default model, NULL when it is not installed. Looked for in
  *  $YOLOTUNE_DEFAULT_DIR when that is set, else in share/yolotune/default
- * beside the executable (a build folder) or beside its folder (an
- * installation). */
+ *  beside the executable (a build folder) or beside its folder (an
+ *  installation). */
 const char *yt_default_model(void);
 
 /** The path of its data set, NULL when it is not installed. */

@@ -19,11 +19,12 @@
  * "". A NAN is stored as "not measured", and read back as NAN.
  *
  * Statuses every function may return, beside those it names:
- *   YT_BUSY       another process held the file longer than the timeout
- *   YT_IO         disk full, read-only file, missing permission, ...
- *   YT_BAD_INPUT  the file is damaged
- *   YT_BAD_ARGUMENT  a value the schema's CHECKs refuse, an id that is not
- * there YT_NO_MEMORY
+ *   YT_BUSY          another process held the file longer than the timeout
+ *   YT_IO            disk full, read-only file, missing permission, ...
+ *   YT_BAD_INPUT     the file is damaged
+ *   YT_BAD_ARGUMENT  a value that the schema's CHECKs refuse, an id that does
+ *                    not exist
+ *   YT_NO_MEMORY
  */
 
 #include <stddef.h>

@@ -3,7 +3,7 @@
 
 /* Computes single elements of an ONNX graph's values on demand: shapes while
  * the graph is read, and the decode tail when it is asked what it does with
- * chosen head outputs (model/onnx_decode.h). Arithmetic is in double. */
+ * chosen head outputs (model/onnx_heads.h). Arithmetic is in double. */
 
 #include "model/onnx_scope.h"
 

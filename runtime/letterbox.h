@@ -125,7 +125,7 @@ int64_t yt_letterbox_table_bytes(int32_t h, int32_t w);
  * @param problem LETTERBOX to the framing's size: the output's type and border.
  * @param tables  yt_letterbox_table_bytes() of the framing's h and w, aligned
  *                to 8 bytes; to YT_ALIGN, kernels with byte shuffles are
- * faster.
+ *                faster.
  * @param out     [h + 2 pad][w + 2 pad][3], aligned to its elements.
  */
 void yt_letterbox_setup(const struct yt_image *image,

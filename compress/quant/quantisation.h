@@ -82,9 +82,11 @@ size_t yt_quantisation_rounding_bytes(const struct yt_quantisation *q,
  *   quant options BIAS-CORRECTION ROUNDING-WEIGHT-MAX
  *   quant type NODE u8s8                  convolutions that are not f32
  *   quant range NODE LO HI SEEN-LO SEEN-HI   bits of f32, hexadecimal
- *   quant means NODE FIRST BASE64         f32, little endian, from channel
- * FIRST quant rounding NODE FIRST BASE64      bytes of bits, from byte FIRST
- *   quant end */
+ *   quant means NODE FIRST BASE64         f32, from channel FIRST
+ *   quant rounding NODE FIRST BASE64      bytes of bits, from byte FIRST
+ *   quant end
+ *
+ * Floats are little endian. */
 #define YT_QUANTISATION_LINE 400
 
 /** Append the text form. @return 0 or -1 (see errno). */

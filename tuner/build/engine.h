@@ -70,8 +70,8 @@ enum yt_status yt_engine_open(const struct yt_engine_options *options,
 
 /** Read the stored plan of this engine's model, size, ISA and threads.
  *  @return YT_OK: the schedules are set (not built); YT_NOT_FOUND; YT_STALE
- * when it is another toolchain's, or its text is not one of this network or
- * none at all: plan_note then says which. */
+ *          when it is another toolchain's, or its text is not one of this
+ *          network or none at all: plan_note then says which. */
 enum yt_status yt_engine_load_plan(struct yt_engine *engine);
 
 /** Build again with the schedules as they are now, and open the model. */

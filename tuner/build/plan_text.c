@@ -9,8 +9,8 @@
  *   isa avx512
  *   precision int8-0123456789abcdef   (absent: f32)
  *   threads 2
- *   quant ...                         (compress/quant/quantisation.h; absent:
- * f32) step model.0 conv2d-f32-3x640x640-k16r6s2p2-silu direct-m20n1k1-t5c-hl
+ *   quant ...                         (compress/quant/quantisation.h)
+ *   step model.0 conv2d-f32-3x640x640-k16r6s2p2-silu direct-m20n1k1-t5c-hl
  */
 
 #include <inttypes.h>

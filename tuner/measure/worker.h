@@ -33,7 +33,7 @@ enum yt_status yt_worker_start(const struct yt_problem *problem,
 
 /** Hand over a candidate; the worker must be idle.
  *  @param give_up_ns a candidate whose first three samples are slower is timed
- * no further; 0: never give up.
+ *                    no further; 0: never give up.
  *  @return YT_OK; YT_CRASHED when the worker is gone. */
 enum yt_status yt_worker_submit(struct yt_worker *worker,
                                 const struct yt_schedule *schedule,

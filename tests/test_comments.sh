@@ -1,0 +1,51 @@
+#!/bin/bash
+# What comments and pages cite exists: files of this tree by their paths,
+# functions by their names. And no comment is wider than the page, since
+# clang-format is told to leave lists and tables in comments alone.
+set -u
+export LC_ALL=C.UTF-8
+cd "$YT_SOURCE_DIR" || exit 1
+failures=0
+complain()
+{
+    echo "$*" >&2
+    failures=$((failures + 1))
+}
+
+mapfile -t sources < <(git ls-files '*.c' '*.h' '*.inc')
+mapfile -t pages < <(git ls-files '*.md' '*.sh' '*.py' '*.cmake' '*.txt')
+[ "${#sources[@]}" -gt 100 ] || { complain "no sources found"; exit 1; }
+
+# A function is cited as yt_name(); whatever has parameters, "void" or a macro's
+# row somewhere is there.
+known=$(mktemp)
+trap 'rm -f "$known"' EXIT
+grep -ohE '\byt_[a-z0-9_]+\([^)]' "${sources[@]}" | sed 's/(.*//' |
+    sort -u >"$known"
+grep -ohE '\b(yt_[a-z0-9_]+)\($' "${sources[@]}" | sed 's/(.*//' >>"$known"
+functions=0
+while IFS=: read -r file line name; do
+    functions=$((functions + 1))
+    grep -qxF -- "${name%%(*}" "$known" ||
+        complain "$file:$line: there is no $name"
+done < <(grep -noE '\byt_[a-z0-9_]*[a-z0-9]\(\)' "${sources[@]}" "${pages[@]}")
+
+# A path begins with a folder of the tree; NAME and the like are placeholders.
+folders='base|bench|cli|cmake|codegen|compress|db|docs|eval|examples|export|fuzz|model|runtime|scripts|strategies|tests|tuner'
+paths=0
+while IFS=: read -r file line path; do
+    path=${path#[^a-z]}
+    paths=$((paths + 1))
+    [ -e "$path" ] || complain "$file:$line: there is no $path"
+done < <(grep -noE "(^|[^A-Za-z0-9_/.\$}-])($folders)/[a-z0-9_/]+\.(c|h|inc|md|sh|py|cmake)\b" \
+    "${sources[@]}" "${pages[@]}")
+[ "$functions" -gt 100 ] && [ "$paths" -gt 100 ] ||
+    complain "only $functions functions and $paths paths: what was checked?"
+
+while read -r wide; do
+    complain "$wide is wider than 80 columns"
+done < <(grep -nE '^.{81,}$' "${sources[@]}" |
+    grep -E '^[^:]*:[0-9]+:[[:blank:]]*/?\*' | cut -d: -f1,2)
+
+[ "$failures" -eq 0 ] || { echo "$failures things cited wrongly" >&2; exit 1; }
+echo "$functions functions and $paths paths cited: all there"
