@@ -1,0 +1,133 @@
+/* Advice beyond inference: each row on its condition, in the order of worth. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <cmocka.h>
+
+#include <math.h>
+#include <string.h>
+
+#include "strategies/advice/guidance.h"
+
+#define EVERYTHING "avx2 avx_vnni avx512f avx512vnni avx512_vnni"
+
+static const struct yt_choice_model models[] = {{"yolov5n", 640, 32},
+                                                {"yolov5s", 1280, 64}};
+static const struct yt_choices choices = {
+    .models = models, .model_count = 2, .threads = 2};
+
+/* As good as the baseline, as it was made, keeping the limits. */
+static struct yt_advice advice(enum yt_precision precision)
+{
+    struct yt_advice a = {0};
+    a.baseline.config = yt_config_baseline(&choices);
+    a.baseline.figures.map = 0.4;
+    a.choice = a.baseline;
+    a.choice.config.precision = precision;
+    return a;
+}
+
+static int says(const struct yt_advice *a, const char *words)
+{
+    struct yt_guidance list[YT_GUIDANCE_MAX];
+    const int32_t count = yt_guidance_list(a, &choices, EVERYTHING, list);
+    assert_true(count > 0 && count <= YT_GUIDANCE_MAX);
+    for (int32_t i = 0; i < count; i++) {
+        assert_true(strlen(list[i].what) > 0 && strlen(list[i].why) > 0);
+        assert_true(strlen(list[i].basis) > 0 && strlen(list[i].needs) > 0);
+        if (strstr(list[i].what, words))
+            return i + 1;
+    }
+    return 0;
+}
+
+static void what_always_helps_is_always_said(void **state)
+{
+    (void)state;
+    for (int p = 0; p < YT_PRECISION_COUNT; p++) {
+        const struct yt_advice a = advice((enum yt_precision)p);
+        assert_true(says(&a, "mosaic"));
+        assert_true(says(&a, "mixed precision"));
+    }
+}
+
+static void another_size_asks_for_training_at_it(void **state)
+{
+    (void)state;
+    struct yt_advice a = advice(YT_PRECISION_F32);
+    assert_false(says(&a, "input size that was chosen"));
+    a.choice.config.h = 480;
+    assert_int_equal(says(&a, "input size that was chosen"), 1);
+    a.choice.config.h = 640;
+    a.choice.config.w = 320;
+    assert_int_equal(says(&a, "input size that was chosen"), 1);
+    /* Another model was made for another size. */
+    a.choice.config.model = 1;
+    a.choice.config.h = a.choice.config.w = 1280;
+    assert_false(says(&a, "input size that was chosen"));
+}
+
+static void lost_accuracy_asks_for_a_teacher(void **state)
+{
+    (void)state;
+    struct yt_advice a = advice(YT_PRECISION_F32);
+    assert_false(says(&a, "distil"));
+    a.choice.figures.map = 0.41;
+    assert_false(says(&a, "distil"));
+    a.choice.figures.map = 0.39;
+    assert_true(says(&a, "distil"));
+    a.choice.figures.map = a.baseline.figures.map = NAN; /* unknown */
+    assert_false(says(&a, "distil"));
+}
+
+static void missed_limits_ask_for_other_hardware(void **state)
+{
+    (void)state;
+    struct yt_advice a = advice(YT_PRECISION_F32);
+    assert_false(says(&a, "other hardware"));
+    strcpy(a.missed, "50.0 FPS where 100.0 are wanted");
+    assert_true(says(&a, "other hardware"));
+}
+
+/* Training for integers is for those who do not use them yet, and for those
+ * whom they cost accuracy; never said twice. */
+static void integers_are_trained_for(void **state)
+{
+    (void)state;
+    struct yt_advice a = advice(YT_PRECISION_F32);
+    assert_true(says(&a, "for integer arithmetic"));
+    assert_false(says(&a, "train further with simulated quantisation"));
+    a.choice.config.precision = YT_PRECISION_INT8;
+    assert_false(says(&a, "simulated quantisation"));
+    a.choice.figures.map = 0.39;
+    assert_true(says(&a, "train further with simulated quantisation"));
+    assert_false(says(&a, "for integer arithmetic"));
+}
+
+static void what_is_worth_most_stands_first(void **state)
+{
+    (void)state;
+    static const char *const order[] = {"input size",     "distil",
+                                        "other hardware", "simulated",
+                                        "mosaic",         "mixed precision"};
+    struct yt_advice a = advice(YT_PRECISION_INT8);
+    a.choice.config.h = 480;
+    a.choice.figures.map = 0.39;
+    strcpy(a.missed, "x");
+    for (size_t i = 0; i < sizeof order / sizeof order[0]; i++)
+        assert_int_equal(says(&a, order[i]), (int)i + 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_always_helps_is_always_said),
+        cmocka_unit_test(another_size_asks_for_training_at_it),
+        cmocka_unit_test(lost_accuracy_asks_for_a_teacher),
+        cmocka_unit_test(missed_limits_ask_for_other_hardware),
+        cmocka_unit_test(integers_are_trained_for),
+        cmocka_unit_test(what_is_worth_most_stands_first),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
