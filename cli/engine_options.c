@@ -1,6 +1,5 @@
 /* From the command line's words to the tuner's, and what frames are timed. */
 
-#include "base/random.h"
 #include "cli/cli.h"
 
 #include <stdio.h>
@@ -39,10 +38,6 @@ enum yt_status yt_cli_frame(const char *path, struct yt_picture *picture_out)
     if (path)
         return yt_picture_load(path, picture_out);
     YT_TRY(yt_picture_init(NOISE_WIDTH, NOISE_HEIGHT, picture_out));
-    uint32_t seed = 1;
-    for (size_t i = 0; i < (size_t)3 * NOISE_WIDTH * NOISE_HEIGHT; i++) {
-        (void)yt_random_lcg(&seed);
-        picture_out->rgb[i] = (uint8_t)(seed >> 24);
-    }
+    yt_picture_noise(picture_out, 1);
     return YT_OK;
 }

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "eval/image_formats.h"
+#include "base/random.h"
 #include "runtime/fail.h"
 
 /* A file of a picture within the limits can be no larger than this: stored
@@ -61,6 +62,13 @@ enum yt_status yt_picture_init(int32_t width, int32_t height,
     picture_out->width = width;
     picture_out->height = height;
     return YT_OK;
+}
+
+void yt_picture_noise(struct yt_picture *picture, uint32_t seed)
+{
+    const int64_t bytes = 3 * (int64_t)picture->width * picture->height;
+    for (int64_t i = 0; i < bytes; i++)
+        picture->rgb[i] = (uint8_t)(yt_random_lcg(&seed) >> 24);
 }
 
 void yt_picture_deinit(struct yt_picture *picture)

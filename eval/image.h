@@ -46,6 +46,10 @@ enum yt_status yt_picture_load(const char *path,
 enum yt_status yt_picture_decode(const void *bytes, size_t size,
                                  struct yt_picture *picture_out);
 
+/** Fill a picture with noise, the same for a seed on every machine: what is
+ *  timed where no picture was given. */
+void yt_picture_noise(struct yt_picture *picture, uint32_t seed);
+
 /** Write a file whose name ends in .jpg, .jpeg, .png or .ppm (any case). A
  *  file that could not be completed is removed.
  *  @return YT_OK; YT_BAD_ARGUMENT for another ending; YT_IO; YT_NO_MEMORY. */

@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/random.h"
 #include "export/export.h"
 #include "runtime/bundle.h"
 #include "runtime/decode.h"
@@ -198,12 +199,11 @@ static struct toy *toy_create(uint32_t seed)
 
     uint32_t random = seed;
     for (int i = 0; i < TOY_WEIGHTS + 16; i++) {
-        random = random * 1664525u + 1013904223u;
-        toy->blob[i] = ((float)(random >> 8) / (1 << 24) - 0.5f) * 0.004f;
+        toy->blob[i] =
+            ((float)(yt_random_lcg(&random) >> 8) / (1 << 24) - 0.5f) * 0.004f;
     }
     for (size_t i = 0; i < sizeof toy->pixels; i++) {
-        random = random * 1664525u + 1013904223u;
-        toy->pixels[i] = (uint8_t)(random >> 24);
+        toy->pixels[i] = (uint8_t)(yt_random_lcg(&random) >> 24);
     }
 
     toy->kernels[0] = (struct yt_export_kernel){"toy_conv", &toy->conv};

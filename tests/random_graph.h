@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/random.h"
 #include "model/graph.h"
 #include "runtime/problem.h"
 
@@ -20,8 +21,7 @@ struct random_graph {
 
 static uint32_t next_below(struct random_graph *r, uint32_t n)
 {
-    r->state = r->state * 6364136223846793005u + 1442695040888963407u;
-    return (uint32_t)(r->state >> 33) % n;
+    return (uint32_t)(yt_random_next(&r->state) >> 33) % n;
 }
 
 /* In [-1, 1). */

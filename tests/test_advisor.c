@@ -33,23 +33,13 @@ struct fixture {
             fail_msg("%s: %s", yt_status_name(assert_ok_status_), yt_error()); \
     } while (0)
 
-static void paint(struct yt_picture *picture, uint32_t seed)
-{
-    const size_t bytes =
-        (size_t)3 * (size_t)picture->width * (size_t)picture->height;
-    for (size_t i = 0; i < bytes; i++) {
-        seed = seed * 1664525u + 1013904223u;
-        picture->rgb[i] = (uint8_t)(seed >> 24);
-    }
-}
-
 static void make_picture(const struct fixture *f, const char *split, int i,
                          uint32_t seed)
 {
     struct yt_picture picture;
     char path[160];
     assert_ok(yt_picture_init(80, 60, &picture));
-    paint(&picture, seed);
+    yt_picture_noise(&picture, seed);
     snprintf(path, sizeof path, "%s/images/%s/p%d.png", f->folder, split, i);
     assert_ok(yt_picture_save(&picture, path));
     yt_picture_deinit(&picture);
@@ -103,7 +93,7 @@ static int setup(void **state)
     f.models[0] = "builtin:n";
     f.data.path = f.yaml;
     assert_ok(yt_picture_init(80, 60, &f.frame));
-    paint(&f.frame, 9);
+    yt_picture_noise(&f.frame, 9);
     f.image = (struct yt_image){
         .pixels = f.frame.rgb, .width = 80, .height = 60, .stride_bytes = 240};
     *state = &f;

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "base/random.h"
 #include "eval/image.h"
 #include "compress/precision/assign.h"
 #include "compress/precision/assign_solve.h"
@@ -20,8 +21,7 @@
 
 static double uniform(uint32_t *seed)
 {
-    *seed = *seed * 1664525u + 1013904223u;
-    return (double)(*seed >> 8) / 16777216.0;
+    return (double)(yt_random_lcg(seed) >> 8) / 16777216.0;
 }
 
 /* The least time of all combinations whose loss is within a bound. */

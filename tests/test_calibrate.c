@@ -10,6 +10,7 @@
 
 #include <math.h>
 
+#include "base/random.h"
 #include "eval/dataset_build.h"
 #include "eval/image.h"
 #include "compress/quant/quantise.h"
@@ -43,7 +44,7 @@ static void make_picture(const char *kind, int i)
     picture_path(path, kind, i);
     assert_int_equal(yt_picture_init(SIZE, SIZE, &picture), YT_OK);
     for (int p = 0; p < 3 * SIZE * SIZE; p++) {
-        x = x * 1664525u + 1013904223u;
+        (void)yt_random_lcg(&x);
         if (strcmp(kind, "noise") == 0)
             picture.rgb[p] = (uint8_t)(x >> 24);
         if (strcmp(kind, "plain") == 0)

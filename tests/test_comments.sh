@@ -16,8 +16,8 @@ mapfile -t sources < <(git ls-files '*.c' '*.h' '*.inc')
 mapfile -t pages < <(git ls-files '*.md' '*.sh' '*.py' '*.cmake' '*.txt')
 [ "${#sources[@]}" -gt 100 ] || { complain "no sources found"; exit 1; }
 
-# A function is cited as yt_name(); whatever has parameters, "void" or a macro's
-# row somewhere is there.
+# A function is cited by its name and "()"; whatever has parameters, or "void"
+# for them, somewhere is there.
 known=$(mktemp)
 trap 'rm -f "$known"' EXIT
 grep -ohE '\byt_[a-z0-9_]+\([^)]' "${sources[@]}" | sed 's/(.*//' |

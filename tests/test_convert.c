@@ -9,6 +9,7 @@
 #include <math.h>
 #include <cmocka.h>
 
+#include "base/random.h"
 #include "codegen/codegen.h"
 #include "codegen/pack.h"
 #include "runtime/reference.h"
@@ -121,8 +122,7 @@ static uint32_t seed;
 
 static uint32_t random_bits(void)
 {
-    seed = seed * 1664525u + 1013904223u;
-    return seed >> 8;
+    return yt_random_lcg(&seed) >> 8;
 }
 
 static float random_float(float low, float high)

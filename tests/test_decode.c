@@ -7,6 +7,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "base/random.h"
 #include "runtime/decode.h"
 #include "runtime/sigmoid.h"
 
@@ -93,8 +94,7 @@ static uint32_t seed;
 /* A logit, mostly in -6..6. */
 static float noise(void)
 {
-    seed = seed * 1664525u + 1013904223u;
-    return (float)(int32_t)seed / 2147483648.0f * 6;
+    return (float)(int32_t)yt_random_lcg(&seed) / 2147483648.0f * 6;
 }
 
 struct level {

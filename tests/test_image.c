@@ -13,6 +13,7 @@
 #include <jpeglib.h>
 #include <png.h>
 
+#include "base/random.h"
 #include "eval/image.h"
 #include "eval/image_formats.h"
 
@@ -30,8 +31,7 @@ static void push(png_structp png, png_bytep data, size_t size)
 /* Deterministic noise: the same on every machine. */
 static uint32_t noise(uint32_t *seed)
 {
-    *seed = *seed * 1664525u + 1013904223u;
-    return *seed >> 8;
+    return yt_random_lcg(seed) >> 8;
 }
 
 static void fill_noise(struct yt_picture *picture, uint32_t seed)

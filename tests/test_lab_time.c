@@ -1,5 +1,5 @@
-/* Configurations timed in turn, on a clock that a look moves on: how many frames
- * and rounds there are follows from it alone. */
+/* Configurations timed in turn, on a clock that a look moves on: how many
+ * frames and rounds there are follows from it alone. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "base/random.h"
 #include "eval/bootstrap.h"
 #include "eval/dataset_build.h"
 #include "eval/map.h"
@@ -78,8 +79,7 @@ struct noise {
 
 static int32_t below(struct noise *noise, uint32_t limit)
 {
-    noise->seed = noise->seed * 1664525u + 1013904223u;
-    return (int32_t)((noise->seed >> 8) % limit);
+    return (int32_t)((yt_random_lcg(&noise->seed) >> 8) % limit);
 }
 
 static double side(int32_t value)

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "base/random.h"
 #include "eval/multi_label.h"
 #include "runtime/nms.h"
 
@@ -20,8 +21,8 @@ static uint32_t seed;
 
 static float uniform(float low, float high)
 {
-    seed = seed * 1664525u + 1013904223u;
-    return low + (high - low) * (float)(seed >> 8) / (float)(1 << 24);
+    return low +
+           (high - low) * (float)(yt_random_lcg(&seed) >> 8) / (float)(1 << 24);
 }
 
 /* ----------------------------------------------------------------- decode */

@@ -9,6 +9,7 @@
 
 #include <math.h>
 
+#include "base/random.h"
 #include "model/reference.h"
 #include "runtime/memory.h"
 #include "runtime/model.h"
@@ -39,8 +40,7 @@ static void fill(float *planes, float *interleaved)
     uint32_t x = 9;
     for (int i = 0; i < SIZE * 2 * SIZE; i++)
         for (int c = 0; c < 3; c++) {
-            x = x * 1664525u + 1013904223u;
-            const float v = (float)(x >> 24);
+            const float v = (float)(yt_random_lcg(&x) >> 24);
             interleaved[3 * i + c] = v;
             planes[c * SIZE * 2 * SIZE + i] = v / 255.0f;
         }

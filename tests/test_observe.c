@@ -8,14 +8,14 @@
 
 #include <math.h>
 
+#include "base/random.h"
 #include "compress/quant/observe.h"
 
 #define COUNT 200000
 
 static double uniform(uint64_t *x)
 {
-    *x = *x * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-    return (double)(*x >> 11) / 9007199254740992.0;
+    return (double)(yt_random_next(x) >> 11) / 9007199254740992.0;
 }
 
 static double normal(uint64_t *x)

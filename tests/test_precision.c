@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "base/random.h"
 #include "strategies/lab/engines.h"
 #include "compress/precision/precision.h"
 
@@ -32,8 +33,7 @@ static void write_picture(const char *name, uint32_t seed)
     assert_non_null(file);
     fprintf(file, "P6 %d %d 255\n", SIDE, SIDE);
     for (int i = 0; i < 3 * SIDE * SIDE; i++) {
-        seed = seed * 1664525u + 1013904223u;
-        putc((int)(seed >> 24), file);
+        putc((int)(yt_random_lcg(&seed) >> 24), file);
     }
     assert_int_equal(fclose(file), 0);
 }

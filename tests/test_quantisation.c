@@ -10,6 +10,7 @@
 #include <locale.h>
 #include <math.h>
 
+#include "base/random.h"
 #include "compress/quant/quantisation.h"
 
 static struct yt_graph *graph(void)
@@ -27,7 +28,7 @@ static struct yt_quantisation *filled(void)
     uint32_t x = 5;
     assert_int_equal(yt_quantisation_create(graph(), &q), YT_OK);
     for (int32_t i = 1; i < q->node_count; i++) {
-        x = x * 1664525u + 1013904223u;
+        (void)yt_random_lcg(&x);
         if (graph()->nodes[i].kind == YT_NODE_CONV)
             q->dtypes[i] = (uint8_t)(x >> 29 & 3);
         q->ranges[i].lo = -0.27846454f;
@@ -279,7 +280,7 @@ static void damage_anywhere_is_found_or_harmless(void **state)
     }
     uint32_t x = 77;
     for (int i = 0; i < 200; i++) {
-        x = x * 1664525u + 1013904223u;
+        (void)yt_random_lcg(&x);
         const size_t at = i < 100 ? (x >> 8) % 2000 : (x >> 4) % length;
         const char kept = text[at];
         text[at] = (char)(x >> 16);

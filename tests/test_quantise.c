@@ -9,6 +9,7 @@
 
 #include <math.h>
 
+#include "base/random.h"
 #include "compress/quant/filter.h"
 #include "compress/quant/quantise.h"
 #include "compress/quant/steps.h"
@@ -84,8 +85,7 @@ static int32_t *repeat(int32_t node, int32_t count)
 
 static float next(uint32_t *x)
 {
-    *x = *x * 1664525u + 1013904223u;
-    return (float)((double)(*x >> 8) / 8388608.0 - 1);
+    return (float)((double)(yt_random_lcg(x) >> 8) / 8388608.0 - 1);
 }
 
 struct fixture {

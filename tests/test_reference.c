@@ -10,6 +10,7 @@
 
 #include "runtime/exp.h"
 #include "runtime/problem.h"
+#include "base/random.h"
 #include "runtime/reference.h"
 
 static uint32_t seed = 1;
@@ -17,8 +18,7 @@ static uint32_t seed = 1;
 /* A value in [-1, 1). */
 static float noise(void)
 {
-    seed = seed * 1664525u + 1013904223u;
-    return (float)(int32_t)seed / 2147483648.0f;
+    return (float)(int32_t)yt_random_lcg(&seed) / 2147483648.0f;
 }
 
 static float *noise_of(size_t elems)

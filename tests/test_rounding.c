@@ -9,6 +9,7 @@
 
 #include <math.h>
 
+#include "base/random.h"
 #include "compress/quant/quantise.h"
 #include "compress/quant/rounding.h"
 #include "compress/quant/steps.h"
@@ -28,8 +29,7 @@ struct fixture {
 
 static double next(struct fixture *f)
 {
-    f->x = f->x * 1664525u + 1013904223u;
-    return (double)(f->x >> 8) / 8388608.0 - 1;
+    return (double)(yt_random_lcg(&f->x) >> 8) / 8388608.0 - 1;
 }
 
 static int32_t *repeat(int32_t node, int32_t count)

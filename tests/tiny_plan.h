@@ -14,6 +14,7 @@
 #include <stdalign.h>
 #include <string.h>
 
+#include "base/random.h"
 #include "runtime/decode.h"
 #include "runtime/letterbox.h"
 #include "runtime/model.h"
@@ -94,8 +95,7 @@ static uint32_t seed;
 
 static float noise(void)
 {
-    seed = seed * 1664525u + 1013904223u;
-    return (float)(int32_t)seed / 2147483648.0f;
+    return (float)(int32_t)yt_random_lcg(&seed) / 2147483648.0f;
 }
 
 static void make_weights(void)

@@ -5,7 +5,6 @@
 #include <stdio.h>
 
 #include "base/now.h"
-#include "base/random.h"
 #include "cli/cli.h"
 #include "cli/precision_options.h"
 #include "eval/image.h"
@@ -34,12 +33,8 @@ static enum yt_status make_noise(const struct yt_engine *engine,
                                  struct yt_picture *noise_out)
 {
     const struct yt_plan *plan = &engine->network->plan;
-    uint32_t seed = 1;
     YT_TRY(yt_picture_init(plan->w, plan->h, noise_out));
-    for (int64_t i = 0; i < 3 * (int64_t)plan->h * plan->w; i++) {
-        (void)yt_random_lcg(&seed);
-        noise_out->rgb[i] = (uint8_t)(seed >> 24);
-    }
+    yt_picture_noise(noise_out, 1);
     return YT_OK;
 }
 

@@ -66,8 +66,7 @@ static void fill_patch(const struct input *in,
 /* Places that look random and are always the same. */
 static uint32_t scatter(uint32_t *state, uint32_t count)
 {
-    (void)yt_random_lcg(state);
-    return (uint32_t)(((uint64_t)*state * count) >> 32);
+    return (uint32_t)(((uint64_t)yt_random_lcg(state) * count) >> 32);
 }
 
 static void sample_layer(struct yt_calibration *w, int32_t i, int32_t image)

@@ -34,8 +34,7 @@ static void run_once(const void *args, int64_t begin, int64_t end)
 /* 0 up to 1, the same on every machine. */
 static float next_random(uint32_t *seed)
 {
-    (void)yt_random_lcg(seed);
-    return (float)(*seed >> 8) * (1.0f / (1 << 24));
+    return (float)(yt_random_lcg(seed) >> 8) * (1.0f / (1 << 24));
 }
 
 static void fill(const struct yt_candidates *out, int32_t count,
