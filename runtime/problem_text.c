@@ -27,7 +27,7 @@ static const struct yt_op_param *find_param(const struct yt_op_row *row,
             memcmp(row->params[i].name, name, length) == 0)
             return &row->params[i];
     assert(!"the row has this parameter");
-    return NULL;
+    return row->params;
 }
 
 /* "[add:-res|-up2]", taken apart. */
@@ -240,10 +240,12 @@ static int take_head(const char *name, const char **text, struct yt_problem *p)
     int out = dtype;
     if (dtype >= 0 && (*text)[-1] == '_')
         out = take_name(text, dtype_name_of, YT_DTYPE_COUNT);
+    if (out < 0)
+        return 0;
     p->op = (enum yt_op)op;
     p->dtype = (enum yt_dtype)dtype;
     p->out = (enum yt_dtype)out;
-    return out >= 0;
+    return 1;
 }
 
 enum yt_status yt_problem_parse(const char *name, struct yt_problem *p_out)

@@ -47,7 +47,7 @@ static enum yt_status run_rounded(const struct yt_problem *p, int32_t lanes,
     struct yt_tensors t;
     yt_op_tensors(p, &t);
     const int64_t count = yt_tensor_elems(&t.out, lanes);
-    double *values = malloc((size_t)count * sizeof *values);
+    double *values = calloc((size_t)count, sizeof *values);
     YT_FAIL_IF(!values, YT_NO_MEMORY, "reference: no memory for %lld values",
                (long long)count);
     const enum yt_status status =

@@ -311,8 +311,8 @@ static enum yt_status values(const struct yt_problem *p, int32_t lanes,
     const size_t in_elems = (size_t)yt_tensor_values(&t.in);
     const size_t weights = (size_t)t.weights;
     const size_t block = (size_t)(v->r * v->r) * (size_t)v->c * (size_t)lanes;
-    float *wide = malloc((in_elems + weights) * sizeof *wide);
-    double *filter = malloc(block * sizeof *filter);
+    float *wide = calloc(in_elems + weights, sizeof *wide);
+    double *filter = calloc(block, sizeof *filter);
     enum yt_status status = YT_OK;
     YT_FAIL_IF_GOTO(!wide || !filter, YT_NO_MEMORY,
                     "reference: no memory for %zu values",
