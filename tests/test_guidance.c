@@ -8,9 +8,10 @@
 #include <math.h>
 #include <string.h>
 
+#include "runtime/isa.h"
 #include "strategies/advice/guidance.h"
 
-#define EVERYTHING "avx2 avx_vnni avx512f avx512vnni avx512_vnni"
+#define EVERYTHING (~UINT32_C(0))
 
 static const struct yt_choice_model models[] = {{"yolov5n", 640, 32},
                                                 {"yolov5s", 1280, 64}};
@@ -28,10 +29,11 @@ static struct yt_advice advice(enum yt_precision precision)
     return a;
 }
 
-static int says(const struct yt_advice *a, const char *words)
+static int says_on(const struct yt_advice *a, uint32_t cpu_bits,
+                   const char *words)
 {
     struct yt_guidance list[YT_GUIDANCE_MAX];
-    const int32_t count = yt_guidance_list(a, &choices, EVERYTHING, list);
+    const int32_t count = yt_guidance_list(a, &choices, cpu_bits, list);
     assert_true(count > 0 && count <= YT_GUIDANCE_MAX);
     for (int32_t i = 0; i < count; i++) {
         assert_true(strlen(list[i].what) > 0 && strlen(list[i].why) > 0);
@@ -40,6 +42,26 @@ static int says(const struct yt_advice *a, const char *words)
             return i + 1;
     }
     return 0;
+}
+
+static int says(const struct yt_advice *a, const char *words)
+{
+    return says_on(a, EVERYTHING, words);
+}
+
+/* Dot products of the CPU, not of a library's names for them. */
+static void a_cpu_without_dot_products_is_told_of(void **state)
+{
+    (void)state;
+    const struct yt_advice a = advice(YT_PRECISION_F32);
+    const uint32_t avx2 = YT_CPU_SSE42 | YT_CPU_AVX2_FMA;
+    assert_false(says(&a, "dot products"));
+    assert_true(says_on(&a, 0, "dot products"));
+    assert_true(says_on(&a, avx2, "dot products"));
+    assert_true(says_on(&a, avx2 | YT_CPU_AVX512, "dot products"));
+    assert_false(says_on(&a, avx2 | YT_CPU_AVX_VNNI, "dot products"));
+    assert_false(
+        says_on(&a, avx2 | YT_CPU_AVX512 | YT_CPU_AVX512_VNNI, "dot products"));
 }
 
 static void what_always_helps_is_always_said(void **state)
@@ -122,6 +144,7 @@ static void what_is_worth_most_stands_first(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_cpu_without_dot_products_is_told_of),
         cmocka_unit_test(what_always_helps_is_always_said),
         cmocka_unit_test(another_size_asks_for_training_at_it),
         cmocka_unit_test(lost_accuracy_asks_for_a_teacher),

@@ -34,7 +34,7 @@ static int limits_missed(const struct facts *f)
 
 static int lacks_dot_products(const struct facts *f)
 {
-    return !(f->cpu_bits & (YT_CPU_AVX_VNNI | YT_CPU_AVX512_VNNI));
+    return !yt_isa_has_dot(yt_isa_best(f->cpu_bits), YT_DTYPE_U8S8);
 }
 
 static int is_float(const struct facts *f)
