@@ -45,7 +45,7 @@ static void print_isas(const struct job *job)
         const struct yt_isa *isa = yt_isa_get((enum yt_isa_id)i);
         char lanes[16];
         char regs[16];
-        char usable[YT_CPU_TEXT_MAX];
+        char usable[YT_FACTS_TEXT_MAX];
         snprintf(lanes, sizeof lanes, "%d", isa->lanes);
         snprintf(regs, sizeof regs, "%d", isa->regs);
         yt_cpu_facts_usable(&job->host.cpu, isa, usable);
@@ -71,7 +71,7 @@ static void print_text(const struct job *job)
 {
     const struct yt_host *h = &job->host;
     const struct yt_cpu_facts *cpu = &h->cpu;
-    char line[YT_CPU_TEXT_MAX];
+    char line[YT_FACTS_TEXT_MAX];
     yt_cpu_facts_line(cpu, line);
     printf("%s\n", line);
     printf("caches    L1d %d KiB, L2 %d KiB, L3 %d KiB\n", cpu->l1d_kib,
@@ -101,7 +101,7 @@ static void put_isas(struct yt_json *doc, const struct yt_cpu_facts *cpu)
     for (int i = 0; i < YT_ISA_COUNT; i++) {
         const struct yt_isa *isa = yt_isa_get((enum yt_isa_id)i);
         json_t *row = yt_json_element(doc, list);
-        char obstacle[YT_CPU_TEXT_MAX];
+        char obstacle[YT_FACTS_TEXT_MAX];
         yt_cpu_facts_obstacle(cpu, isa, obstacle);
         yt_json_text(doc, row, "name", isa->name);
         yt_json_int(doc, row, "lanes", isa->lanes);

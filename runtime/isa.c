@@ -103,12 +103,13 @@ int32_t yt_isa_weight_max(const struct yt_isa *isa)
     return isa->can & YT_CAN_DOT8 ? YT_S8_WEIGHT_MAX : YT_S8_WEIGHT_MAX_PAIRS;
 }
 
-const char *yt_cpu_bits_name(uint32_t cpu_bits)
+const char *yt_isa_lacks(const struct yt_isa *isa, uint32_t cpu_bits)
 {
+    const uint32_t missing = isa->needs & ~cpu_bits;
     for (size_t i = 0; i < sizeof bit_names / sizeof bit_names[0]; i++)
-        if (cpu_bits & bit_names[i].bit)
+        if (missing & bit_names[i].bit)
             return bit_names[i].name;
-    return cpu_bits ? "a feature that has no name" : NULL;
+    return missing ? "a feature that has no name" : NULL;
 }
 
 enum yt_status yt_isa_check(const struct yt_isa *isa, uint32_t cpu_bits)
@@ -116,7 +117,7 @@ enum yt_status yt_isa_check(const struct yt_isa *isa, uint32_t cpu_bits)
     YT_FAIL_IF(!is_native(isa), YT_UNSUPPORTED,
                "'%s' is for %s; this CPU is %s", isa->name, isa->arch,
                yt_cpu_arch());
-    const char *missing = yt_cpu_bits_name(isa->needs & ~cpu_bits);
+    const char *missing = yt_isa_lacks(isa, cpu_bits);
     YT_FAIL_IF(missing, YT_UNSUPPORTED,
                "this CPU (or its operating system) lacks %s, which '%s' needs",
                missing, isa->name);

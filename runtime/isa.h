@@ -69,8 +69,9 @@ const struct yt_isa *yt_isa_find(const char *name);
  *  runtime/cpu.h; 0 on other architectures. */
 uint32_t yt_cpu_features(void);
 
-/** What the first of @p cpu_bits is called, "AVX-512 VNNI"; NULL for none. */
-const char *yt_cpu_bits_name(uint32_t cpu_bits);
+/** What of the row's needs @p cpu_bits lacks, "AVX-512 VNNI"; of several the
+ *  first; NULL for nothing. */
+const char *yt_isa_lacks(const struct yt_isa *isa, uint32_t cpu_bits);
 
 /** The architecture this code runs on, as yt_isa.arch says it. */
 const char *yt_cpu_arch(void);

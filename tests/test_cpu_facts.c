@@ -92,7 +92,7 @@ static void each_cpu_has_its_line(void **state)
     for (size_t i = 0; i < CASES; i++) {
         const struct yt_cpuid raw = dump_read(cases[i].dump);
         const struct yt_cpu_facts facts = facts_of(&raw);
-        char line[YT_CPU_TEXT_MAX];
+        char line[YT_FACTS_TEXT_MAX];
         yt_cpu_facts_line(&facts, line);
         assert_string_equal(line, cases[i].line);
     }
@@ -118,7 +118,7 @@ static void each_row_is_usable_or_says_why(void **state)
         const struct yt_cpuid raw = dump_read(cases[i].dump);
         const struct yt_cpu_facts facts = facts_of(&raw);
         const struct yt_isa *first = NULL;
-        char isas[YT_ISA_COUNT + 1] = "", text[YT_CPU_TEXT_MAX];
+        char isas[YT_ISA_COUNT + 1] = "", text[YT_FACTS_TEXT_MAX];
         assert_int_equal(strlen(cases[i].isas), YT_ISA_COUNT);
         for (int id = 0; id < YT_ISA_COUNT; id++) {
             yt_cpu_facts_usable(&facts, yt_isa_get((enum yt_isa_id)id), text);
@@ -142,7 +142,7 @@ static void expect(const struct yt_cpuid *raw, enum yt_isa_id isa,
                    const char *want)
 {
     const struct yt_cpu_facts facts = facts_of(raw);
-    char text[YT_CPU_TEXT_MAX];
+    char text[YT_FACTS_TEXT_MAX];
     yt_cpu_facts_usable(&facts, yt_isa_get(isa), text);
     assert_string_equal(text, want);
 }

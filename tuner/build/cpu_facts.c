@@ -144,11 +144,11 @@ void yt_cpu_facts_decode(const struct yt_cpuid *raw,
 /* -------------------------------------------------------------------- text */
 
 void yt_cpu_facts_line(const struct yt_cpu_facts *facts,
-                       char text[YT_CPU_TEXT_MAX])
+                       char text[YT_FACTS_TEXT_MAX])
 {
     static const char *const kinds[] = {"", ", a performance core",
                                         ", an efficiency core"};
-    snprintf(text, YT_CPU_TEXT_MAX,
+    snprintf(text, YT_FACTS_TEXT_MAX,
              "%s (%s family %d model %d stepping %d%s%s%s)", facts->brand,
              facts->vendor, facts->family, facts->model, facts->stepping,
              facts->hybrid ? ", hybrid" : "", kinds[facts->kind],
@@ -156,24 +156,25 @@ void yt_cpu_facts_line(const struct yt_cpu_facts *facts,
 }
 
 void yt_cpu_facts_obstacle(const struct yt_cpu_facts *facts,
-                           const struct yt_isa *isa, char text[YT_CPU_TEXT_MAX])
+                           const struct yt_isa *isa,
+                           char text[YT_FACTS_TEXT_MAX])
 {
-    const char *absent = yt_cpu_bits_name(isa->needs & ~facts->can.has);
-    const char *unsaved = yt_cpu_bits_name(isa->needs & ~facts->can.usable);
+    const char *absent = yt_isa_lacks(isa, facts->can.has);
+    const char *unsaved = yt_isa_lacks(isa, facts->can.usable);
     if (absent)
-        snprintf(text, YT_CPU_TEXT_MAX, "the CPU has no %s", absent);
+        snprintf(text, YT_FACTS_TEXT_MAX, "the CPU has no %s", absent);
     else if (unsaved)
-        snprintf(text, YT_CPU_TEXT_MAX,
+        snprintf(text, YT_FACTS_TEXT_MAX,
                  "the system does not save the registers of %s", unsaved);
     else
         text[0] = 0;
 }
 
 void yt_cpu_facts_usable(const struct yt_cpu_facts *facts,
-                         const struct yt_isa *isa, char text[YT_CPU_TEXT_MAX])
+                         const struct yt_isa *isa, char text[YT_FACTS_TEXT_MAX])
 {
-    char obstacle[YT_CPU_TEXT_MAX];
+    char obstacle[YT_FACTS_TEXT_MAX];
     yt_cpu_facts_obstacle(facts, isa, obstacle);
-    snprintf(text, YT_CPU_TEXT_MAX, "%s%.*s", *obstacle ? "no: " : "yes",
-             YT_CPU_TEXT_MAX - 8, obstacle);
+    snprintf(text, YT_FACTS_TEXT_MAX, "%s%.*s", *obstacle ? "no: " : "yes",
+             YT_FACTS_TEXT_MAX - 8, obstacle);
 }

@@ -1,5 +1,5 @@
-#ifndef YT_CPU_FACTS_H
-#define YT_CPU_FACTS_H
+#ifndef YT_FACTS_H
+#define YT_FACTS_H
 
 /* What a CPU is, from what CPUID says of it: data in, data out. */
 
@@ -24,20 +24,21 @@ struct yt_cpu_facts {
 void yt_cpu_facts_decode(const struct yt_cpuid *raw,
                          struct yt_cpu_facts *facts_out);
 
-#define YT_CPU_TEXT_MAX 160
+#define YT_FACTS_TEXT_MAX 160
 
 /** "AMD EPYC (AuthenticAMD family 26 model 2 stepping 1, virtual)". */
 void yt_cpu_facts_line(const struct yt_cpu_facts *facts,
-                       char text[YT_CPU_TEXT_MAX]);
+                       char text[YT_FACTS_TEXT_MAX]);
 
 /** Why kernels for @p isa cannot run: "the CPU has no AVX-512 VNNI"; "" when
  *  they can. */
 void yt_cpu_facts_obstacle(const struct yt_cpu_facts *facts,
                            const struct yt_isa *isa,
-                           char text[YT_CPU_TEXT_MAX]);
+                           char text[YT_FACTS_TEXT_MAX]);
 
 /** What `yolotune cpu` says of it: "yes", or "no: " and the obstacle. */
 void yt_cpu_facts_usable(const struct yt_cpu_facts *facts,
-                         const struct yt_isa *isa, char text[YT_CPU_TEXT_MAX]);
+                         const struct yt_isa *isa,
+                         char text[YT_FACTS_TEXT_MAX]);
 
 #endif
