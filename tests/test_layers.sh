@@ -131,8 +131,8 @@ done < <(grep -rnoE 'base/[a-z0-9_]+\.h' runtime include --include='*.[ch]')
 named=(
     'llvm\.x86=codegen/target/x86'
     'LLVMInitialize[A-MO-Z]=codegen/target/'
-    'YT_CPU_[A-Z]=runtime/isa runtime/cpu tuner/build/host'
-    'needs *[&|]=runtime/isa'
+    'YT_CPU_(SSE|AVX|AMX)=runtime/isa runtime/cpu tuner/build/host'
+    'needs *[&|]=runtime/isa tuner/build/cpu_facts'
     'lanes (==|<|>) [0-9]=codegen/target/'
     '(^|[^a-z_])(avx|vnni|sse[0-9]|[xyz]mm[0-9])=codegen/target/x86 runtime/isa
         runtime/cpu tuner/build/host cli/ strategies/advice/guidance'
