@@ -13,15 +13,17 @@ set -eu
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 build=${YOLOTUNE_BUILD:-$here/build}
 
-# Tools, LLVM 19, the libraries of cmake/dependencies.cmake, and what the tests
-# call. libc6-dev is only a recommendation of gcc's.
+# Tools, LLVM 19, and the libraries of cmake/dependencies.cmake. libc6-dev is only
+# a recommendation of gcc's.
 packages='
     cmake ninja-build gcc libc6-dev binutils pkg-config
     llvm-19-dev
     libcpuid-dev libsqlite3-dev libcmocka-dev libzip-dev
     libprotobuf-c-dev protobuf-c-compiler libjpeg62-turbo-dev libpng-dev
-    libjansson-dev libxxhash-dev libyaml-dev
-    sqlite3 python3'
+    libjansson-dev libxxhash-dev libyaml-dev'
+
+# What the tests call besides.
+test_packages='sqlite3 python3 g++ qemu-user'
 
 say()
 {
@@ -86,13 +88,15 @@ run)
     exec "$build/yolotune" "$@"
     ;;
 test)
-    install_packages
+    # shellcheck disable=SC2086 # a list
+    install_packages $test_packages
     build
     cd "$build"
-    exec ctest --output-on-failure "$@"
+    exec ctest --output-on-failure -j2 "$@"
     ;;
 packages)
-    install_packages "$@"
+    # shellcheck disable=SC2086 # a list
+    install_packages $test_packages "$@"
     ;;
 help | -h | --help)
     sed -n 's/^# \{0,1\}//; 2,/^set -eu/ { /^set -eu/q; p; }' "$0"
