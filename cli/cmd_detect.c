@@ -249,7 +249,7 @@ static enum yt_status open_job(struct job *job)
     YT_TRY(yt_cli_engine_set(&options, &job->precision, job->frame.augment,
                              &job->set));
     job->engine = job->set.engines[0];
-    yt_model_info(job->engine->model, &job->info);
+    yt_model_describe(job->engine->model, &job->info);
     for (int32_t i = 0; i < job->set.count; i++)
         note_plan(job, job->set.engines[i]);
     const struct yt_augment passes = yt_engine_set_passes(&job->set);

@@ -175,7 +175,8 @@ enum yt_status yt_batch_detect(struct yt_batch *batch,
     return yt_batch_run(batch, options, &source);
 }
 
-void yt_batch_info(const struct yt_batch *batch, struct yt_batch_info *info_out)
+void yt_batch_describe(const struct yt_batch *batch,
+                       struct yt_batch_info *info_out)
 {
     *info_out = (struct yt_batch_info){
         .instances = batch->instances,

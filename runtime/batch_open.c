@@ -136,7 +136,7 @@ static enum yt_status open_slots(struct yt_batch *batch,
                                  const struct yt_plan *plan)
 {
     struct yt_model_info info;
-    yt_model_info(batch->groups[0].model, &info);
+    yt_model_describe(batch->groups[0].model, &info);
     batch->workspace_bytes = info.workspace_bytes;
     for (int32_t i = 0; i < batch->slot_count; i++) {
         batch->slots[i].workspace = yt_memory_alloc(info.workspace_bytes);

@@ -154,7 +154,8 @@ int64_t yt_model_workspace_bytes(const struct yt_model *model)
     return model->layout.total_bytes;
 }
 
-void yt_model_info(const struct yt_model *model, struct yt_model_info *info_out)
+void yt_model_describe(const struct yt_model *model,
+                       struct yt_model_info *info_out)
 {
     const struct yt_plan *plan = model->bundle->plan;
     *info_out = (struct yt_model_info){

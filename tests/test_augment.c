@@ -49,7 +49,7 @@ static struct yt_model *open_model(int32_t threads)
 static struct yt_model_info info_of(const struct yt_model *model)
 {
     struct yt_model_info info;
-    yt_model_info(model, &info);
+    yt_model_describe(model, &info);
     return info;
 }
 

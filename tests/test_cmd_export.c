@@ -93,7 +93,7 @@ static size_t expected_lines(const char *model, const struct yt_picture *p,
     yt_quantisation_destroy(q);
 
     struct yt_model_info info;
-    yt_model_info(engine->model, &info);
+    yt_model_describe(engine->model, &info);
     void *workspace =
         aligned_alloc(YT_ALIGN, (info.workspace_bytes + 63) / 64 * 64);
     assert_non_null(workspace);

@@ -19,7 +19,7 @@ static void expected_lines(const struct toy *toy, char *text, size_t text_bytes)
     struct yt_model *model;
     assert_int_equal(yt_model_open(&bundle, NULL, &model), YT_OK);
     struct yt_model_info info;
-    yt_model_info(model, &info);
+    yt_model_describe(model, &info);
     void *workspace =
         aligned_alloc(YT_ALIGN, (info.workspace_bytes + 63) / 64 * 64);
     const struct yt_image image = {.pixels = toy->pixels,
@@ -149,6 +149,34 @@ static void cmake_finds_both_libraries(void **state)
         snprintf(command, sizeof command, "cmake%d/detect_image", shared);
         check_program(toy, command);
     }
+}
+
+/* The headers in a language where a struct's name is a type's, and a function
+ * of that name hides it. */
+static void check_cplusplus(const struct toy *toy, const char *compiler,
+                            const char *library)
+{
+    char command[512];
+    need(toy, compiler);
+    snprintf(command, sizeof command,
+             "%s -O1 -Wall -Wextra -Wshadow -Wpedantic -Werror -Iout/include "
+             "$YT_SOURCE_DIR/tests/export_cpp.cc "
+             "out/lib/libtoy.%s -pthread -Wl,-rpath,$PWD/out/lib -o with_cpp",
+             compiler, library);
+    assert_int_equal(toy_shell(toy, command, NULL, 0), 0);
+    check_program(toy, "./with_cpp");
+}
+
+static void gnu_cplusplus_links_and_runs(void **state)
+{
+    check_cplusplus(*state, "g++", "a");
+    check_cplusplus(*state, "g++", "so");
+}
+
+static void clang_cplusplus_links_and_runs(void **state)
+{
+    check_cplusplus(*state, "clang++-19", "a");
+    check_cplusplus(*state, "clang++-19", "so");
 }
 
 static const char api[] =
@@ -434,6 +462,8 @@ int main(void)
         cmocka_unit_test(plain_cc_links_the_archive),
         cmocka_unit_test(pkg_config_links_the_shared_library),
         cmocka_unit_test(cmake_finds_both_libraries),
+        cmocka_unit_test(gnu_cplusplus_links_and_runs),
+        cmocka_unit_test(clang_cplusplus_links_and_runs),
         cmocka_unit_test(only_the_api_is_visible),
         cmocka_unit_test(only_libc_is_needed),
         cmocka_unit_test(no_path_of_the_build_remains),

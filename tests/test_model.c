@@ -153,7 +153,7 @@ static void *open_workspace(const struct yt_model *model, int fill,
                             size_t *bytes_out)
 {
     struct yt_model_info info;
-    yt_model_info(model, &info);
+    yt_model_describe(model, &info);
     void *workspace = aligned_alloc(YT_ALIGN, info.workspace_bytes);
     assert_non_null(workspace);
     memset(workspace, fill, info.workspace_bytes);
@@ -339,7 +339,7 @@ static void *call_often(void *argument)
 {
     struct caller *caller = argument;
     struct yt_model_info info;
-    yt_model_info(caller->model, &info);
+    yt_model_describe(caller->model, &info);
     void *workspace = aligned_alloc(YT_ALIGN, info.workspace_bytes);
     static const struct yt_image image = {.pixels = pixels,
                                           .width = IMAGE_W,
@@ -384,7 +384,7 @@ static void info_says_what_was_opened(void **state)
     struct yt_model *model = NULL;
     assert_int_equal(yt_model_open(&bundle, NULL, &model), YT_OK);
     struct yt_model_info info;
-    yt_model_info(model, &info);
+    yt_model_describe(model, &info);
     assert_string_equal(info.name, "tiny");
     assert_int_equal(info.input_width, W);
     assert_int_equal(info.input_height, H);

@@ -92,7 +92,7 @@ static void heads_equal_the_reference(void **state)
         struct yt_model *model;
         struct yt_model_info info;
         assert_int_equal(yt_network_open(n, 0, &model), YT_OK);
-        yt_model_info(model, &info);
+        yt_model_describe(model, &info);
         char *arena = yt_memory_alloc(info.workspace_bytes);
         memset(arena, 0xff, info.workspace_bytes);
         memcpy(arena + n->net->input, image, 3 * pixels * sizeof(float));

@@ -36,7 +36,7 @@ static void run_alone(const struct yt_predict_options *options, int mirror,
     struct yt_model_info info;
     const struct yt_open_options open = {.threads = 1};
     assert_int_equal(yt_model_open(&bundle, &open, &model), YT_OK);
-    yt_model_info(model, &info);
+    yt_model_describe(model, &info);
     void *workspace = aligned_alloc(YT_ALIGN, info.workspace_bytes);
     assert_non_null(workspace);
     const struct yt_framing framing = {.h = H,

@@ -49,7 +49,7 @@ static int setup(void **state)
     const struct yt_open_options one = {.threads = 1};
     struct yt_model_info info;
     assert_int_equal(yt_model_open(&bundle, &one, &model), YT_OK);
-    yt_model_info(model, &info);
+    yt_model_describe(model, &info);
     void *workspace = aligned_alloc(YT_ALIGN, info.workspace_bytes);
     assert_non_null(workspace);
     for (int i = 0; i < IMAGES; i++) {
@@ -152,7 +152,7 @@ static void info_says_what_was_opened(void **state)
     (void)state;
     struct yt_batch_info info;
     struct yt_batch *batch = open_batch(NULL);
-    yt_batch_info(batch, &info);
+    yt_batch_describe(batch, &info);
     assert_int_equal(info.instances, yt_pool_cpus());
     assert_int_equal(info.threads, 1);
     assert_int_equal(info.stages, 1);
@@ -162,7 +162,7 @@ static void info_says_what_was_opened(void **state)
     yt_batch_close(batch);
 
     batch = open_batch(&(struct yt_batch_options){.stages = 3});
-    yt_batch_info(batch, &info);
+    yt_batch_describe(batch, &info);
     assert_int_equal(info.instances, 1);
     assert_int_equal(info.threads, 1);
     assert_int_equal(info.stages, 3);
@@ -171,7 +171,7 @@ static void info_says_what_was_opened(void **state)
     yt_batch_close(batch);
 
     batch = open_batch(&(struct yt_batch_options){.threads = 200});
-    yt_batch_info(batch, &info);
+    yt_batch_describe(batch, &info);
     assert_int_equal(info.threads, 200);
     assert_in_range(info.instances, 1, YT_POOL_THREADS_MAX / 200);
     yt_batch_close(batch);

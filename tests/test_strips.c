@@ -120,7 +120,7 @@ static void run(struct yt_network *network, char **arena_out, size_t *bytes_out)
     struct yt_model *model;
     struct yt_model_info info;
     assert_int_equal(yt_model_open(&network->bundle, &options, &model), YT_OK);
-    yt_model_info(model, &info);
+    yt_model_describe(model, &info);
     char *arena = yt_memory_alloc(info.workspace_bytes);
     assert_non_null(arena);
     memset(arena, 0xff, info.workspace_bytes);

@@ -80,7 +80,7 @@ int yt_serve_network(struct yt_engine *engine)
     const enum yt_status status = make_noise(engine, &noise);
     if (status != YT_OK)
         return yt_cli_fail(status);
-    yt_model_info(engine->model, &info);
+    yt_model_describe(engine->model, &info);
     void *workspace = yt_memory_alloc(info.workspace_bytes);
     if (!workspace) {
         yt_picture_deinit(&noise);

@@ -102,8 +102,8 @@ enum yt_status yt_model_open(const struct yt_bundle *bundle,
                              struct yt_model **model_out);
 
 /** What was opened. @p info_out borrows from the model. */
-void yt_model_info(const struct yt_model *model,
-                   struct yt_model_info *info_out);
+void yt_model_describe(const struct yt_model *model,
+                       struct yt_model_info *info_out);
 
 /** Detect objects in one image. Allocates nothing.
  *
@@ -182,8 +182,8 @@ enum yt_status yt_batch_open(const struct yt_bundle *bundle,
                              const struct yt_batch_options *options,
                              struct yt_batch **batch_out);
 
-void yt_batch_info(const struct yt_batch *batch,
-                   struct yt_batch_info *info_out);
+void yt_batch_describe(const struct yt_batch *batch,
+                       struct yt_batch_info *info_out);
 
 /** Detect objects in @p count images and return when all are done. They are
  *  run in no particular order; the boxes are those of yt_model_detect(), bit

@@ -4,6 +4,10 @@
 /* What a yolotune call answers. One list; its readers are the enum and
  * yt_status_name(). The text behind a failure is kept per thread. */
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define YT_STATUS_LIST(X)                                                      \
     X(OK, 0, "ok")                                                             \
     X(BAD_ARGUMENT, 1, "bad argument") /* the caller's request is off */       \
@@ -34,5 +38,9 @@ const char *yt_status_name(enum yt_status status);
 /** One sentence on the calling thread's last failure, without a newline;
  *  "" when nothing failed yet. Valid until the thread's next failure. */
 const char *yt_error(void);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

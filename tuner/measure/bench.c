@@ -31,7 +31,7 @@ static enum yt_status lane_init(struct lane *lane, const struct yt_model *model,
                                 int32_t frames)
 {
     struct yt_model_info info;
-    yt_model_info(model, &info);
+    yt_model_describe(model, &info);
     lane->workspace_bytes = info.workspace_bytes;
     lane->workspace = yt_memory_alloc(info.workspace_bytes);
     int failed = !lane->workspace;

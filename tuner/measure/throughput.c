@@ -108,7 +108,7 @@ static enum yt_status measure(struct yt_batch *batch, struct feed *feed,
 {
     struct yt_background *background = NULL;
     struct yt_batch_info info;
-    yt_batch_info(batch, &info);
+    yt_batch_describe(batch, &info);
     const int64_t most = options->frames ? options->frames : FRAMES_MAX;
     const size_t slots = (size_t)info.workspaces;
     double seconds;
@@ -213,7 +213,7 @@ enum yt_status yt_throughput_step_costs(const struct yt_bundle *bundle,
     YT_TRY(yt_image_check(image));
     YT_TRY(yt_detect_options_resolve(detect, &resolved));
     YT_TRY(yt_model_open(bundle, &open, &model));
-    yt_model_info(model, &info);
+    yt_model_describe(model, &info);
     void *workspace = yt_memory_alloc(info.workspace_bytes);
     struct yt_box *boxes = calloc((size_t)resolved.max_det, sizeof *boxes);
     enum yt_status status = YT_OK;
