@@ -107,6 +107,15 @@ static void run_groups(const void *args, int64_t begin, int64_t end)
             run_instance(batch, (int32_t)i);
 }
 
+/* Stages wait for each other, so each needs its thread; and the groups' threads
+ * are started from here, since a pinned driver allows them one CPU only. */
+static enum yt_status restart(struct yt_batch *batch)
+{
+    for (int32_t i = 0; i < batch->group_count; i++)
+        YT_TRY(yt_model_restart(batch->groups[i].model));
+    return yt_pool_restart(batch->drivers);
+}
+
 enum yt_status yt_batch_run(struct yt_batch *batch,
                             const struct yt_detect_options *options,
                             const struct yt_batch_source *source)
@@ -116,6 +125,9 @@ enum yt_status yt_batch_run(struct yt_batch *batch,
     YT_FAIL_IF(resolved.flip, YT_UNSUPPORTED,
                "flip=1: a batch searches each image once");
     pthread_mutex_lock(&batch->lock);
+    const enum yt_status status = restart(batch);
+    if (status != YT_OK)
+        goto done;
     batch->source = source;
     batch->options = resolved;
     batch->threshold = yt_decode_min_logit(resolved.conf);
@@ -123,8 +135,9 @@ enum yt_status yt_batch_run(struct yt_batch *batch,
     for (int32_t i = 0; i < batch->group_count; i++)
         atomic_store(&batch->groups[i].passed, 0);
     yt_pool_run(batch->drivers, run_groups, &batch, NULL, batch->group_count);
+done:
     pthread_mutex_unlock(&batch->lock);
-    return YT_OK;
+    return status;
 }
 
 /* yt_batch_detect()'s arguments as a source. */

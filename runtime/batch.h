@@ -50,7 +50,8 @@ struct yt_batch_source {
 
 /** Run all images of @p source and return when the last one is done.
  *  @return YT_OK; YT_BAD_ARGUMENT for an option that breaks a rule;
- *          YT_UNSUPPORTED for flip. */
+ *          YT_UNSUPPORTED for flip; YT_IO when a forked child cannot start
+ *          the threads. */
 enum yt_status yt_batch_run(struct yt_batch *batch,
                             const struct yt_detect_options *options,
                             const struct yt_batch_source *source);

@@ -139,6 +139,11 @@ void yt_model_close(struct yt_model *model)
     free(model);
 }
 
+enum yt_status yt_model_restart(struct yt_model *model)
+{
+    return yt_pool_restart(model->pool);
+}
+
 const struct yt_plan *yt_model_plan(const struct yt_model *model)
 {
     return model->bundle->plan;

@@ -47,6 +47,9 @@ enum yt_status yt_detect_buffers_check(size_t needed, const void *workspace,
                                        size_t boxes_cap,
                                        const size_t *count_out);
 
+/** As yt_pool_restart(), for the model's pool. */
+enum yt_status yt_model_restart(struct yt_model *model);
+
 const struct yt_plan *yt_model_plan(const struct yt_model *model);
 
 /** Most candidates that yt_model_run_decode() can find. */

@@ -22,7 +22,8 @@ int32_t yt_pool_allowed_cpus(void);
 int32_t yt_pool_cpus(void);
 
 /** Start @p threads - 1 workers; the caller of yt_pool_run() is the first.
- * Workers block all signals. They do not survive fork().
+ * Workers block all signals. In a child of a fork() that no yt_pool_run() was
+ * in progress at, the pool works as before: see yt_pool_restart().
  *
  * @param pin 1: worker i is pinned to the i-th CPU of the process's affinity
  *            mask (the caller is left where it is).
@@ -50,13 +51,21 @@ enum yt_status yt_pool_create_beside(const struct yt_pool_options *options,
 /** NULL is fine. */
 void yt_pool_destroy(struct yt_pool *pool);
 
+/** In a child of fork(), start the workers that stayed with the parent;
+ *  elsewhere nothing. yt_pool_run() does it by itself, and where no threads can
+ *  be had it runs all shares on the caller's: only whoever needs the threads at
+ *  the same time, or knows better which thread's affinity mask to start them
+ *  from, has to call it. Not during yt_pool_run().
+ *  @return YT_OK; YT_IO when a thread cannot be started or pinned. */
+enum yt_status yt_pool_restart(struct yt_pool *pool);
+
 int32_t yt_pool_threads(const struct yt_pool *pool);
 
 /** Run @p kernel over tasks [0, tasks), a contiguous even share per thread,
  *  and return when all are done: thread i gets tasks*i/threads up to
  *  tasks*(i+1)/threads, and a thread without a share does not call the kernel.
- *  What the kernels wrote is visible to the caller. Allocates nothing. One
- *  call at a time per pool.
+ *  What the kernels wrote is visible to the caller. Allocates nothing but the
+ *  first workers of a forked child. One call at a time per pool.
  *
  * @param args       passed to the kernel; per-thread scratch is the business
  *                   of @p thread_args.

@@ -199,6 +199,7 @@ threads='pthread_create pthread_join pthread_setaffinity_np pthread_sigmask
     pthread_mutex_init pthread_mutex_destroy pthread_mutex_lock
     pthread_mutex_unlock pthread_cond_init pthread_cond_destroy
     pthread_cond_wait pthread_cond_signal pthread_cond_broadcast
+    pthread_once pthread_atfork __register_atfork
     sched_getaffinity sched_yield sigfillset clock_gettime syscall
     __sched_cpucount __sched_cpualloc __sched_cpufree'
 text='mmap munmap madvise memcpy memmove memset memcmp strcmp strncmp strlen strnlen strchr strcspn

@@ -8,7 +8,9 @@
 #include <sched.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #include "runtime/pool.h"
@@ -290,6 +292,95 @@ static void one_cpu_is_enough(void **state)
         assert_int_equal(counts.plain[i], 200);
 }
 
+/* ------------------------------------------------------------------ forks */
+
+static int counts_rise(struct yt_pool *pool, int rounds)
+{
+    struct counts counts = {0};
+    struct counts *const args = &counts;
+    for (int i = 0; i < rounds; i++)
+        yt_pool_run(pool, count_tasks, &args, NULL, TASKS_MAX);
+    for (int64_t i = 0; i < TASKS_MAX; i++)
+        if (counts.plain[i] != rounds)
+            return 0;
+    return atomic_load(&counts.calls) == rounds * yt_pool_threads(pool);
+}
+
+/* The status of a child that runs @p body; a hang ends by a signal. */
+static int in_child(int (*body)(struct yt_pool *), struct yt_pool *pool)
+{
+    int status = -1;
+    const pid_t child = fork();
+    if (child == 0) {
+        alarm(60);
+        _exit(body(pool));
+    }
+    return child > 0 && waitpid(child, &status, 0) == child ? status : -1;
+}
+
+static int run_and_destroy(struct yt_pool *pool)
+{
+    const int right = counts_rise(pool, 20);
+    yt_pool_destroy(pool);
+    return !right;
+}
+
+static int run_in_a_grandchild_too(struct yt_pool *pool)
+{
+    if (!counts_rise(pool, 20) || in_child(run_and_destroy, pool) != 0)
+        return 1;
+    return run_and_destroy(pool);
+}
+
+static int destroy_only(struct yt_pool *pool)
+{
+    yt_pool_destroy(pool);
+    return 0;
+}
+
+/* Threads with a stack that no address space holds are not started. */
+static int set_stack_bytes(size_t bytes)
+{
+    pthread_attr_t attr;
+    pthread_attr_init(&attr);
+    pthread_attr_setstacksize(&attr, bytes);
+    return pthread_setattr_default_np(&attr);
+}
+
+static int run_without_threads(struct yt_pool *pool)
+{
+    if (set_stack_bytes((size_t)1 << 50) != 0 || !counts_rise(pool, 3) ||
+        yt_pool_restart(pool) != YT_IO || !counts_rise(pool, 3))
+        return 1;
+    if (strstr(yt_error(), "cannot start thread 2 of 3") == NULL)
+        return 2;
+    if (set_stack_bytes((size_t)1 << 20) != 0 || yt_pool_restart(pool) != YT_OK)
+        return 3;
+    return run_and_destroy(pool);
+}
+
+/* Whether its workers spin, sleep or never ran, a child has a pool, and so has
+ * its parent afterwards. */
+static void forked_children_have_a_pool(void **state)
+{
+    (void)state;
+    static int (*const bodies[])(struct yt_pool *) = {
+        run_and_destroy, run_in_a_grandchild_too, destroy_only,
+        run_without_threads};
+    for (size_t i = 0; i < COUNT(bodies); i++) {
+        struct yt_pool *pool = NULL;
+        assert_int_equal(yt_pool_create(3, 0, &pool), YT_OK);
+        assert_int_equal(in_child(bodies[i], pool), 0);
+        assert_true(counts_rise(pool, 20));
+        assert_int_equal(in_child(bodies[i], pool), 0);
+        nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
+        assert_int_equal(in_child(bodies[i], pool), 0);
+        assert_true(counts_rise(pool, 20));
+        assert_int_equal(yt_pool_restart(pool), YT_OK);
+        yt_pool_destroy(pool);
+    }
+}
+
 static void bad_counts_are_refused(void **state)
 {
     (void)state;
@@ -314,6 +405,7 @@ int main(void)
         cmocka_unit_test(pools_beside_each_other_are_pinned_apart),
         cmocka_unit_test(pools_are_independent),
         cmocka_unit_test(one_cpu_is_enough),
+        cmocka_unit_test(forked_children_have_a_pool),
         cmocka_unit_test(bad_counts_are_refused),
     };
     return cmocka_run_group_tests_name("pool", tests, NULL, NULL);

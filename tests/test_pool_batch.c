@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <pthread.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #include "runtime/batch.h"
@@ -428,6 +430,75 @@ static void given_costs_move_the_cut(void **state)
     }
 }
 
+/* ------------------------------------------------------------------ forks */
+
+static int batch_is_right(struct yt_batch *batch)
+{
+    static struct yt_box boxes[IMAGES][BOXES_MAX];
+    size_t counts[IMAGES];
+    if (yt_batch_detect(batch, images, IMAGES, &detect, boxes[0], BOXES_MAX,
+                        counts, NULL) != YT_OK)
+        return 0;
+    for (int i = 0; i < IMAGES; i++)
+        if (counts[i] != want_counts[i] ||
+            memcmp(boxes[i], want[i], counts[i] * sizeof boxes[i][0]) != 0)
+            return 0;
+    return 1;
+}
+
+static int model_is_right(struct yt_model *model)
+{
+    static struct yt_box boxes[BOXES_MAX];
+    struct yt_model_info info;
+    size_t count = 0;
+    yt_model_describe(model, &info);
+    void *workspace = aligned_alloc(YT_ALIGN, info.workspace_bytes);
+    const int right = workspace != NULL &&
+                      yt_model_detect(model, &images[0], &detect, workspace,
+                                      info.workspace_bytes, boxes, BOXES_MAX,
+                                      &count, NULL) == YT_OK &&
+                      count == want_counts[0] &&
+                      memcmp(boxes, want[0], count * sizeof boxes[0]) == 0;
+    free(workspace);
+    return right;
+}
+
+/* A child detects, closes and leaves; the parent goes on. */
+static void check_fork(struct yt_model *model, struct yt_batch *batch)
+{
+    int status = -1;
+    const pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        alarm(120);
+        const int right = (model == NULL || model_is_right(model)) &&
+                          (batch == NULL || batch_is_right(batch));
+        yt_batch_close(batch);
+        yt_model_close(model);
+        _exit(!right);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    assert_true(model == NULL || model_is_right(model));
+    assert_true(batch == NULL || batch_is_right(batch));
+}
+
+static void forked_children_find_the_same_boxes(void **state)
+{
+    (void)state;
+    struct yt_model *model = NULL;
+    const struct yt_open_options two = {.threads = 2};
+    assert_int_equal(yt_model_open(&bundle, &two, &model), YT_OK);
+    check_fork(model, NULL);
+    for (size_t i = 0; i < COUNT(splits); i++) {
+        struct yt_batch *batch = open_batch(&splits[i]);
+        check_fork(model, batch);
+        check_fork(NULL, batch);
+        yt_batch_close(batch);
+    }
+    yt_model_close(model);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -442,6 +513,7 @@ int main(void)
         cmocka_unit_test(callers_take_turns),
         cmocka_unit_test(cuts_are_as_even_as_can_be),
         cmocka_unit_test(given_costs_move_the_cut),
+        cmocka_unit_test(forked_children_find_the_same_boxes),
     };
     return cmocka_run_group_tests_name("batch", tests, setup, NULL);
 }

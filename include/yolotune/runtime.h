@@ -3,7 +3,11 @@
 
 /* Run one tuned YOLOv5 model. Needs libc and pthreads only. Every function may
  * be called from several threads at once as long as no two calls share a
- * workspace or a model's own thread pool (see yt_open_options.threads). */
+ * workspace or a model's own thread pool (see yt_open_options.threads).
+ *
+ * A child of fork() may use and close what its parent opened, as the parent
+ * goes on doing, if no call on it was in progress at the fork: threads are
+ * started in the child when it first runs. */
 
 #include <stddef.h>
 #include <stdint.h>
@@ -196,7 +200,8 @@ void yt_batch_describe(const struct yt_batch *batch,
  * @param[out] times_ns_out NULL, or [count]: nanoseconds from an image's first
  *                 layer, waiting between stages included, to its boxes.
  * @return YT_OK; YT_BAD_ARGUMENT for an image or option that breaks a rule,
- *         YT_UNSUPPORTED for options.flip: nothing has run then.
+ *         YT_UNSUPPORTED for options.flip; YT_IO when a forked child cannot
+ *         start the threads: nothing has run then.
  */
 enum yt_status yt_batch_detect(struct yt_batch *batch,
                                const struct yt_image *images, size_t count,
