@@ -74,7 +74,11 @@ if(NOT yt_model_type STREQUAL INTERFACE_LIBRARY)
   target_include_directories(yt_model SYSTEM PUBLIC ${YT_GENERATED})
 endif()
 yt_layer(compress/quant LINKS yt_base yt_runtime yt_model PkgConfig::YT_XXHASH m)
-yt_layer(codegen ROOMS algo target LINKS yt_base yt_runtime yt_llvm)
+include(cmake/generator_version.cmake)
+yt_generator_version(${PROJECT_SOURCE_DIR}
+                     "-D_GNU_SOURCE;-isystem;${YT_LLVM_INCLUDE}" YT_VERSION_SOURCE)
+yt_layer(codegen ROOMS algo target SOURCES ${YT_VERSION_SOURCE}
+         LINKS yt_base yt_runtime yt_llvm)
 yt_layer(db LINKS yt_base yt_runtime PkgConfig::YT_SQLITE PkgConfig::YT_JANSSON)
 yt_layer(eval LINKS yt_base yt_runtime yt_model PkgConfig::YT_JPEG PkgConfig::YT_PNG
                     PkgConfig::YT_JANSSON PkgConfig::YT_YAML m)

@@ -44,11 +44,6 @@ const char *yt_codegen_llvm_version(void)
     return text;
 }
 
-const char *yt_codegen_version(void)
-{
-    return YT_GENERATOR_VERSION; /* cmake/generator_version.cmake */
-}
-
 static enum yt_status machine_create(const struct yt_isa *isa,
                                      LLVMTargetMachineRef *machine_out)
 {
