@@ -162,7 +162,8 @@ void yt_manual_print(const struct yt_manual *manual,
      target,                                                                   \
      0,                                                                        \
      0,                                                                        \
-     "The results database (default: $XDG_DATA_HOME/yolotune/results.db)."}
+     "The results database (default: $XDG_DATA_HOME/yolotune/results.db; "     \
+     ":memory: keeps nothing)."}
 #define YT_OPTION_ROW_JSON(target)                                             \
     {"json",                                                                   \
      'j',                                                                      \
@@ -205,6 +206,12 @@ enum yt_status yt_cli_frame(const char *path, struct yt_picture *picture_out);
 /** What tuner/build/engine.h wants to know; borrows from @p cli. */
 void yt_cli_engine_options(const struct yt_cli_engine *cli,
                            struct yt_engine_options *options_out);
+
+/** For commands that store results: open the database once, so that it fails
+ *  before the work. Where the default place cannot be written, one in memory
+ *  takes over, and a line on stderr says so and why.
+ *  @return as yt_db_open(). */
+enum yt_status yt_cli_engine_storage(struct yt_engine_options *options);
 
 /** Say on stderr what opening an engine had to do without. */
 void yt_cli_engine_notes(const struct yt_engine *engine);

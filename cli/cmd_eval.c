@@ -104,6 +104,7 @@ static enum yt_status open_model(struct job *job, struct yt_eval_run *run)
 {
     struct yt_engine_options options;
     yt_cli_engine_options(&job->engine, &options);
+    options.read_only = 1;
     options.model = run->source;
     struct yt_precision_wish precision = job->precision;
     precision.default_calib = job->data.path;

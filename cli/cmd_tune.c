@@ -140,6 +140,7 @@ static enum yt_status open_lab(struct job *job)
     job->precision.progress = on_calibration;
     job->precision.user = job;
     yt_cli_engine_options(&job->engine_options, &options.engine);
+    YT_TRY(yt_cli_engine_storage(&options.engine));
     return yt_lab_open(&options, &job->lab);
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cli/default_model.h"
+#include "db/db.h"
 #include "eval/image.h"
 #include "runtime/fail.h"
 #include "tuner/build/engine.h"
@@ -24,6 +25,25 @@ void yt_cli_engine_options(const struct yt_cli_engine *cli,
     options_out->threads = cli->threads;
     options_out->db = cli->db;
     options_out->dense_heads = cli->dense_heads;
+}
+
+enum yt_status yt_cli_engine_storage(struct yt_engine_options *options)
+{
+    struct yt_db *db = NULL;
+    const enum yt_status status =
+        yt_db_open(options->db, YT_DB_READ_WRITE, &db);
+    yt_db_close(db);
+    /* A place that was named is meant. */
+    if (options->db || (status != YT_NOT_FOUND && status != YT_IO))
+        return status;
+    fprintf(stderr,
+            "yolotune: results are kept in memory only, and are gone "
+            "at the end: %s\n",
+            yt_error());
+    options->db = YT_DB_MEMORY;
+    /* Held until the process ends: engines come and go. */
+    static struct yt_db *holder;
+    return holder ? YT_OK : yt_db_open(YT_DB_MEMORY, YT_DB_READ_WRITE, &holder);
 }
 
 void yt_cli_engine_notes(const struct yt_engine *engine)

@@ -41,6 +41,10 @@ enum yt_db_mode {
     YT_DB_READ_ONLY   /* the file must exist; puts fail */
 };
 
+/** The path of a database in memory: one for the whole process, gone with the
+ *  last handle on it. */
+#define YT_DB_MEMORY ":memory:"
+
 /** Write the default path: $XDG_DATA_HOME/yolotune/results.db, or
  *  ~/.local/share/yolotune/results.db when that is unset or not absolute.
  *  @return YT_OK; YT_NOT_FOUND when neither it nor HOME is set;

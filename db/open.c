@@ -195,6 +195,30 @@ done:
     return status;
 }
 
+/* The memdb file system shares a name that begins with a slash between the
+ * connections of a process, and locks as a file does. */
+static enum yt_status open_memory(struct yt_db **db_out)
+{
+    struct yt_db *db = NULL;
+    size_t count;
+    int32_t version = 0;
+    enum yt_status status =
+        yt_db_connect(YT_DB_MEMORY, "file:/yolotune?vfs=memdb",
+                      SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, &db);
+    if (!db)
+        goto done;
+    YT_TRY_GOTO(check_schema(db, &version));
+    if (version < yt_db_schema_version()) {
+        const struct yt_db_migration *rows = yt_db_migrations(&count);
+        YT_TRY_GOTO(yt_db_migrate(db, rows, count));
+    }
+    *db_out = db;
+    db = NULL;
+done:
+    yt_db_close(db);
+    return status;
+}
+
 static enum yt_status try_read_only(const char *path, int immutable,
                                     struct yt_db **db_out, int32_t *version_out)
 {
@@ -252,6 +276,8 @@ enum yt_status yt_db_open(const char *path, enum yt_db_mode mode,
         YT_TRY(yt_db_default_path(default_path, sizeof default_path));
         path = default_path;
     }
+    if (strcmp(path, YT_DB_MEMORY) == 0)
+        return open_memory(db_out);
     const enum yt_status status = yt_db_check_file(path);
     if (status != YT_OK && (status != YT_NOT_FOUND || mode == YT_DB_READ_ONLY))
         return status;

@@ -81,6 +81,27 @@ static void default_path_follows_xdg(void **state)
     assert_int_equal(yt_db_default_path(path, sizeof path), YT_NOT_FOUND);
 }
 
+/* One for all handles of the process, and no file anywhere. */
+static void memory_is_a_database(void **state)
+{
+    (void)state;
+    struct yt_db *a = NULL, *b = NULL;
+    struct yt_db_here here = {0}, again = {0};
+    assert_ok(yt_db_open(YT_DB_MEMORY, YT_DB_READ_WRITE, &a));
+    assert_string_equal(yt_db_path(a), YT_DB_MEMORY);
+    assert_ok(yt_db_host_put(a, &fixture_host, &here));
+    assert_ok(yt_db_open(YT_DB_MEMORY, YT_DB_READ_ONLY, &b));
+    assert_ok(yt_db_host_find(b, &fixture_host, &again));
+    assert_memory_equal(&here, &again, sizeof here);
+    yt_db_close(a);
+    yt_db_close(b);
+    assert_int_not_equal(access(YT_DB_MEMORY, F_OK), 0);
+    assert_ok(yt_db_open(YT_DB_MEMORY, YT_DB_READ_WRITE, &a));
+    assert_ok(yt_db_host_find(a, &fixture_host, &again));
+    assert_int_equal(again.host, 0);
+    yt_db_close(a);
+}
+
 static void folders_are_made(void **state)
 {
     struct fixture *f = *state;
@@ -416,6 +437,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(default_path_follows_xdg),
+        TEST(memory_is_a_database),
         TEST(folders_are_made),
         TEST(file_in_the_way_is_named),
         TEST(network_file_systems_get_no_wal),

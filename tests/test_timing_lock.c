@@ -96,6 +96,8 @@ static void without_a_folder_nobody_waits(void **state)
     (void)state;
     struct yt_timing_lock lock = YT_TIMING_LOCK_INIT;
     assert_int_equal(yt_timing_lock_try(&lock, "/proc/none/x.db"), 1);
+    assert_int_equal(yt_timing_lock_try(&lock, ":memory:"), 1);
+    assert_int_not_equal(access(":memory:.lock", F_OK), 0);
     assert_int_equal(lock.fd, -1);
 }
 

@@ -476,7 +476,7 @@ static enum yt_status open_to_look(const struct yt_engine_options *options,
     own.preferred = NULL;
     own.read_only = yt_precision_is_asked(wish, YT_PRECISION_BF16);
     const enum yt_status status = yt_engine_open(&own, engine_out);
-    if (status != YT_IO || own.read_only)
+    if ((status != YT_IO && status != YT_NOT_FOUND) || own.read_only)
         return status;
     own.read_only = 1;
     return yt_engine_open(&own, engine_out);

@@ -49,6 +49,13 @@ static enum yt_status open_to_read(struct yt_engine *engine, const char *path)
     if (status == YT_OK)
         status = yt_db_model_find(engine->db, engine->graph->hash,
                                   &engine->model_id);
+    /* Nor where the default place may not be looked at. */
+    if (status == YT_IO && !path) {
+        snprintf(engine->plan_note, sizeof engine->plan_note, "%s", yt_error());
+        yt_db_close(engine->db);
+        engine->db = NULL;
+        return YT_OK;
+    }
     return status == YT_NOT_FOUND ? YT_OK : status;
 }
 

@@ -8,12 +8,16 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "db/db.h"
+
 int yt_timing_lock_try(struct yt_timing_lock *lock, const char *db_path)
 {
-    if (lock->fd >= 0)
+    /* Memory is nobody else's. */
+    if (lock->fd >= 0 || strcmp(db_path, YT_DB_MEMORY) == 0)
         return 1;
     char path[PATH_MAX];
     const int length = snprintf(path, sizeof path, "%s.lock", db_path);
