@@ -190,6 +190,22 @@ static void missing_arithmetic_is_told(void **state)
     yt_quantisation_destroy(q);
 }
 
+/* A name is read whole or not at all: cut, it would be another's. */
+static void long_names_are_refused(void **state)
+{
+    (void)state;
+    static const char *const keys[] = {"model", "configuration", "precision",
+                                       "isa"};
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        struct yt_plan_head head;
+        char text[512];
+        snprintf(text, sizeof text, "%s\n%s %0300d\n", "yolotune-plan 1",
+                 keys[i], 0);
+        assert_int_equal(yt_plan_text_head(text, &head), YT_BAD_INPUT);
+        assert_non_null(strstr(yt_error(), "line 2"));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -198,6 +214,7 @@ int main(void)
         cmocka_unit_test(other_precisions_are_stale),
         cmocka_unit_test(damage_is_told),
         cmocka_unit_test(missing_arithmetic_is_told),
+        cmocka_unit_test(long_names_are_refused),
     };
     return cmocka_run_group_tests_name("plan_text", tests, NULL, NULL);
 }

@@ -97,13 +97,16 @@ static int next_line(const char **at, char *line, size_t size)
     return 1;
 }
 
-/* A line behind its key; 0: another key. */
+/* A line behind its key; 0: another key, or longer than it may be. */
 static int read_text(const char *line, const char *key, char *out, size_t size)
 {
     const size_t length = strlen(key);
     if (strncmp(line, key, length) != 0 || line[length] != ' ')
         return 0;
-    snprintf(out, size, "%s", line + length + 1);
+    const char *text = line + length + 1;
+    if (strlen(text) >= size)
+        return 0;
+    memcpy(out, text, strlen(text) + 1);
     return 1;
 }
 
