@@ -21,14 +21,11 @@ static enum yt_status find_code(const struct yt_network *network,
         *kernel_out = (struct yt_export_kernel){c_kernel, NULL};
         return YT_OK;
     }
-    struct yt_schedule schedule;
-    char symbol[YT_SYMBOL_MAX];
-    YT_TRY(yt_schedule_parse(step->problem.op, step->schedule, &schedule));
-    yt_schedule_symbol(&step->problem, &schedule, network->isa, symbol);
-    const struct yt_object *object = yt_network_object(network, symbol);
-    YT_FAIL_IF(!object, YT_NOT_FOUND, "%s: its kernel %s was not compiled",
-               step->name, symbol);
-    *kernel_out = (struct yt_export_kernel){object->symbol, object};
+    const struct yt_kernel *kernel = yt_network_kernel(network, step);
+    YT_FAIL_IF(!kernel, YT_NOT_FOUND, "%s: its kernel %s was not compiled",
+               step->name, step->schedule);
+    *kernel_out =
+        (struct yt_export_kernel){kernel->object.symbol, &kernel->object};
     return YT_OK;
 }
 

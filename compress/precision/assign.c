@@ -1,5 +1,5 @@
 /* See compress/precision/assign.h. All networks that are tried differ in a
- * layer or two, so they share the kernels of one of them. */
+ * layer or two, so they share the engine's kernels. */
 
 #include "compress/precision/assign.h"
 
@@ -25,7 +25,7 @@ struct work {
     const struct yt_engine *engine;
     const struct yt_quantisation *calibrated;
     const struct yt_assign_options *options;
-    struct yt_network *base; /* all f32; keeps the kernels */
+    struct yt_network *base; /* all f32 */
     struct yt_loss *loss;
 
     enum yt_dtype types[TYPES_MAX]; /* F32 first */
@@ -86,7 +86,7 @@ static enum yt_status build(const struct work *w,
         .threads = w->engine->threads,
         .keep_nodes = 1,
         .quantisation = q,
-        .kernels_of = w->base,
+        .kernels = w->engine->network->kernels,
     };
     struct yt_network *network = NULL;
     YT_TRY(yt_network_create(w->engine->graph, &options, &network));

@@ -1,10 +1,8 @@
-/* From layers and schedules to a bound plan. Kernels are compiled at most once
- * per (problem, schedule), on several threads: LLVM contexts are private to
- * each compilation. */
+/* From layers and schedules to a bound plan. */
 
 #include "tuner/build/network.h"
 
-#include <pthread.h>
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,192 +16,32 @@
 
 /* ------------------------------------------------------------- kernels */
 
-static struct yt_kernel_entry *find_kernel(const struct yt_network *network,
-                                           const char *symbol)
-{
-    const struct yt_network *home = network->home;
-    for (int32_t i = 0; i < home->kernel_count; i++)
-        if (strcmp(home->kernels[i].object.symbol, symbol) == 0)
-            return &home->kernels[i];
-    return NULL;
-}
-
-/* Takes the object's bytes over. */
-static enum yt_status add_kernel(struct yt_network *network,
-                                 struct yt_object *object,
-                                 struct yt_kernel_entry **entry_out)
-{
-    network = network->home;
-    if (network->kernel_count == network->kernel_cap) {
-        const int32_t cap = network->kernel_cap ? 2 * network->kernel_cap : 64;
-        struct yt_kernel_entry *grown =
-            realloc(network->kernels, (size_t)cap * sizeof *grown);
-        YT_FAIL_IF(!grown, YT_NO_MEMORY, "no memory for %d kernels", cap);
-        network->kernels = grown;
-        network->kernel_cap = cap;
-    }
-    struct yt_kernel_entry *entry = &network->kernels[network->kernel_count];
-    YT_TRY(yt_jit_add(network->jit, object, &entry->kernel));
-    entry->object = *object;
-    memset(object, 0, sizeof *object);
-    network->kernel_count++;
-    *entry_out = entry;
-    return YT_OK;
-}
-
-enum yt_status yt_network_kernel(struct yt_network *network,
-                                 const struct yt_problem *problem,
-                                 const struct yt_schedule *schedule,
-                                 const struct yt_kernel_entry **entry_out)
-{
-    char symbol[YT_SYMBOL_MAX];
-    yt_schedule_symbol(problem, schedule, network->isa, symbol);
-    struct yt_kernel_entry *entry = find_kernel(network, symbol);
-    if (!entry) {
-        struct yt_object object;
-        YT_TRY(yt_codegen_compile(problem, schedule, network->isa, &object));
-        enum yt_status status = add_kernel(network, &object, &entry);
-        if (status != YT_OK) {
-            yt_object_deinit(&object);
-            return status;
-        }
-    }
-    *entry_out = entry;
-    return YT_OK;
-}
-
-const struct yt_object *yt_network_object(const struct yt_network *network,
-                                          const char *symbol)
-{
-    const struct yt_kernel_entry *entry = find_kernel(network, symbol);
-    return entry ? &entry->object : NULL;
-}
-
-/* One kernel to compile, and how it went. */
-struct job {
-    const struct yt_problem *problem;
-    const struct yt_schedule *schedule;
-    struct yt_object object;
-    enum yt_status status;
-    char error[512];
-};
-
-struct job_list {
-    const struct yt_isa *isa;
-    struct job *jobs;
-    int32_t count;
-    int32_t next; /* taken atomically */
-};
-
-static void *compile_jobs(void *user)
-{
-    struct job_list *list = user;
-    for (;;) {
-        const int32_t i = __atomic_fetch_add(&list->next, 1, __ATOMIC_RELAXED);
-        if (i >= list->count)
-            return NULL;
-        struct job *job = &list->jobs[i];
-        job->status = yt_codegen_compile(job->problem, job->schedule, list->isa,
-                                         &job->object);
-        if (job->status != YT_OK)
-            snprintf(job->error, sizeof job->error, "%s", yt_error());
-    }
-}
-
-static void run_jobs(struct job_list *list, int32_t threads)
-{
-    enum { THREADS_MAX = 64 };
-    pthread_t others[THREADS_MAX];
-    int32_t started = 0;
-    if (threads > list->count)
-        threads = list->count;
-    if (threads > THREADS_MAX)
-        threads = THREADS_MAX;
-    for (; started + 1 < threads; started++)
-        if (pthread_create(&others[started], NULL, compile_jobs, list) != 0)
-            break; /* fewer threads do the same work */
-    compile_jobs(list);
-    for (int32_t i = 0; i < started; i++)
-        pthread_join(others[i], NULL);
-}
-
-static void plan_job(const struct yt_network *network, struct job_list *list,
-                     const struct yt_problem *problem,
+static void wish_for(struct yt_kernel_wish *wishes, int32_t *count,
+                     const struct yt_step *step,
                      const struct yt_schedule *schedule)
 {
-    char symbol[YT_SYMBOL_MAX], other[YT_SYMBOL_MAX];
-    yt_schedule_symbol(problem, schedule, network->isa, symbol);
-    if (find_kernel(network, symbol))
-        return;
-    for (int32_t i = 0; i < list->count; i++) {
-        yt_schedule_symbol(list->jobs[i].problem, list->jobs[i].schedule,
-                           network->isa, other);
-        if (strcmp(symbol, other) == 0)
-            return;
-    }
-    struct job *job = &list->jobs[list->count++];
-    memset(job, 0, sizeof *job);
-    job->problem = problem;
-    job->schedule = schedule;
-}
-
-static enum yt_status collect_jobs(struct yt_network *network,
-                                   struct job_list *list)
-{
-    enum yt_status status = YT_OK;
-    for (int32_t i = 0; i < list->count; i++) {
-        struct job *job = &list->jobs[i];
-        struct yt_kernel_entry *entry;
-        if (status == YT_OK && job->status != YT_OK)
-            status = yt_fail(job->status, "%s", job->error);
-        if (status == YT_OK)
-            status = add_kernel(network, &job->object, &entry);
-        if (job->status == YT_OK)
-            yt_object_deinit(&job->object);
-    }
-    return status;
-}
-
-enum yt_status yt_network_compile(struct yt_network *network,
-                                  const struct yt_problem *const *problems,
-                                  const struct yt_schedule *schedules,
-                                  int32_t count, int32_t compile_threads)
-{
-    struct job_list list = {.isa = network->isa};
-    list.jobs = calloc((size_t)count + 1, sizeof *list.jobs);
-    YT_FAIL_IF(!list.jobs, YT_NO_MEMORY, "no memory to compile %d kernels",
-               count);
-    for (int32_t i = 0; i < count; i++)
-        plan_job(network, &list, problems[i], &schedules[i]);
-    run_jobs(&list, compile_threads);
-    const enum yt_status status = collect_jobs(network, &list);
-    free(list.jobs);
-    return status;
+    if (yt_codegen_generates(step->problem.op))
+        wishes[(*count)++] = (struct yt_kernel_wish){&step->problem, schedule};
 }
 
 static enum yt_status compile_missing(struct yt_network *network,
                                       int32_t threads)
 {
-    const int32_t layers = network->net->layer_count;
-    struct job_list list = {.isa = network->isa};
-    list.jobs = calloc((size_t)layers + YT_LEVELS_MAX + 2, sizeof *list.jobs);
-    YT_FAIL_IF(!list.jobs, YT_NO_MEMORY, "no memory to compile %d layers",
-               layers);
-    for (int32_t i = 0; i < layers; i++)
-        plan_job(network, &list, &network->net->layers[i].problem,
-                 &network->schedules[i]);
     const struct yt_plan *plan = &network->plan;
-    if (yt_codegen_generates(YT_OP_LETTERBOX))
-        plan_job(network, &list, &plan->letterbox.problem, &network->pre);
+    int32_t count = 0;
+    struct yt_kernel_wish *wishes =
+        calloc((size_t)plan->step_count + YT_LEVELS_MAX + 2, sizeof *wishes);
+    YT_FAIL_IF(!wishes, YT_NO_MEMORY, "no memory to compile %d layers",
+               plan->step_count);
+    for (int32_t i = 0; i < plan->step_count; i++)
+        wish_for(wishes, &count, &plan->steps[i], &network->schedules[i]);
+    wish_for(wishes, &count, &plan->letterbox, &network->pre);
     for (int32_t i = 0; i < plan->level_count; i++)
-        if (yt_codegen_generates(YT_OP_DECODE))
-            plan_job(network, &list, &plan->levels[i].decode.problem,
-                     &network->decode[i]);
-    if (yt_codegen_generates(YT_OP_IOU))
-        plan_job(network, &list, &plan->iou.problem, &network->iou);
-    run_jobs(&list, threads);
-    enum yt_status status = collect_jobs(network, &list);
-    free(list.jobs);
+        wish_for(wishes, &count, &plan->levels[i].decode, &network->decode[i]);
+    wish_for(wishes, &count, &plan->iou, &network->iou);
+    const enum yt_status status =
+        yt_kernels_compile(network->kernels, wishes, count, threads);
+    free(wishes);
     return status;
 }
 
@@ -217,10 +55,9 @@ static void bind_step(struct yt_network *network, struct yt_step *step,
         snprintf(step->schedule, sizeof step->schedule, "c");
         step->kernel = c_kernel;
     } else {
-        char symbol[YT_SYMBOL_MAX];
-        yt_schedule_symbol(&step->problem, schedule, network->isa, symbol);
         yt_schedule_name(schedule, step->schedule);
-        step->kernel = find_kernel(network, symbol)->kernel;
+        step->kernel =
+            yt_kernels_find(network->kernels, &step->problem, schedule)->run;
     }
     step->tasks = yt_schedule_tasks(&step->problem, schedule, network->isa);
 }
@@ -418,7 +255,7 @@ enum yt_status yt_network_create(const struct yt_graph *graph,
     struct yt_network *network = calloc(1, sizeof *network);
     YT_FAIL_IF(!network, YT_NO_MEMORY, "no memory for a network");
     network->isa = options->isa;
-    network->home = options->kernels_of ? options->kernels_of : network;
+    network->kernels = options->kernels;
     network->graph = graph;
     const struct yt_net_options lower = {
         .lanes = options->isa->lanes,
@@ -439,8 +276,11 @@ enum yt_status yt_network_create(const struct yt_graph *graph,
         YT_TRY_GOTO(yt_quantise(network->net, graph, options->quantisation,
                                 yt_isa_weight_max(options->isa)));
     }
-    if (network->home == network)
-        YT_TRY_GOTO(yt_jit_create(&network->jit));
+    if (!network->kernels) {
+        YT_TRY_GOTO(yt_kernels_create(options->isa, &network->own_kernels));
+        network->kernels = network->own_kernels;
+    }
+    assert(yt_kernels_isa(network->kernels) == options->isa);
     const size_t layers = (size_t)network->net->layer_count;
     network->schedules = calloc(layers, sizeof *network->schedules);
     network->plan.steps = calloc(layers, sizeof *network->plan.steps);
@@ -471,16 +311,21 @@ enum yt_status yt_network_set(struct yt_network *network, int32_t i,
     return YT_OK;
 }
 
-static const struct yt_object *object_of(const struct yt_network *network,
-                                         const struct yt_step *step)
+const struct yt_kernel *yt_network_kernel(const struct yt_network *network,
+                                          const struct yt_step *step)
 {
     struct yt_schedule schedule;
-    char symbol[YT_SYMBOL_MAX];
-    /* Kernels in C are no objects of the network's. */
+    /* Kernels in C have no schedule. */
     if (yt_schedule_parse(step->problem.op, step->schedule, &schedule) != YT_OK)
         return NULL;
-    yt_schedule_symbol(&step->problem, &schedule, network->isa, symbol);
-    return yt_network_object(network, symbol);
+    return yt_kernels_find(network->kernels, &step->problem, &schedule);
+}
+
+static int64_t code_bytes(const struct yt_network *network,
+                          const struct yt_step *step)
+{
+    const struct yt_kernel *kernel = yt_network_kernel(network, step);
+    return kernel ? kernel->object.code_bytes : 0;
 }
 
 int64_t yt_network_code_bytes(const struct yt_network *network)
@@ -488,22 +333,15 @@ int64_t yt_network_code_bytes(const struct yt_network *network)
     const struct yt_plan *plan = &network->plan;
     int64_t bytes = 0;
     for (int32_t i = 0; i < plan->step_count; i++) {
-        const struct yt_object *object = object_of(network, &plan->steps[i]);
-        int seen = object == NULL;
+        int seen = 0;
         for (int32_t k = 0; k < i && !seen; k++)
-            seen = object_of(network, &plan->steps[k]) == object;
-        bytes += seen ? 0 : object->code_bytes;
+            seen = plan->steps[k].kernel == plan->steps[i].kernel;
+        bytes += seen ? 0 : code_bytes(network, &plan->steps[i]);
     }
-    const struct yt_step *const others[] = {&plan->letterbox, &plan->iou};
-    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
-        const struct yt_object *object = object_of(network, others[i]);
-        bytes += object ? object->code_bytes : 0;
-    }
-    for (int32_t i = 0; i < plan->level_count; i++) {
-        const struct yt_object *object =
-            object_of(network, &plan->levels[i].decode);
-        bytes += object ? object->code_bytes : 0;
-    }
+    bytes += code_bytes(network, &plan->letterbox);
+    bytes += code_bytes(network, &plan->iou);
+    for (int32_t i = 0; i < plan->level_count; i++)
+        bytes += code_bytes(network, &plan->levels[i].decode);
     return bytes;
 }
 
@@ -519,10 +357,7 @@ void yt_network_destroy(struct yt_network *network)
 {
     if (!network)
         return;
-    for (int32_t i = 0; i < network->kernel_count; i++)
-        yt_object_deinit(&network->kernels[i].object);
-    free(network->kernels);
-    yt_jit_destroy(network->jit);
+    yt_kernels_destroy(network->own_kernels);
     yt_memory_free(network->blob, network->blob_mapped);
     free(network->plan.steps);
     free(network->schedules);

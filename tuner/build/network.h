@@ -5,11 +5,12 @@
  * kernels compiled and loaded, constants packed. Its bundle is what
  * yt_model_open() opens; its objects are what an export links. */
 
-#include "codegen/codegen.h"
 #include "codegen/pack.h"
-#include "model/net.h"
 #include "compress/quant/quantisation.h"
+#include "model/net.h"
+#include "runtime/bundle.h"
 #include "runtime/model.h"
+#include "tuner/build/kernels.h"
 
 struct yt_network_options {
     const struct yt_isa *isa;
@@ -20,15 +21,9 @@ struct yt_network_options {
     /* Which arithmetic each convolution uses; borrowed for the call; NULL: f32
      * everywhere. */
     const struct yt_quantisation *quantisation;
-    /* A network of the same ISA whose compiled kernels are used, and which
-     * keeps the new ones; it outlives this one. NULL: its own. */
-    struct yt_network *kernels_of;
-};
-
-/** Every compiled kernel once, by symbol. */
-struct yt_kernel_entry {
-    struct yt_object object;
-    yt_kernel_fn kernel;
+    /* Of the same ISA: those that are there are used, new ones are added.
+     * Borrowed until destroy; NULL: its own. */
+    struct yt_kernels *kernels;
 };
 
 struct yt_network {
@@ -42,10 +37,8 @@ struct yt_network {
     struct yt_schedule pre, iou;   /* of letterbox and NMS */
     struct yt_schedule decode[YT_LEVELS_MAX];
 
-    struct yt_network *home;         /* who has the kernels: mostly itself */
-    struct yt_kernel_entry *kernels; /* grows; borrowed pointers go stale */
-    int32_t kernel_count, kernel_cap;
-    struct yt_jit *jit;
+    struct yt_kernels *kernels; /* borrowed, or own_kernels */
+    struct yt_kernels *own_kernels;
     void *blob; /* yt_memory_alloc()ed, blob_mapped bytes */
     size_t blob_mapped;
 };
@@ -76,26 +69,13 @@ enum yt_status yt_network_build(struct yt_network *network,
 enum yt_status yt_network_open(const struct yt_network *network, int32_t pin,
                                struct yt_model **model_out);
 
-/** The kernel of (problem, schedule), compiled and loaded when new. The entry
- *  is borrowed and valid until the next call that may add one. */
-enum yt_status yt_network_kernel(struct yt_network *network,
-                                 const struct yt_problem *problem,
-                                 const struct yt_schedule *schedule,
-                                 const struct yt_kernel_entry **entry_out);
-
-/** Compile those of @p count pairs that are new, on several threads.
- *  @return as yt_network_build(). */
-enum yt_status yt_network_compile(struct yt_network *network,
-                                  const struct yt_problem *const *problems,
-                                  const struct yt_schedule *schedules,
-                                  int32_t count, int32_t compile_threads);
-
 /** What a layer computes with, borrowed from it. */
 struct yt_weights yt_network_weights(const struct yt_layer *layer);
 
-/** The object behind a symbol, NULL when there is none. */
-const struct yt_object *yt_network_object(const struct yt_network *network,
-                                          const char *symbol);
+/** The generated kernel that a step of the built plan runs; NULL when it runs
+ *  one of the runtime's in C. */
+const struct yt_kernel *yt_network_kernel(const struct yt_network *network,
+                                          const struct yt_step *step);
 
 /** Bytes of machine code of the plan's generated kernels, each counted once. */
 int64_t yt_network_code_bytes(const struct yt_network *network);

@@ -86,9 +86,10 @@ static enum yt_status prepare_option(struct contest *c, int32_t i,
 {
     struct yt_network *network = c->engine->network;
     const struct yt_layer *layer = &network->net->layers[i];
-    const struct yt_kernel_entry *entry;
-    YT_TRY(yt_network_kernel(network, &layer->problem, schedule, &entry));
-    option->kernel = entry->kernel;
+    const struct yt_kernel *kernel;
+    YT_TRY(
+        yt_kernels_get(network->kernels, &layer->problem, schedule, &kernel));
+    option->kernel = kernel->run;
     option->tasks = yt_schedule_tasks(&layer->problem, schedule, network->isa);
     const int64_t scratch = yt_align(
         yt_schedule_scratch_bytes(&layer->problem, schedule, network->isa));
@@ -173,22 +174,16 @@ static void fill_input(struct contest *c)
 static enum yt_status compile_place(struct contest *c, int32_t place)
 {
     const size_t most = (size_t)c->search->target_count;
-    const struct yt_problem **problems = calloc(most, sizeof *problems);
-    struct yt_schedule *schedules = calloc(most, sizeof *schedules);
+    struct yt_kernel_wish *wishes = calloc(most, sizeof *wishes);
     int32_t count = 0;
-    enum yt_status status = YT_OK;
-    YT_FAIL_IF_GOTO(!problems || !schedules, YT_NO_MEMORY,
-                    "no memory for %zu finalists", most);
+    YT_FAIL_IF(!wishes, YT_NO_MEMORY, "no memory for %zu finalists", most);
     for (int32_t t = 0; t < c->search->target_count; t++)
-        if (place < c->finalist_count[t]) {
-            problems[count] = &c->search->targets[t].problem;
-            schedules[count++] = c->finalists[t][place];
-        }
-    status = yt_network_compile(c->engine->network, problems, schedules, count,
-                                c->engine->host.threads);
-done:
-    free(problems);
-    free(schedules);
+        if (place < c->finalist_count[t])
+            wishes[count++] = (struct yt_kernel_wish){
+                &c->search->targets[t].problem, &c->finalists[t][place]};
+    const enum yt_status status = yt_kernels_compile(
+        c->engine->network->kernels, wishes, count, c->engine->host.threads);
+    free(wishes);
     return status;
 }
 
