@@ -37,6 +37,7 @@ struct contest {
     int32_t *target_of;                                /* [layer] */
     struct option (*options)[YT_FINALISTS_MAX];        /* [layer] */
     void **constants;                                  /* [layer], packed */
+    double *sorted; /* [frames], for statistics, which sort */
     char *arena;
     int64_t scratch_bytes;    /* of a thread, for every finalist; 0: none */
     char *scratch;            /* [threads][scratch_bytes] */
@@ -60,6 +61,7 @@ static void contest_deinit(struct contest *c)
     }
     free(c->options);
     free(c->constants);
+    free(c->sorted);
     free(c->finalists);
     free(c->finalist_count);
     free(c->winner);
@@ -243,9 +245,11 @@ static enum yt_status contest_init(struct contest *c, uint64_t compile_ns)
     c->target_of = calloc(layers, sizeof *c->target_of);
     c->options = calloc(layers, sizeof *c->options);
     c->constants = calloc(layers, sizeof *c->constants);
+    c->sorted = calloc((size_t)c->frames, sizeof *c->sorted);
     c->arena = yt_memory_alloc((size_t)net->arena_bytes);
     YT_FAIL_IF(!c->finalists || !c->finalist_count || !c->winner ||
-                   !c->target_of || !c->options || !c->constants || !c->arena,
+                   !c->target_of || !c->options || !c->constants ||
+                   !c->sorted || !c->arena,
                YT_NO_MEMORY, "no memory to compare %zu layers", layers);
     for (size_t t = 0; t < targets; t++)
         c->finalist_count[t] = yt_target_finalists(
@@ -309,7 +313,8 @@ static void run_round(struct contest *c, int32_t group, int32_t frame)
     }
 }
 
-/* Sum over the layers of a target of one finalist's medians. */
+/* Sum over the layers of a target of one finalist's medians. Statistics sort
+ * what they are given, and the samples are looked at again. */
 static void weigh(struct contest *c, int32_t t, int32_t finalist, int32_t done,
                   double *ns_out, double *noise_out)
 {
@@ -318,13 +323,9 @@ static void weigh(struct contest *c, int32_t t, int32_t finalist, int32_t done,
         if (c->target_of[i] != t)
             continue;
         struct yt_stats stats;
-        double *copy = malloc((size_t)done * sizeof *copy);
-        if (!copy)
-            continue;
-        memcpy(copy, c->options[i][finalist].samples,
-               (size_t)done * sizeof *copy);
-        yt_stats_of(copy, done, &stats);
-        free(copy);
+        memcpy(c->sorted, c->options[i][finalist].samples,
+               (size_t)done * sizeof *c->sorted);
+        yt_stats_of(c->sorted, done, &stats);
         ns += stats.median_ns;
         noise += stats.mad_ns / sqrt((double)done);
     }
