@@ -54,7 +54,8 @@ struct yt_graph {
     int32_t imgsz;  /* the size an ONNX file is fixed to; 640 otherwise */
     char name[YT_LAYER_NAME_MAX]; /* file name without directory, extension */
     char format[16];              /* "pt", "onnx", "built-in" */
-    char hash[33]; /* XXH3-128 of the file, hex; of the name if built in */
+    char hash[33]; /* XXH3-128 of the file, hex; of the name if built in; "":
+                      made in memory. What it computes: yt_graph_digest() */
 };
 
 /** A graph that holds only its input node.
@@ -63,6 +64,31 @@ enum yt_status yt_graph_create(struct yt_graph **graph_out);
 
 /** NULL is fine. */
 void yt_graph_destroy(struct yt_graph *graph);
+
+/** A graph of its own with the same nodes, weights included, to be changed:
+ *  weights[] and bias[] of its nodes are the caller's to write. It is of no
+ *  file any more, so its hash is empty.
+ *
+ *  Channels are another matter, since shapes follow from them: whoever removes
+ *  some creates a graph, adds the nodes that it is to have, fills their
+ * storage, and takes the rest over by yt_graph_copy_facts(). yt_graph_check()
+ * then says whether it is one.
+ *
+ *  @return YT_OK; YT_NO_MEMORY. */
+enum yt_status yt_graph_copy(const struct yt_graph *from,
+                             struct yt_graph **copy_out);
+
+/** Give @p to what is around the nodes of @p from: heads, anchors, classes,
+ *  image size and name; not the hash.
+ *  @return YT_OK; YT_NO_MEMORY. */
+enum yt_status yt_graph_copy_facts(const struct yt_graph *from,
+                                   struct yt_graph *to);
+
+/** The identity of what a complete graph computes, in hex: of nodes, how they
+ *  are connected, weights, heads and anchors, to the bit. Not of names, files
+ *  or the image size. Graphs of one digest have the same outputs; those of
+ *  different ones may still, as when a node's order is another. */
+void yt_graph_digest(const struct yt_graph *graph, char digest_out[33]);
 
 /** Append a node: c and the rules of its kind are filled in and checked
  *  (inputs exist, channels agree, sizes are sane). weights and bias are left

@@ -2,6 +2,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <math.h>
 #include <string.h>
@@ -321,6 +322,183 @@ static void class_names_must_print(void **state)
     yt_graph_destroy(graph);
 }
 
+/* small_graph() with weights that tell each other apart. */
+static struct yt_graph *weighted_graph(void)
+{
+    struct yt_graph *graph = small_graph();
+    float value = 0;
+    for (int32_t i = 0; i < graph->node_count; i++) {
+        struct yt_node *node = &graph->nodes[i];
+        for (int32_t k = 0; node->weights && k < node->c; k++) {
+            node->weights[k] = value += 0.25f;
+            node->bias[k] = -value;
+        }
+    }
+    snprintf(graph->name, sizeof graph->name, "small");
+    snprintf(graph->format, sizeof graph->format, "pt");
+    snprintf(graph->hash, sizeof graph->hash, "00ff");
+    graph->imgsz = 320;
+    return graph;
+}
+
+static void a_copy_stands_on_its_own(void **state)
+{
+    (void)state;
+    struct yt_graph *graph = weighted_graph(), *copy = NULL;
+    char one[33], two[33];
+    yt_graph_digest(graph, one);
+    assert_int_equal(yt_graph_copy(graph, &copy), YT_OK);
+    yt_graph_digest(copy, two);
+    assert_string_equal(one, two);
+    assert_string_equal(copy->name, "small");
+    assert_string_equal(copy->format, "pt");
+    assert_string_equal(copy->hash, "");
+    assert_int_equal(copy->imgsz, 320);
+    assert_string_equal(copy->classes[0], graph->classes[0]);
+    assert_ptr_not_equal(copy->classes[0], graph->classes[0]);
+
+    copy->nodes[1].weights[0] += 1;
+    assert_float_equal(graph->nodes[1].weights[0], 0.25, 0);
+    yt_graph_destroy(graph);
+    assert_int_equal(yt_graph_check(copy), YT_OK);
+    yt_graph_destroy(copy);
+}
+
+static void change_weight(struct yt_graph *g)
+{
+    float *last = &g->nodes[8].weights[12 * 12 - 1];
+    *last = nextafterf(*last, 1);
+}
+
+static void change_bias(struct yt_graph *g)
+{
+    g->nodes[3].bias[3] = 0;
+}
+
+static void change_connection(struct yt_graph *g)
+{
+    g->nodes[5].inputs[1] = 3;
+}
+
+static void swap_inputs(struct yt_graph *g)
+{
+    g->nodes[7].inputs[0] = 2;
+    g->nodes[7].inputs[1] = 6;
+}
+
+static void change_kind(struct yt_graph *g)
+{
+    g->nodes[2].kind = YT_NODE_MAXPOOL;
+}
+
+static void change_window(struct yt_graph *g)
+{
+    g->nodes[4].r = 3;
+}
+
+static void change_padding(struct yt_graph *g)
+{
+    g->nodes[1].pad = 1;
+}
+
+static void change_stride(struct yt_graph *g)
+{
+    g->nodes[3].stride = 1;
+}
+
+static void change_head(struct yt_graph *g)
+{
+    g->heads[0].node = 3;
+}
+
+static void change_head_stride(struct yt_graph *g)
+{
+    g->heads[0].stride = 4;
+}
+
+static void change_anchor(struct yt_graph *g)
+{
+    g->heads[0].anchors[1][1] = 9;
+}
+
+static void add_anchor(struct yt_graph *g)
+{
+    g->na = 3;
+}
+
+static void change_classes(struct yt_graph *g)
+{
+    assert_int_equal(yt_graph_set_classes(g, 2, NULL), YT_OK);
+}
+
+static void a_digest_tells_every_change(void **state)
+{
+    (void)state;
+    static void (*const changes[])(struct yt_graph *) = {
+        change_weight,  change_bias,        change_connection, swap_inputs,
+        change_kind,    change_window,      change_padding,    change_stride,
+        change_head,    change_head_stride, change_anchor,     add_anchor,
+        change_classes,
+    };
+    enum { COUNT = sizeof changes / sizeof changes[0] };
+    char digests[COUNT + 1][33];
+    struct yt_graph *graph = weighted_graph();
+    yt_graph_digest(graph, digests[COUNT]);
+    assert_int_equal(strlen(digests[COUNT]), 32);
+    for (int i = 0; i < COUNT; i++) {
+        struct yt_graph *copy = NULL;
+        assert_int_equal(yt_graph_copy(graph, &copy), YT_OK);
+        changes[i](copy);
+        yt_graph_digest(copy, digests[i]);
+        yt_graph_destroy(copy);
+    }
+    for (int i = 0; i < COUNT; i++)
+        for (int k = i + 1; k <= COUNT; k++)
+            if (strcmp(digests[i], digests[k]) == 0)
+                fail_msg("changes %d and %d have one digest", i, k);
+    yt_graph_destroy(graph);
+}
+
+static void a_digest_leaves_names_out(void **state)
+{
+    (void)state;
+    static const char *const classes[] = {"another"};
+    struct yt_graph *graph = weighted_graph();
+    char one[33], two[33];
+    yt_graph_digest(graph, one);
+    snprintf(graph->name, sizeof graph->name, "another");
+    snprintf(graph->format, sizeof graph->format, "onnx");
+    snprintf(graph->hash, sizeof graph->hash, "ff00");
+    snprintf(graph->nodes[1].name, sizeof graph->nodes[1].name, "another");
+    graph->imgsz = 640;
+    assert_int_equal(yt_graph_set_classes(graph, 1, classes), YT_OK);
+    yt_graph_digest(graph, two);
+    assert_string_equal(one, two);
+    yt_graph_destroy(graph);
+}
+
+/* What pruning does: a graph with fewer channels, the rest taken over. */
+static void channels_can_be_removed(void **state)
+{
+    (void)state;
+    struct yt_graph *graph = weighted_graph(), *pruned = NULL;
+    assert_int_equal(yt_graph_create(&pruned), YT_OK);
+    for (int32_t i = 1; i < graph->node_count; i++) {
+        struct yt_node node = graph->nodes[i];
+        int32_t index = 0;
+        if (i == 1)
+            node.c = 5;
+        assert_int_equal(yt_graph_add(pruned, &node, &index), YT_OK);
+        if (node.kind == YT_NODE_CONV)
+            assert_int_equal(yt_graph_conv_storage(pruned, index), YT_OK);
+    }
+    assert_int_equal(yt_graph_copy_facts(graph, pruned), YT_OK);
+    assert_int_equal(yt_graph_check(pruned), YT_OK);
+    assert_int_equal(pruned->nodes[7].c, 4 + 5);
+    yt_graph_destroy(pruned);
+    yt_graph_destroy(graph);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -330,6 +508,10 @@ int main(void)
         cmocka_unit_test(upsampling_stops_at_the_image),
         cmocka_unit_test(growth_is_bounded),
         cmocka_unit_test(class_names_must_print),
+        cmocka_unit_test(a_copy_stands_on_its_own),
+        cmocka_unit_test(a_digest_tells_every_change),
+        cmocka_unit_test(a_digest_leaves_names_out),
+        cmocka_unit_test(channels_can_be_removed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
