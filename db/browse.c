@@ -21,7 +21,7 @@ static const struct {
      " peak_gflops_1, peak_gflops, bandwidth_gbs, llvm, generator,"
      " measurements"},
     {"peaks", "each host's best GFLOP/s and GB/s", "*"},
-    {"models", "networks, by the hash of their file",
+    {"models", "networks, by what they compute",
      "id, name, format, params, gflop, imgsz, classes, plans"},
     {"plans", "tuned and baseline networks",
      "id, host, model, imgsz, isa, threads, precision, role, layers,"

@@ -149,7 +149,9 @@ enum yt_status yt_db_peak_find(struct yt_db *db, int64_t host,
 /* ------------------------------------- models, problems, schedules by name */
 
 struct yt_db_model {
-    const char *hash; /* of the file; same hash, same model */
+    const char *digest; /* of what it computes: same digest, same model; NULL:
+                           unknown, as in rows of older versions */
+    const char *hash;   /* of the file it comes from; "": none */
     const char *name;
     const char *format; /* "pt", "onnx", "built-in" */
     int64_t params;     /* after folding */
@@ -158,14 +160,19 @@ struct yt_db_model {
     int32_t nc;         /* classes */
 };
 
-/** Find or add; name, format and figures become the given ones. */
+/** Find, as yt_db_model_find() does, or add; digest, name, format and figures
+ *  become the given ones. The row keeps the hash that it was added with, which
+ *  is the digest where there is no file, or where the file was read differently
+ *  then. */
 enum yt_status yt_db_model_put(struct yt_db *db,
                                const struct yt_db_model *model,
                                int64_t *id_out);
 
-/** Find only. @return YT_OK; YT_NOT_FOUND. */
-enum yt_status yt_db_model_find(struct yt_db *db, const char *hash,
-                                int64_t *id_out);
+/** Find only: the row of this digest, of several the one that has the file's
+ *  hash, or else a row without a digest that has it.
+ *  @return YT_OK; YT_NOT_FOUND. */
+enum yt_status yt_db_model_find(struct yt_db *db, const char *digest,
+                                const char *hash, int64_t *id_out);
 
 /** Find or add. @p name as yt_problem_name() prints it.
  *  @return YT_BAD_ARGUMENT for any other text. */

@@ -1,7 +1,7 @@
 /* Another database's rows into this one, in one transaction. Ids differ between
  * files, so rows are matched by what identifies them everywhere: fingerprints,
- * hashes and names, and the random uid of rows that have none of these. A
- * second merge finds all of them and adds nothing. */
+ * digests, hashes and names, and the random uid of rows that have none of
+ * these. A second merge finds all of them and adds nothing. */
 
 #include <stdio.h>
 #include <sys/stat.h>
@@ -23,6 +23,16 @@
     " JOIN main.problem pt ON pt.name = po.name"                               \
     " JOIN other.schedule so ON so.id = " row ".schedule_id"                   \
     " JOIN main.schedule st ON st.name = so.name"
+
+/* As MODEL_FIND does, for a row alias no of the other file; two rows that both
+ * have digests are the same model only if those are equal. */
+#define SAME_MODEL                                                             \
+    "coalesce((SELECT n.id FROM main.model n WHERE n.hash = no.hash AND"       \
+    " (n.digest = no.digest OR n.digest IS NULL OR no.digest IS NULL)),"       \
+    " (SELECT min(n.id) FROM main.model n WHERE n.digest = no.digest))"
+#define MODEL_OF(row)                                                          \
+    " JOIN other.model no ON no.id = " row ".model_id"                         \
+    " JOIN main.model nt ON nt.id = " SAME_MODEL
 
 static const struct merge_row {
     size_t counter; /* offset in struct yt_db_merged, or NO_COUNTER */
@@ -53,16 +63,17 @@ static const struct merge_row {
               " created_ms = excluded.created_ms"
               " WHERE excluded.created_ms > created_ms"},
     {COUNTER(models),
-     "INSERT INTO main.model (hash, name, format, params, flops, imgsz, nc)"
-     " SELECT hash, name, format, params, flops, imgsz, nc FROM other.model"
-     " WHERE true ON CONFLICT (hash) DO NOTHING"},
+     "INSERT INTO main.model (hash, digest, name, format, params, flops, imgsz,"
+     " nc) SELECT CASE WHEN EXISTS (SELECT 1 FROM main.model n"
+     " WHERE n.hash = no.hash) THEN no.digest ELSE no.hash END, no.digest,"
+     " no.name, no.format, no.params, no.flops, no.imgsz, no.nc"
+     " FROM other.model no WHERE " SAME_MODEL " IS NULL ORDER BY no.id"},
     {NO_COUNTER,
      "INSERT INTO main.quantisation (model_id, h, w, settings, images,"
      " images_hash, text, created_ms) SELECT nt.id, o.h, o.w, o.settings,"
      " o.images, o.images_hash, o.text, o.created_ms"
-     " FROM other.quantisation o JOIN other.model no ON no.id = o.model_id"
-     " JOIN main.model nt ON nt.hash = no.hash"
-     " WHERE true ORDER BY o.id ON CONFLICT DO NOTHING"},
+     " FROM other.quantisation o" MODEL_OF(
+         "o") " WHERE true ORDER BY o.id ON CONFLICT DO NOTHING"},
     {NO_COUNTER, "INSERT INTO main.problem (name, op, dtype, flops)"
                  " SELECT name, op, dtype, flops FROM other.problem"
                  " WHERE true ON CONFLICT (name) DO NOTHING"},
@@ -83,10 +94,8 @@ static const struct merge_row {
      " threads, precision, role, text, created_ms)"
      " SELECT o.uid, ht.id, ct.id, nt.id, o.h, o.w, o.isa, o.threads,"
      " o.precision, o.role, o.text, o.created_ms FROM other.plan o" HOST_OF("o")
-         TOOLCHAIN_OF(
-             "o") " JOIN other.model no ON no.id = o.model_id"
-                  " JOIN main.model nt ON nt.hash = no.hash"
-                  " WHERE true ORDER BY o.id ON CONFLICT (uid) DO NOTHING"},
+         TOOLCHAIN_OF("o") MODEL_OF(
+             "o") " WHERE true ORDER BY o.id ON CONFLICT (uid) DO NOTHING"},
     {NO_COUNTER,
      "INSERT INTO main.plan_layer (plan_id, idx, name, problem_id,"
      " schedule_id, median_ns, mad_ns, flops, ties)"

@@ -140,6 +140,45 @@ static void references_survive(void **state)
     assert_int_equal(count(&pair->here, "SELECT count(*) FROM host_peak"), 2);
 }
 
+static void put_model(struct fixture *f, const char *digest, const char *hash)
+{
+    const struct yt_db_model model = {.digest = digest,
+                                      .hash = hash,
+                                      .name = digest,
+                                      .format = "pt",
+                                      .imgsz = 640,
+                                      .nc = 80};
+    assert_ok(yt_db_model_put(f->db, &model, &f->model));
+}
+
+/* One model is one row, whatever files it was read from there and here. */
+static void models_are_matched_by_what_they_compute(void **state)
+{
+    struct pair *pair = *state;
+    struct yt_db_merged merged;
+    put_model(&pair->here, "d1", "aa");
+    put_model(&pair->here, "d2", "bb");
+    put_model(&pair->there, "d3", "aa"); /* that file, read differently */
+    put_model(&pair->there, "d4", "");
+    put_model(&pair->there, "d1", "cc");
+    fixture_fill(&pair->there);
+    assert_ok(yt_db_merge(pair->here.db, pair->there.path, &merged));
+    assert_int_equal(merged.models, 2);
+    assert_int_equal(count(&pair->here, "SELECT count(DISTINCT digest)"
+                                        " FROM model"),
+                     4);
+    assert_int_equal(count(&pair->here,
+                           "SELECT count(*) FROM model WHERE hash = 'd3'"
+                           " OR hash = 'd4'"),
+                     2);
+    assert_int_equal(count(&pair->here,
+                           "SELECT count(*) FROM plan p JOIN model n"
+                           " ON n.id = p.model_id WHERE n.hash = 'aa'"),
+                     2);
+    assert_ok(yt_db_merge(pair->here.db, pair->there.path, &merged));
+    assert_int_equal(merged.models + merged.plans, 0);
+}
+
 static void newer_peaks_win(void **state)
 {
     struct pair *pair = *state;
@@ -252,6 +291,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(merging_twice_is_merging_once),
         TEST(references_survive),
+        TEST(models_are_matched_by_what_they_compute),
         TEST(newer_peaks_win),
         TEST(broken_references_are_refused),
         TEST(broken_rules_are_refused),

@@ -390,6 +390,9 @@ static void the_first_schema_is_brought_up_to_date(void **state)
                                    " configuration = '' AND memory_mib = 0"),
                      50);
     assert_int_equal(number(f->db, "SELECT fps FROM recommendations"), 50);
+    int64_t model = 0;
+    assert_ok(yt_db_model_find(f->db, "0123", "ff", &model));
+    assert_int_equal(model, 1);
 }
 
 static void readers_get_a_schema_to_read(void **state)

@@ -46,8 +46,10 @@ static enum yt_status open_to_read(struct yt_engine *engine, const char *path)
     enum yt_status status = yt_db_open(path, YT_DB_READ_ONLY, &engine->db);
     if (status == YT_OK)
         status = yt_db_host_find(engine->db, &row, &engine->here);
+    char digest[33];
+    yt_graph_digest(engine->graph, digest);
     if (status == YT_OK)
-        status = yt_db_model_find(engine->db, engine->graph->hash,
+        status = yt_db_model_find(engine->db, digest, engine->graph->hash,
                                   &engine->model_id);
     /* Nor where the default place may not be looked at. */
     if (status == YT_IO && !path) {
@@ -70,7 +72,10 @@ static enum yt_status open_database(struct yt_engine *engine,
     yt_host_row(&engine->host, &row);
     YT_TRY(yt_db_open(options->db, YT_DB_READ_WRITE, &engine->db));
     YT_TRY(yt_db_host_put(engine->db, &row, &engine->here));
+    char digest[33];
+    yt_graph_digest(engine->graph, digest);
     const struct yt_db_model model = {
+        .digest = digest,
         .hash = engine->graph->hash,
         .name = engine->graph->name,
         .format = engine->graph->format,
