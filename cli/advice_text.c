@@ -135,8 +135,8 @@ static void print_heading(const struct yt_advice_report *r)
         printf("data       none: accuracy is not measured, so only what leaves "
                "the boxes as they are is a choice\n");
     print_calibration(r);
-    printf("host       %s, %d of %d CPUs\n", host->cpu.brand, host->allowed_cpus,
-           host->logical_cores);
+    printf("host       %s, %d of %d CPUs\n", host->cpu.brand,
+           host->allowed_cpus, host->logical_cores);
     printf("code       %s, %s, LLVM %s\n", yt_lab_isa(r->lab),
            yt_precision_word(r->advice->choice.config.precision),
            yt_codegen_llvm_version());
@@ -404,8 +404,9 @@ static void print_kept(const struct yt_advice_report *r)
 static void print_guidance(const struct yt_advice_report *r)
 {
     struct yt_guidance list[YT_GUIDANCE_MAX];
-    const int32_t count = yt_guidance_list(r->advice, yt_lab_choices(r->lab),
-                                           yt_lab_host(r->lab)->cpu.can.usable, list);
+    const int32_t count =
+        yt_guidance_list(r->advice, yt_lab_choices(r->lab),
+                         yt_lab_host(r->lab)->cpu.can.usable, list);
     printf("\nBeyond inference (advice, nothing of it was measured):\n");
     for (int32_t i = 0; i < count; i++)
         printf("  %d. %s\n     because %s\n     basis: %s\n     needs: %s\n",

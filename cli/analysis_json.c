@@ -4,7 +4,7 @@
 
 #include "cli/analysis_print.h"
 #include "cli/json.h"
-#include "cli/precision_options.h"
+#include "cli/opened.h"
 
 static void add_shape(struct yt_json *doc, json_t *to, const char *name,
                       int32_t c, int32_t h, int32_t w)

@@ -5,7 +5,7 @@
 
 #include "cli/analysis_print.h"
 #include "cli/cli.h"
-#include "cli/precision_options.h"
+#include "cli/opened.h"
 #include "cli/report.h"
 
 #define STATIC_COLUMNS                                                         \

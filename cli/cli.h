@@ -10,8 +10,8 @@
 
 #include "yolotune/status.h"
 
-struct yt_engine;
 struct yt_engine_options;
+struct yt_site_options;
 struct yt_isa;
 struct yt_picture;
 
@@ -203,18 +203,14 @@ struct yt_cli_engine {
  *  @return as yt_picture_load(). */
 enum yt_status yt_cli_frame(const char *path, struct yt_picture *picture_out);
 
-/** What tuner/build/engine.h wants to know; borrows from @p cli. */
+/** What yt_graph_read() takes: the model that is named, or the default one. */
+const char *yt_cli_model(const struct yt_cli_engine *cli);
+
+/** What tuner/build/site.h and engine.h want to know; borrows from @p cli. */
+void yt_cli_site_options(const struct yt_cli_engine *cli,
+                         struct yt_site_options *options_out);
 void yt_cli_engine_options(const struct yt_cli_engine *cli,
                            struct yt_engine_options *options_out);
-
-/** For commands that store results: open the database once, so that it fails
- *  before the work. Where the default place cannot be written, one in memory
- *  takes over, and a line on stderr says so and why.
- *  @return as yt_db_open(). */
-enum yt_status yt_cli_engine_storage(struct yt_engine_options *options);
-
-/** Say on stderr what opening an engine had to do without. */
-void yt_cli_engine_notes(const struct yt_engine *engine);
 
 /** The instruction set that --isa named, NULL: the widest here.
  *  @return YT_OK; YT_BAD_ARGUMENT for an unknown name; YT_UNSUPPORTED when

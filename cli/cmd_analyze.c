@@ -8,6 +8,7 @@
 
 #include "cli/analysis_print.h"
 #include "cli/cli.h"
+#include "cli/opened.h"
 #include "cli/precision_options.h"
 #include "model/analyze.h"
 #include "runtime/fail.h"
@@ -101,12 +102,13 @@ static enum yt_status measure_nms(const struct yt_engine *engine,
 static enum yt_status make_report(const struct yt_cli_engine *cli,
                                   const struct yt_precision_wish *precision,
                                   const char *sort,
+                                  struct yt_cli_opened *opened,
                                   struct yt_analysis_report *report)
 {
-    struct yt_engine_options options;
-    yt_cli_engine_options(cli, &options);
-    options.read_only = 1;
-    YT_TRY(yt_cli_engine_open(&options, precision, &report->engine));
+    const struct yt_cli_wanted wanted = {
+        .engine = cli, .precision = precision, .access = YT_SITE_READS};
+    YT_TRY(yt_cli_open(&wanted, opened));
+    report->engine = opened->engine;
     yt_cli_engine_notes(report->engine);
     YT_TRY(yt_analyze(report->engine->network->net, &report->analysis));
     const enum yt_status status =
@@ -122,6 +124,7 @@ int yt_cmd_analyze(int argc, char **argv)
 {
     struct yt_cli_engine engine = {0};
     struct yt_precision_wish precision = {0};
+    struct yt_cli_opened opened = {0};
     struct yt_analysis_report report = {0};
     const char *sort = "execution";
     int32_t json = 0;
@@ -146,7 +149,7 @@ int yt_cmd_analyze(int argc, char **argv)
     if (code >= 0)
         return code;
     const enum yt_status status =
-        make_report(&engine, &precision, sort, &report);
+        make_report(&engine, &precision, sort, &opened, &report);
     if (status != YT_OK)
         code = yt_cli_fail(status);
     else if (json)
@@ -155,6 +158,6 @@ int yt_cmd_analyze(int argc, char **argv)
         code = yt_analysis_print_text(&report);
     yt_measured_destroy(report.measured);
     yt_analysis_destroy(report.analysis);
-    yt_engine_close(report.engine);
+    yt_cli_close(&opened);
     return code;
 }

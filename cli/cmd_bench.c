@@ -7,13 +7,13 @@
 #include "cli/bench_parallel.h"
 #include "cli/cli.h"
 #include "cli/json.h"
+#include "cli/opened.h"
 #include "cli/precision_options.h"
 #include "cli/report.h"
 #include "eval/image.h"
 #include "runtime/fail.h"
 #include "tuner/measure/background.h"
 #include "tuner/measure/bench.h"
-#include "tuner/build/engine.h"
 
 static const struct yt_manual manual = {
     .command = "bench",
@@ -56,8 +56,10 @@ struct job {
     struct yt_parallel parallel;
 
     struct yt_picture picture;
-    struct yt_engine *tuned; /* NULL: there is no plan */
-    struct yt_engine *baseline;
+    struct yt_cli_opened opened;
+    struct yt_engine *untuned;  /* with default schedules; NULL: not needed */
+    struct yt_engine *tuned;    /* opened's; NULL: there is no plan */
+    struct yt_engine *baseline; /* opened's or untuned; NULL: not compared */
     struct yt_frame_stats stats[2]; /* baseline, tuned */
 };
 
@@ -70,26 +72,36 @@ static int is_plain(const struct job *job)
            !p->background_load;
 }
 
+static enum yt_status open_model(struct job *job)
+{
+    const struct yt_cli_wanted wanted = {.engine = &job->engine_options,
+                                         .precision = &job->precision,
+                                         .access = YT_SITE_READS};
+    return yt_cli_open(&wanted, &job->opened);
+}
+
 static enum yt_status open_engines(struct job *job)
 {
+    YT_TRY(open_model(job));
+    struct yt_engine *engine = job->opened.engine;
+    yt_cli_engine_notes(engine);
+    if (!is_plain(job) || engine->tuned)
+        job->tuned = engine;
+    else
+        job->baseline = engine;
+    if (!is_plain(job) || !engine->tuned)
+        return YT_OK;
     struct yt_engine_options options;
     yt_cli_engine_options(&job->engine_options, &options);
-    options.read_only = 1;
-    YT_TRY(yt_cli_engine_open(&options, &job->precision, &job->tuned));
-    yt_cli_engine_notes(job->tuned);
-    if (!is_plain(job))
-        return YT_OK;
-    if (!job->tuned->tuned) {
-        job->baseline = job->tuned;
-        job->tuned = NULL;
-        return YT_OK;
-    }
     options.untuned = 1;
-    options.quantisation = job->tuned->network->quantisation;
+    options.quantisation = engine->network->quantisation;
     /* The plan may have settled on fewer threads; the baseline gets as many,
      * so that the comparison is about kernels. */
-    options.threads = job->tuned->network->plan.threads;
-    return yt_engine_open(&options, &job->baseline);
+    options.threads = engine->network->plan.threads;
+    YT_TRY(yt_engine_open(job->opened.site, job->opened.graph, &options,
+                          &job->untuned));
+    job->baseline = job->untuned;
+    return YT_OK;
 }
 
 static enum yt_status measure(struct job *job)
@@ -256,8 +268,8 @@ static int measure_and_print(struct job *job)
         result = print_json(job);
     else
         print_text(job);
-    yt_engine_close(job->tuned);
-    yt_engine_close(job->baseline);
+    yt_engine_close(job->untuned);
+    yt_cli_close(&job->opened);
     yt_picture_deinit(&job->picture);
     return result;
 }

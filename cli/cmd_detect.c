@@ -10,13 +10,13 @@
 #include "cli/cli.h"
 #include "cli/frame_options.h"
 #include "cli/json.h"
+#include "cli/opened.h"
 #include "cli/precision_options.h"
 #include "cli/report.h"
 #include "eval/image.h"
 #include "eval/image_draw.h"
 #include "runtime/fail.h"
 #include "runtime/model.h"
-#include "tuner/build/engine_set.h"
 
 #define MAX_DET 300 /* the default of yt_detect_options */
 
@@ -49,8 +49,8 @@ struct job {
     const char *out;
     const char *heads; /* file for the raw head tensors of one picture */
 
-    struct yt_engine_set set;
-    struct yt_engine *engine; /* the set's first */
+    struct yt_cli_opened opened;
+    struct yt_engine *engine; /* opened's */
     struct yt_model_info info;
     void *workspace;
     size_t workspace_bytes;
@@ -185,7 +185,7 @@ static enum yt_status find_boxes(struct job *job, const char *file,
         .candidates = job->frame.candidates,
         .flip = job->frame.flip,
     };
-    const struct yt_augment passes = yt_engine_set_passes(&job->set);
+    const struct yt_augment passes = yt_engine_set_passes(&job->opened.set);
     const size_t cap = (size_t)job->max_det;
     const enum yt_status status =
         job->frame.augment
@@ -243,16 +243,16 @@ static void note_plan(const struct job *job, const struct yt_engine *engine)
 
 static enum yt_status open_job(struct job *job)
 {
-    struct yt_engine_options options;
-    yt_cli_engine_options(&job->engine_options, &options);
-    options.read_only = 1;
-    YT_TRY(yt_cli_engine_set(&options, &job->precision, job->frame.augment,
-                             &job->set));
-    job->engine = job->set.engines[0];
+    const struct yt_cli_wanted wanted = {.engine = &job->engine_options,
+                                         .precision = &job->precision,
+                                         .access = YT_SITE_READS,
+                                         .augment = job->frame.augment};
+    YT_TRY(yt_cli_open(&wanted, &job->opened));
+    job->engine = job->opened.engine;
     yt_model_describe(job->engine->model, &job->info);
-    for (int32_t i = 0; i < job->set.count; i++)
-        note_plan(job, job->set.engines[i]);
-    const struct yt_augment passes = yt_engine_set_passes(&job->set);
+    for (int32_t i = 0; i < job->opened.set.count; i++)
+        note_plan(job, job->opened.set.engines[i]);
+    const struct yt_augment passes = yt_engine_set_passes(&job->opened.set);
     job->workspace_bytes = job->frame.augment
                                ? yt_augment_workspace_bytes(&passes)
                            : job->frame.flip ? job->info.flip_workspace_bytes
@@ -398,6 +398,6 @@ int yt_cmd_detect(int argc, char **argv)
         code = run_job(&job, argv + first, argc - first);
     free(job.boxes);
     free(job.workspace);
-    yt_engine_set_close(&job.set);
+    yt_cli_close(&job.opened);
     return code;
 }

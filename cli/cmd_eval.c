@@ -8,6 +8,7 @@
 #include "cli/cli.h"
 #include "cli/eval_report.h"
 #include "cli/frame_options.h"
+#include "cli/opened.h"
 #include "cli/precision_options.h"
 #include "cli/report.h"
 #include "runtime/fail.h"
@@ -102,17 +103,18 @@ static enum yt_status check_same_order(const struct yt_plan *a,
 
 static enum yt_status open_model(struct job *job, struct yt_eval_run *run)
 {
-    struct yt_engine_options options;
-    yt_cli_engine_options(&job->engine, &options);
-    options.read_only = 1;
-    options.model = run->source;
+    struct yt_cli_engine engine = job->engine;
+    engine.model = run->source;
     struct yt_precision_wish precision = job->precision;
     precision.default_calib = job->data.path;
     precision.measured = job->dataset;
     precision.stop = yt_cli_stop_flag();
-    YT_TRY(yt_cli_engine_set(&options, &precision, job->options.augment,
-                             &run->set));
-    run->engine = run->set.engines[0];
+    const struct yt_cli_wanted wanted = {.engine = &engine,
+                                         .precision = &precision,
+                                         .augment = job->options.augment,
+                                         .site = job->runs[0].opened.site};
+    YT_TRY(yt_cli_open(&wanted, &run->opened));
+    run->engine = run->opened.engine;
     const struct yt_plan *plan = &run->engine->network->plan;
     const struct yt_engine *other = job->runs[0].engine;
     if (run != job->runs && other)
@@ -123,7 +125,7 @@ static enum yt_status open_model(struct job *job, struct yt_eval_run *run)
 static enum yt_status predict(struct job *job, struct yt_eval_run *run,
                               const struct yt_predict_options *options)
 {
-    const struct yt_engine_set *set = &run->set;
+    const struct yt_engine_set *set = &run->opened.set;
     if (!options->augment)
         return yt_predict(&run->engine->network->bundle, job->dataset, options,
                           &run->results);
@@ -142,8 +144,8 @@ static enum yt_status run_model(struct job *job, struct yt_eval_run *run)
     YT_TRY(open_model(job, run));
     job->running = run->name;
     struct yt_predict_options options = job->options;
-    options.workers =
-        job->engine.threads ? job->engine.threads : run->engine->host.threads;
+    options.workers = job->engine.threads ? job->engine.threads
+                                          : run->engine->site->host.threads;
     options.stop = yt_cli_stop_flag();
     options.progress = on_progress;
     options.user = job;
@@ -203,7 +205,7 @@ static enum yt_status measure(struct job *job)
  * picture more than once has another speed. */
 static enum yt_status store(struct job *job, struct yt_eval_run *run)
 {
-    if (!run->engine || !run->engine->db || !run->engine->plan_id ||
+    if (!run->engine || !run->engine->site->db || !run->engine->plan_id ||
         job->options.flip || job->options.augment)
         return YT_OK;
     const struct yt_db_plan_key key =
@@ -211,7 +213,7 @@ static enum yt_status store(struct job *job, struct yt_eval_run *run)
     struct yt_accuracy accuracy;
     yt_accuracy_of(job->dataset, &job->options, &run->summary, &accuracy);
     const enum yt_status status =
-        yt_accuracy_store(run->engine->db, &key, run->engine->plan_id,
+        yt_accuracy_store(run->engine->site->db, &key, run->engine->plan_id,
                           &accuracy, &run->evaluation);
     return status == YT_NOT_FOUND ? YT_OK : status;
 }
@@ -268,8 +270,10 @@ static void close_job(struct job *job)
         yt_results_deinit(&job->runs[i].results);
         yt_map_destroy(job->runs[i].map);
         yt_map_summary_deinit(&job->runs[i].summary);
-        yt_engine_set_close(&job->runs[i].set);
     }
+    /* The second model may be on the first one's site. */
+    for (int i = job->run_count - 1; i >= 0; i--)
+        yt_cli_close(&job->runs[i].opened);
     yt_dataset_close(job->dataset);
 }
 

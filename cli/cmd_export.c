@@ -6,10 +6,10 @@
 #include "cli/cli.h"
 #include "cli/export_engine.h"
 #include "cli/json.h"
+#include "cli/opened.h"
 #include "cli/precision_options.h"
 #include "cli/report.h"
 #include "export/export.h"
-#include "tuner/build/engine.h"
 
 static const struct yt_manual manual = {
     .command = "export",
@@ -66,6 +66,25 @@ static int print_json(const struct yt_engine *engine, const char *name,
     return yt_json_print(&doc);
 }
 
+/* @p name NULL: made from the model's. */
+static int write_library(const struct yt_engine *engine, const char *name,
+                         const char *out, int32_t json)
+{
+    char made[YT_EXPORT_NAME_MAX];
+    yt_cli_engine_notes(engine);
+    if (!name) {
+        yt_export_name(engine->graph->name, made);
+        name = made;
+    }
+    const enum yt_status status = yt_cli_export(engine, name, out, NULL);
+    if (status != YT_OK)
+        return yt_cli_fail(status);
+    if (json)
+        return print_json(engine, name, out);
+    print_text(engine, name, out);
+    return YT_EXIT_OK;
+}
+
 int yt_cmd_export(int argc, char **argv)
 {
     struct yt_cli_engine cli;
@@ -100,29 +119,15 @@ int yt_cmd_export(int argc, char **argv)
     if (code >= 0)
         return code;
 
-    struct yt_engine_options engine_options;
-    yt_cli_engine_options(&cli, &engine_options);
-    engine_options.read_only = 1;
-    struct yt_engine *engine = NULL;
-    enum yt_status status =
-        yt_cli_engine_open(&engine_options, &precision, &engine);
-    if (status != YT_OK)
-        return yt_cli_fail(status);
-    yt_cli_engine_notes(engine);
-
+    const struct yt_cli_wanted wanted = {
+        .engine = &cli, .precision = &precision, .access = YT_SITE_READS};
+    struct yt_cli_opened opened;
+    enum yt_status status = yt_cli_open(&wanted, &opened);
     int exit_code = YT_EXIT_OK;
-    char made[YT_EXPORT_NAME_MAX];
-    if (!name) {
-        yt_export_name(engine->graph->name, made);
-        name = made;
-    }
-    status = yt_cli_export(engine, name, out, NULL);
-    if (status != YT_OK)
-        exit_code = yt_cli_fail(status);
-    else if (json)
-        exit_code = print_json(engine, name, out);
+    if (status == YT_OK)
+        exit_code = write_library(opened.engine, name, out, json);
     else
-        print_text(engine, name, out);
-    yt_engine_close(engine);
+        exit_code = yt_cli_fail(status);
+    yt_cli_close(&opened);
     return exit_code;
 }

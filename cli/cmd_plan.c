@@ -7,7 +7,7 @@
 #include "cli/cli.h"
 #include "cli/export_engine.h"
 #include "cli/json.h"
-#include "cli/precision_options.h"
+#include "cli/opened.h"
 #include "codegen/algo.h"
 #include "codegen/schedule.h"
 #include "db/db.h"
@@ -224,43 +224,56 @@ static int export_plan(const struct job *job, const char *id)
 
 /* ------------------------------------------------------------------ apply */
 
-static enum yt_status open_for(const struct job *job, const char *text,
-                               const struct yt_plan_head *head,
-                               struct yt_engine **engine_out)
+/* Everything that a plan is applied to; the head says what it has to be. */
+struct target {
+    struct yt_graph *graph;
+    struct yt_site *site;
+    struct yt_engine *engine;
+};
+
+static void close_target(struct target *target)
 {
+    yt_engine_close(target->engine);
+    yt_site_close(target->site);
+    yt_graph_destroy(target->graph);
+}
+
+static enum yt_status open_target(const struct job *job, const char *text,
+                                  const struct yt_plan_head *head,
+                                  struct target *target)
+{
+    struct yt_site_options site;
     struct yt_engine_options options;
-    struct yt_graph *graph = NULL;
     struct yt_quantisation *q = NULL;
+    yt_cli_site_options(&job->engine, &site);
     yt_cli_engine_options(&job->engine, &options);
-    YT_TRY(yt_engine_graph(options.model, &graph));
-    enum yt_status status = YT_OK;
-    if (strcmp(head->model, graph->name) != 0)
-        status = yt_fail(YT_STALE, "plan: made for the model %s, not %s",
-                         head->model, graph->name);
-    if (status == YT_OK)
-        status = yt_plan_text_quantisation(graph, text, &q);
-    yt_graph_destroy(graph);
-    YT_TRY(status);
-    options.isa = head->isa;
+    YT_TRY(yt_graph_read(yt_cli_model(&job->engine), &target->graph));
+    YT_FAIL_IF(strcmp(head->model, target->graph->name) != 0, YT_STALE,
+               "plan: made for the model %s, not %s", head->model,
+               target->graph->name);
+    YT_TRY(yt_plan_text_quantisation(target->graph, text, &q));
+    site.isa = head->isa;
     options.h = head->h;
     options.w = head->w;
     options.threads = head->threads;
     options.unbuilt = 1;
     options.untuned = 1;
     options.quantisation = q;
-    status = yt_engine_open(&options, engine_out);
+    enum yt_status status = yt_site_open(&site, &target->site);
+    if (status == YT_OK)
+        status = yt_engine_open(target->site, target->graph, &options,
+                                &target->engine);
     yt_quantisation_destroy(q);
     return status;
 }
 
 static enum yt_status apply_text(const struct job *job, const char *text,
-                                 struct yt_engine **engine_out,
-                                 int64_t *row_out)
+                                 struct target *target, int64_t *row_out)
 {
     struct yt_plan_head head;
     YT_TRY(yt_plan_text_head(text, &head));
-    YT_TRY(open_for(job, text, &head, engine_out));
-    struct yt_engine *engine = *engine_out;
+    YT_TRY(open_target(job, text, &head, target));
+    struct yt_engine *engine = target->engine;
     YT_TRY(yt_plan_text_read(engine->network, text));
     YT_TRY(yt_engine_reopen(engine));
     YT_TRY(yt_plan_store(engine, engine->network, YT_DB_TUNED, NULL, row_out));
@@ -272,20 +285,21 @@ static enum yt_status apply_text(const struct job *job, const char *text,
 
 static int apply(const struct job *job, const char *path)
 {
-    struct yt_engine *engine = NULL;
+    struct target target = {NULL, NULL, NULL};
     char *text = NULL;
     int64_t row = 0;
     if (!job->engine.model)
         return yt_cli_usage("plan", "apply: --model is missing");
     enum yt_status status = read_file(path, &text);
     if (status == YT_OK) {
-        status = apply_text(job, text, &engine, &row);
+        status = apply_text(job, text, &target, &row);
         if (status != YT_OK)
             status = yt_fail_prefix(status == YT_STALE ? YT_BAD_INPUT : status,
                                     "%s", path);
     }
     int code = YT_EXIT_OK;
     char precision[YT_PRECISION_WORD_MAX];
+    const struct yt_engine *engine = target.engine;
     if (status != YT_OK)
         code = yt_cli_fail(status);
     else
@@ -297,7 +311,7 @@ static int apply(const struct job *job, const char *path)
                job->out ? "; its library is in " : "",
                job->out ? job->out : "");
     free(text);
-    yt_engine_close(engine);
+    close_target(&target);
     return code;
 }
 

@@ -1,6 +1,7 @@
 /* The main job: `yolotune --scenario realtime --model yolov5n.pt`. */
 
 #include "cli/cli.h"
+#include "cli/opened.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -139,9 +140,12 @@ static enum yt_status open_lab(struct job *job)
     job->precision.stop = job->stop;
     job->precision.progress = on_calibration;
     job->precision.user = job;
+    yt_cli_site_options(&job->engine_options, &options.site);
     yt_cli_engine_options(&job->engine_options, &options.engine);
-    YT_TRY(yt_cli_engine_storage(&options.engine));
-    return yt_lab_open(&options, &job->lab);
+    options.site.access = YT_SITE_KEEPS;
+    YT_TRY(yt_lab_open(&options, &job->lab));
+    yt_cli_site_notes(yt_lab_site(job->lab));
+    return YT_OK;
 }
 
 static enum yt_status export_choice(struct job *job)

@@ -7,7 +7,7 @@
 
 #include "cli/frame_options.h"
 #include "cli/json.h"
-#include "cli/precision_options.h"
+#include "cli/opened.h"
 #include "cli/report.h"
 
 /* ------------------------------------------------------------------ text */

@@ -3,16 +3,16 @@
 
 /* What `yolotune eval` says about its runs, as text and as JSON. */
 
+#include "cli/opened.h"
 #include "eval/bootstrap.h"
 #include "eval/predict.h"
-#include "tuner/build/engine_set.h"
 
 /** One run over the data set. */
 struct yt_eval_run {
-    const char *source;       /* the model or results file as given; borrowed */
-    char name[128];           /* of it, without folders and ending */
-    struct yt_engine_set set; /* empty: results were read from a file */
-    struct yt_engine *engine; /* the set's first, or NULL */
+    const char *source; /* the model or results file as given; borrowed */
+    char name[128];     /* of it, without folders and ending */
+    struct yt_cli_opened opened; /* all zero: results were read from a file */
+    struct yt_engine *engine;    /* opened's, or NULL */
     struct yt_results results;
     struct yt_map *map;
     struct yt_map_summary summary;

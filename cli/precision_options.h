@@ -6,7 +6,6 @@
 
 #include "cli/cli.h"
 #include "compress/precision/precision.h"
-#include "tuner/build/engine_set.h"
 
 #define YT_OPTION_ROWS_PRECISION(wish)                                         \
     YT_OPTION_ROW_PRECISION(                                                   \
@@ -73,24 +72,5 @@
  */
 int yt_cli_precision_check(const char *command,
                            const struct yt_precision_wish *wish);
-
-/** Open what the options and the precision say. A calibration that had to be
- *  made is told on standard error.
- *  @return as yt_precision_find_quantisation() and yt_engine_set_open(). */
-enum yt_status yt_cli_engine_set(const struct yt_engine_options *options,
-                                 const struct yt_precision_wish *wish,
-                                 int32_t augment,
-                                 struct yt_engine_set *set_out);
-
-/** The same for one engine. */
-enum yt_status yt_cli_engine_open(const struct yt_engine_options *options,
-                                  const struct yt_precision_wish *wish,
-                                  struct yt_engine **engine_out);
-
-#define YT_PRECISION_WORD_MAX 16
-
-/** "f32", "int8", ...: what an engine's network computes with. */
-const char *yt_cli_precision(const struct yt_engine *engine,
-                             char word_out[YT_PRECISION_WORD_MAX]);
 
 #endif

@@ -127,6 +127,11 @@ enum yt_status yt_graph_builtin(const char *size, uint64_t seed,
  *          YT_UNSUPPORTED (a model that is not ours to run; says what). */
 enum yt_status yt_model_import(const char *path, struct yt_graph **graph_out);
 
+/** What users name: a model file, or "builtin:n" (s, m, l, x), a graph with
+ *  seeded weights whose speed is real and whose boxes are not; NULL: builtin:n.
+ *  @return as yt_model_import(), yt_graph_builtin(). */
+enum yt_status yt_graph_read(const char *model, struct yt_graph **graph_out);
+
 /** The readers behind it, over bytes in memory (borrowed for the call). They
  *  fill everything but name and hash. */
 enum yt_status yt_import_pt(const void *bytes, size_t size,

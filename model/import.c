@@ -120,3 +120,17 @@ enum yt_status yt_model_import(const char *path, struct yt_graph **graph_out)
     free(bytes);
     return status;
 }
+
+#define BUILTIN      "builtin:"
+#define BUILTIN_SIZE "n"
+#define BUILTIN_SEED 5
+
+enum yt_status yt_graph_read(const char *model, struct yt_graph **graph_out)
+{
+    const size_t prefix = strlen(BUILTIN);
+    if (!model)
+        return yt_graph_builtin(BUILTIN_SIZE, BUILTIN_SEED, graph_out);
+    if (strncmp(model, BUILTIN, prefix) == 0)
+        return yt_graph_builtin(model + prefix, BUILTIN_SEED, graph_out);
+    return yt_model_import(model, graph_out);
+}

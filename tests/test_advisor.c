@@ -114,7 +114,8 @@ static enum yt_status try_lab(struct fixture *f, int with_data,
                               const volatile int *stop, struct yt_lab **lab)
 {
     const struct yt_lab_options options = {
-        .engine = {.h = 64, .w = 64, .threads = 2, .db = f->db},
+        .site = {.db = f->db},
+        .engine = {.h = 64, .w = 64, .threads = 2},
         .models = f->models,
         .model_count = 1,
         .data = with_data ? &f->data : NULL,

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "base/random.h"
+#include "ground.h"
 #include "eval/image.h"
 #include "compress/precision/assign.h"
 #include "compress/precision/assign_solve.h"
@@ -127,17 +128,19 @@ static int drop_pictures(void **state)
 }
 
 struct bench {
-    struct yt_engine *engine;
+    struct ground ground;
+    struct yt_engine *engine; /* the ground's */
     struct yt_dataset *pictures;
     struct yt_quantisation *q;
 };
 
 static void bench_open(struct bench *b)
 {
-    const struct yt_engine_options options = {
-        .model = "builtin:n", .h = 96, .w = 96, .threads = 1, .no_db = 1};
+    const struct yt_site_options site = {.access = YT_SITE_ALONE};
+    const struct yt_engine_options options = {.h = 96, .w = 96, .threads = 1};
     const struct yt_dataset_options data = {.path = folder, .only_pictures = 1};
-    assert_int_equal(yt_engine_open(&options, &b->engine), YT_OK);
+    b->ground = engine_open(&site, "builtin:n", &options);
+    b->engine = b->ground.engine;
     assert_int_equal(yt_dataset_open(&data, &b->pictures), YT_OK);
     assert_int_equal(yt_calibrate(b->engine->graph, b->engine->network->isa, 96,
                                   96, 1, b->pictures, NULL, &b->q),
@@ -148,7 +151,7 @@ static void bench_close(struct bench *b)
 {
     yt_quantisation_destroy(b->q);
     yt_dataset_close(b->pictures);
-    yt_engine_close(b->engine);
+    ground_close(&b->ground);
 }
 
 static void a_network_loses_nothing_to_itself(void **state)

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "ground.h"
 #include "eval/image.h"
 #include "runtime/plan.h"
 #include "tuner/build/engine.h"
@@ -66,7 +67,7 @@ static struct yt_quantisation *exported_quantisation(const char *model)
     struct yt_graph *graph = NULL;
     struct yt_quantisation *q = NULL;
     assert_int_equal(shell("cat out/plan.txt", plan, sizeof plan), 0);
-    assert_int_equal(yt_engine_graph(model, &graph), YT_OK);
+    assert_int_equal(yt_graph_read(model, &graph), YT_OK);
     assert_int_equal(yt_plan_text_quantisation(graph, plan, &q), YT_OK);
     yt_graph_destroy(graph);
     return q;
@@ -79,17 +80,11 @@ static size_t expected_lines(const char *model, const struct yt_picture *p,
     struct yt_quantisation *q = exported_quantisation(model);
     char db[128];
     snprintf(db, sizeof db, "%s/results.db", folder);
-    const struct yt_engine_options options = {.model = model,
-                                              .h = 320,
-                                              .w = 320,
-                                              .threads = 2,
-                                              .db = db,
-                                              .quantisation = q};
-    struct yt_engine *engine = NULL;
-    const enum yt_status status = yt_engine_open(&options, &engine);
-    if (status != YT_OK)
-        print_message("%s\n", yt_error());
-    assert_int_equal(status, YT_OK);
+    const struct yt_site_options site = {.db = db};
+    const struct yt_engine_options options = {
+        .h = 320, .w = 320, .threads = 2, .quantisation = q};
+    struct ground ground = engine_open(&site, model, &options);
+    struct yt_engine *engine = ground.engine;
     yt_quantisation_destroy(q);
 
     struct yt_model_info info;
@@ -118,7 +113,7 @@ static size_t expected_lines(const char *model, const struct yt_picture *p,
         assert_true(used < text_bytes);
     }
     free(workspace);
-    yt_engine_close(engine);
+    ground_close(&ground);
     return count;
 }
 

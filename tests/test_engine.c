@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "codegen/codegen.h"
+#include "ground.h"
 #include "tuner/build/engine.h"
 
 struct fixture {
@@ -39,18 +40,18 @@ static int teardown(void **state)
 }
 
 /* The built-in network on 64x64 pixels: small, and its code is soon made. */
-static struct yt_engine_options options(const struct fixture *f)
+static const struct yt_engine_options small = {.h = 64, .w = 64, .threads = 1};
+
+static struct yt_site_options site_of(const struct fixture *f)
 {
-    return (struct yt_engine_options){
-        .isa = "sse4.2", .h = 64, .w = 64, .threads = 1, .db = f->path};
+    return (struct yt_site_options){.isa = "sse4.2", .db = f->path};
 }
 
-static struct yt_engine *open_engine(const struct yt_engine_options *options)
+static struct ground open_engine(const struct fixture *f,
+                                 const struct yt_engine_options *options)
 {
-    struct yt_engine *engine = NULL;
-    if (yt_engine_open(options, &engine) != YT_OK)
-        fail_msg("%s", yt_error());
-    return engine;
+    const struct yt_site_options site = site_of(f);
+    return engine_open(&site, NULL, options);
 }
 
 static void store_plan(const struct yt_engine *engine, const char *text)
@@ -60,7 +61,7 @@ static void store_plan(const struct yt_engine *engine, const char *text)
         .text = text,
     };
     int64_t id;
-    if (yt_db_plan_put(engine->db, &plan, &id) != YT_OK)
+    if (yt_db_plan_put(engine->site->db, &plan, &id) != YT_OK)
         fail_msg("%s", yt_error());
 }
 
@@ -68,19 +69,19 @@ static void store_plan(const struct yt_engine *engine, const char *text)
 
 static void a_stored_plan_is_used(void **state)
 {
-    const struct yt_engine_options o = options(*state);
-    struct yt_engine *engine = open_engine(&o);
-    assert_int_equal(engine->tuned, 0);
-    assert_string_equal(engine->plan_note, "");
-    char *text = yt_plan_text_write(engine->network, NULL);
-    store_plan(engine, text);
-    yt_engine_close(engine);
+    const struct yt_engine_options o = small;
+    struct ground g = open_engine(*state, &o);
+    assert_int_equal(g.engine->tuned, 0);
+    assert_string_equal(g.engine->plan_note, "");
+    char *text = yt_plan_text_write(g.engine->network, NULL);
+    store_plan(g.engine, text);
+    ground_close(&g);
 
-    engine = open_engine(&o);
-    assert_int_equal(engine->tuned, 1);
-    assert_true(engine->plan_id > 0);
-    assert_string_equal(engine->plan_note, "");
-    yt_engine_close(engine);
+    g = open_engine(*state, &o);
+    assert_int_equal(g.engine->tuned, 1);
+    assert_true(g.engine->plan_id > 0);
+    assert_string_equal(g.engine->plan_note, "");
+    ground_close(&g);
     free(text);
 }
 
@@ -100,7 +101,7 @@ static struct yt_quantisation *quantisation(enum yt_dtype dtype)
 {
     struct yt_quantisation *q = NULL;
     struct yt_graph *graph = NULL;
-    assert_int_equal(yt_engine_graph(NULL, &graph), YT_OK);
+    assert_int_equal(yt_graph_read(NULL, &graph), YT_OK);
     assert_int_equal(yt_quantisation_create(graph, &q), YT_OK);
     yt_quantisation_set_all(q, graph, dtype);
     for (int32_t i = 0; i < q->node_count; i++) {
@@ -117,34 +118,35 @@ static void plans_of_precisions_are_kept_apart(void **state)
     struct yt_quantisation *const q[] = {NULL, quantisation(YT_DTYPE_U8S8),
                                          quantisation(YT_DTYPE_S16)};
     static const char *const names[] = {"f32", "int8-", "int16-"};
-    struct yt_engine_options o = options(*state);
+    struct yt_engine_options o = small;
     o.unbuilt = 1;
     for (int i = 0; i < 3; i++) {
         o.quantisation = q[i];
-        struct yt_engine *engine = open_engine(&o);
-        assert_int_equal(engine->tuned, 0);
-        assert_string_equal(engine->plan_note, "");
-        assert_memory_equal(engine->precision, names[i], strlen(names[i]));
-        char *text = yt_plan_text_write(engine->network, NULL);
-        store_plan(engine, text);
-        yt_engine_close(engine);
+        struct ground ground = open_engine(*state, &o);
+        assert_int_equal(ground.engine->tuned, 0);
+        assert_string_equal(ground.engine->plan_note, "");
+        assert_memory_equal(ground.engine->precision, names[i],
+                            strlen(names[i]));
+        char *text = yt_plan_text_write(ground.engine->network, NULL);
+        store_plan(ground.engine, text);
+        ground_close(&ground);
         free(text);
     }
     int64_t plans[3];
     for (int i = 0; i < 3; i++) {
         o.quantisation = q[i];
-        struct yt_engine *engine = open_engine(&o);
-        assert_int_equal(engine->tuned, 1);
-        plans[i] = engine->plan_id;
-        yt_engine_close(engine);
+        struct ground ground = open_engine(*state, &o);
+        assert_int_equal(ground.engine->tuned, 1);
+        plans[i] = ground.engine->plan_id;
+        ground_close(&ground);
         assert_true(i == 0 || plans[i] > plans[i - 1]);
     }
     /* The f32 plan is there, so it is the one to run; then the newest. */
     o.quantisation = NULL;
     o.preferred = "";
-    struct yt_engine *engine = open_engine(&o);
-    assert_int_equal(engine->plan_id, plans[0]);
-    yt_engine_close(engine);
+    struct ground ground = open_engine(*state, &o);
+    assert_int_equal(ground.engine->plan_id, plans[0]);
+    ground_close(&ground);
     for (int i = 0; i < 3; i++)
         yt_quantisation_destroy(q[i]);
 }
@@ -152,42 +154,42 @@ static void plans_of_precisions_are_kept_apart(void **state)
 static void a_quantised_plan_brings_its_quantisation(void **state)
 {
     struct yt_quantisation *q = quantisation(YT_DTYPE_U8S8);
-    struct yt_engine_options o = options(*state);
+    struct yt_engine_options o = small;
     o.unbuilt = 1;
     o.quantisation = q;
-    struct yt_engine *engine = open_engine(&o);
-    char *text = yt_plan_text_write(engine->network, NULL), *broken;
+    struct ground ground = open_engine(*state, &o);
+    char *text = yt_plan_text_write(ground.engine->network, NULL), *broken;
     char precision[YT_PRECISION_MAX];
-    strcpy(precision, engine->precision);
-    store_plan(engine, text);
+    strcpy(precision, ground.engine->precision);
+    store_plan(ground.engine, text);
 
     o.quantisation = NULL;
-    struct yt_engine *plain = open_engine(&o);
-    assert_string_equal(plain->precision, "f32");
-    assert_null(plain->network->quantisation);
-    yt_engine_close(plain);
+    struct ground plain = open_engine(*state, &o);
+    assert_string_equal(plain.engine->precision, "f32");
+    assert_null(plain.engine->network->quantisation);
+    ground_close(&plain);
     o.preferred = "int16-";
-    plain = open_engine(&o);
-    assert_string_equal(plain->precision, "f32");
-    yt_engine_close(plain);
+    plain = open_engine(*state, &o);
+    assert_string_equal(plain.engine->precision, "f32");
+    ground_close(&plain);
     o.preferred = "";
-    struct yt_engine *found = open_engine(&o);
-    assert_string_equal(found->precision, precision);
-    assert_int_equal(found->tuned, 1);
-    char *again = yt_plan_text_write(found->network, NULL);
+    struct ground found = open_engine(*state, &o);
+    assert_string_equal(found.engine->precision, precision);
+    assert_int_equal(found.engine->tuned, 1);
+    char *again = yt_plan_text_write(found.engine->network, NULL);
     assert_string_equal(text, again);
-    yt_engine_close(found);
+    ground_close(&found);
     free(again);
 
     broken = changed(text, "quant end", "quant ens");
-    store_plan(engine, broken);
-    found = open_engine(&o); /* runs all the same */
-    assert_string_equal(found->precision, "f32");
-    assert_int_equal(found->tuned, 0);
-    assert_non_null(strstr(found->plan_note, "quant"));
-    assert_non_null(strstr(found->plan_note, o.db));
-    yt_engine_close(found);
-    yt_engine_close(engine);
+    store_plan(ground.engine, broken);
+    found = open_engine(*state, &o); /* runs all the same */
+    assert_string_equal(found.engine->precision, "f32");
+    assert_int_equal(found.engine->tuned, 0);
+    assert_non_null(strstr(found.engine->plan_note, "quant"));
+    assert_non_null(strstr(found.engine->plan_note, site_of(*state).db));
+    ground_close(&found);
+    ground_close(&ground);
     yt_quantisation_destroy(q);
     free(broken);
     free(text);
@@ -197,38 +199,37 @@ static void a_quantised_plan_brings_its_quantisation(void **state)
 static void reading_writes_nothing(void **state)
 {
     struct fixture *f = *state;
-    struct yt_engine_options o = options(f);
-    o.read_only = 1;
-    struct yt_engine *engine = open_engine(&o);
-    assert_null(engine->db);
-    assert_int_equal(engine->tuned, 0);
-    yt_engine_close(engine);
+    struct yt_engine_options o = small;
+    struct yt_site_options reads = site_of(f);
+    reads.access = YT_SITE_READS;
+    struct ground g = engine_open(&reads, NULL, &o);
+    assert_null(g.site->db);
+    assert_int_equal(g.engine->tuned, 0);
+    ground_close(&g);
     assert_int_not_equal(access(f->path, F_OK), 0);
 
-    o.read_only = 0;
-    engine = open_engine(&o);
-    char *text = yt_plan_text_write(engine->network, NULL);
-    store_plan(engine, text);
-    const struct yt_db_here here = engine->here;
-    const int64_t model = engine->model_id;
-    yt_engine_close(engine);
+    g = open_engine(f, &o);
+    char *text = yt_plan_text_write(g.engine->network, NULL);
+    store_plan(g.engine, text);
+    const struct yt_db_here here = g.site->here;
+    const int64_t model = g.engine->model_id;
+    ground_close(&g);
     free(text);
 
-    o.read_only = 1;
     assert_int_equal(chmod(f->path, 0444), 0);
-    engine = open_engine(&o);
-    assert_int_equal(engine->tuned, 1);
-    assert_true(yt_db_is_read_only(engine->db));
-    assert_int_equal(engine->here.host, here.host);
-    assert_int_equal(engine->here.toolchain, here.toolchain);
-    assert_int_equal(engine->model_id, model);
-    yt_engine_close(engine);
+    g = engine_open(&reads, NULL, &o);
+    assert_int_equal(g.engine->tuned, 1);
+    assert_true(yt_db_is_read_only(g.site->db));
+    assert_int_equal(g.site->here.host, here.host);
+    assert_int_equal(g.site->here.toolchain, here.toolchain);
+    assert_int_equal(g.engine->model_id, model);
+    ground_close(&g);
 
     /* Another size is as unknown as another model. */
     o.h = o.w = 96;
-    engine = open_engine(&o);
-    assert_int_equal(engine->tuned, 0);
-    yt_engine_close(engine);
+    g = engine_open(&reads, NULL, &o);
+    assert_int_equal(g.engine->tuned, 0);
+    ground_close(&g);
 }
 
 static void a_plan_that_cannot_be_read_is_none(void **state)
@@ -242,29 +243,29 @@ static void a_plan_that_cannot_be_read_is_none(void **state)
         {"direct-m", "derect-m", "line 6: 'derect-m"},
         {"isa sse4.2", "isa sse4.3", "sse4.3"},
     };
-    const struct yt_engine_options o = options(*state);
-    struct yt_engine *engine = open_engine(&o);
-    char *text = yt_plan_text_write(engine->network, NULL);
+    const struct yt_engine_options o = small;
+    struct ground ground = open_engine(*state, &o);
+    char *text = yt_plan_text_write(ground.engine->network, NULL);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         char *broken = changed(text, cases[i].from, cases[i].to);
-        store_plan(engine, broken);
+        store_plan(ground.engine, broken);
         free(broken);
-        assert_int_equal(yt_engine_load_plan(engine), YT_STALE);
-        assert_int_equal(engine->tuned, 0);
-        if (!strstr(engine->plan_note, cases[i].says) ||
-            !strstr(engine->plan_note, o.db))
-            fail_msg("'%s' does not say '%s'", engine->plan_note,
+        assert_int_equal(yt_engine_load_plan(ground.engine), YT_STALE);
+        assert_int_equal(ground.engine->tuned, 0);
+        if (!strstr(ground.engine->plan_note, cases[i].says) ||
+            !strstr(ground.engine->plan_note, site_of(*state).db))
+            fail_msg("'%s' does not say '%s'", ground.engine->plan_note,
                      cases[i].says);
     }
-    yt_engine_close(engine);
-    engine = open_engine(&o); /* runs all the same */
-    assert_int_equal(engine->tuned, 0);
-    assert_non_null(engine->model);
-    assert_non_null(strstr(engine->plan_note, "sse4.3"));
-    store_plan(engine, text);
-    assert_int_equal(yt_engine_load_plan(engine), YT_OK);
-    assert_string_equal(engine->plan_note, "");
-    yt_engine_close(engine);
+    ground_close(&ground);
+    ground = open_engine(*state, &o); /* runs all the same */
+    assert_int_equal(ground.engine->tuned, 0);
+    assert_non_null(ground.engine->model);
+    assert_non_null(strstr(ground.engine->plan_note, "sse4.3"));
+    store_plan(ground.engine, text);
+    assert_int_equal(yt_engine_load_plan(ground.engine), YT_OK);
+    assert_string_equal(ground.engine->plan_note, "");
+    ground_close(&ground);
     free(text);
 }
 

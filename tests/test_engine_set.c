@@ -6,24 +6,30 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "ground.h"
 #include "tuner/build/engine_set.h"
 
 enum { WIDTH = 100, HEIGHT = 70 };
 
 static uint8_t pixels[WIDTH * HEIGHT * 3];
 
-static const struct yt_engine_options built_in = {
-    .isa = "sse4.2", .h = 96, .w = 160, .threads = 1, .no_db = 1};
+static const struct yt_site_options alone = {.isa = "sse4.2",
+                                             .access = YT_SITE_ALONE};
+static const struct yt_engine_options options = {
+    .h = 96, .w = 160, .threads = 1};
 
 static void one_engine_without_augmentation(void **state)
 {
     (void)state;
     struct yt_engine_set set;
-    assert_int_equal(yt_engine_set_open(&built_in, 0, &set), YT_OK);
+    struct ground g = ground_open(&alone, NULL);
+    assert_int_equal(yt_engine_set_open(g.site, g.graph, &options, 0, &set),
+                     YT_OK);
     assert_int_equal(set.count, 1);
     assert_int_equal(yt_engine_set_passes(&set).count, 1);
     yt_engine_set_close(&set);
     assert_int_equal(set.count, 0);
+    ground_close(&g);
 }
 
 static void an_engine_for_each_scale(void **state)
@@ -32,7 +38,9 @@ static void an_engine_for_each_scale(void **state)
     static const int32_t sizes[YT_AUGMENT_SCALES][2] = {
         {96, 160}, {96, 160}, {96, 128}};
     struct yt_engine_set set;
-    assert_int_equal(yt_engine_set_open(&built_in, 1, &set), YT_OK);
+    struct ground g = ground_open(&alone, NULL);
+    assert_int_equal(yt_engine_set_open(g.site, g.graph, &options, 1, &set),
+                     YT_OK);
     assert_int_equal(set.count, YT_AUGMENT_SCALES);
     const struct yt_augment passes = yt_engine_set_passes(&set);
     for (int32_t i = 0; i < set.count; i++) {
@@ -45,7 +53,7 @@ static void an_engine_for_each_scale(void **state)
                                    .width = WIDTH,
                                    .height = HEIGHT,
                                    .stride_bytes = 3 * WIDTH};
-    const struct yt_detect_options options = {.conf = 0.001f};
+    const struct yt_detect_options detect = {.conf = 0.001f};
     const size_t bytes = yt_augment_workspace_bytes(&passes);
     void *workspace = aligned_alloc(64, bytes);
     struct yt_box boxes[300];
@@ -54,7 +62,7 @@ static void an_engine_for_each_scale(void **state)
     assert_non_null(workspace);
     for (size_t i = 0; i < sizeof pixels; i++)
         pixels[i] = (uint8_t)(i * i >> 3);
-    assert_int_equal(yt_augment_detect(&passes, &image, &options, workspace,
+    assert_int_equal(yt_augment_detect(&passes, &image, &detect, workspace,
                                        bytes, boxes, 300, &count, &times),
                      YT_OK);
     assert_true(times.network_ns > 0);
@@ -63,18 +71,22 @@ static void an_engine_for_each_scale(void **state)
                     boxes[i].y0 >= 0 && boxes[i].y1 <= HEIGHT);
     free(workspace);
     yt_engine_set_close(&set);
+    ground_close(&g);
 }
 
 static void a_failure_leaves_nothing(void **state)
 {
     (void)state;
-    struct yt_engine_options options = built_in;
+    struct ground g = ground_open(&alone, NULL);
+    struct yt_engine_options odd = options;
     struct yt_engine_set set;
-    options.isa = "z80";
-    assert_int_equal(yt_engine_set_open(&options, 1, &set), YT_BAD_ARGUMENT);
+    odd.h = 97;
+    assert_int_equal(yt_engine_set_open(g.site, g.graph, &odd, 1, &set),
+                     YT_BAD_ARGUMENT);
     assert_int_equal(set.count, 0);
     assert_null(set.engines[0]);
     yt_engine_set_close(&set);
+    ground_close(&g);
 }
 
 int main(void)

@@ -416,7 +416,7 @@ static void threads_fit_the_cpus(void **state)
     for (int32_t asked = 0; asked <= 2; asked++) {
         const struct yt_open_options options = {.threads = asked};
         assert_int_equal(yt_model_open(&bundle, &options, &model), YT_OK);
-        yt_model_info(model, &info);
+        yt_model_describe(model, &info);
         assert_int_equal(info.threads, asked ? asked : 1);
         yt_model_close(model);
     }

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "base/random.h"
+#include "ground.h"
 #include "strategies/lab/engines.h"
 #include "compress/precision/precision.h"
 
@@ -72,19 +73,20 @@ static int teardown(void **state)
     return system(command); /* NOLINT(*-env33-c): a path of our own */
 }
 
-static struct yt_engine_options built_in(void)
+static const struct yt_engine_options small = {.h = 64, .w = 64, .threads = 1};
+
+/* The built-in graph on a site with a database in the folder. */
+static struct ground built_in(void)
 {
-    return (struct yt_engine_options){.isa = "sse4.2",
-                                      .h = 64,
-                                      .w = 64,
-                                      .threads = 1,
-                                      .db = at("results.db")};
+    const struct yt_site_options site = {.isa = "sse4.2",
+                                         .db = at("results.db")};
+    return ground_open(&site, NULL);
 }
 
 static struct yt_graph *graph(void)
 {
     struct yt_graph *g = NULL;
-    assert_int_equal(yt_engine_graph(NULL, &g), YT_OK);
+    assert_int_equal(yt_graph_read(NULL, &g), YT_OK);
     return g;
 }
 
@@ -191,11 +193,13 @@ static void wishes_that_make_no_sense_are_refused(void **state)
 
 /* ------------------------------------------------------------------- find */
 
-static struct yt_precision_found find(struct yt_engine_options *options,
+static struct yt_precision_found find(const struct ground *ground,
+                                      struct yt_engine_options *options,
                                       const struct yt_precision_wish *wish)
 {
     struct yt_precision_found found;
-    if (yt_precision_find_quantisation(options, wish, &found) != YT_OK)
+    if (yt_precision_find_quantisation(ground->site, ground->graph, options,
+                                       wish, &found) != YT_OK)
         fail_msg("%s", yt_error());
     return found;
 }
@@ -203,56 +207,65 @@ static struct yt_precision_found find(struct yt_engine_options *options,
 static void assert_not_found(const struct yt_precision_wish *wish,
                              enum yt_status status, const char *says)
 {
-    struct yt_engine_options options = built_in();
+    struct ground ground = built_in();
+    struct yt_engine_options options = small;
     struct yt_precision_found found;
-    assert_int_equal(yt_precision_find_quantisation(&options, wish, &found),
+    assert_int_equal(yt_precision_find_quantisation(ground.site, ground.graph,
+                                                    &options, wish, &found),
                      status);
     assert_null(found.quantisation);
     assert_null(options.quantisation);
     if (!strstr(yt_error(), says))
         fail_msg("'%s' does not say %s", yt_error(), says);
+    ground_close(&ground);
 }
 
 static void nothing_is_opened_for_fp32(void **state)
 {
     (void)state;
-    struct yt_engine_options options = built_in();
-    options.model = "/nowhere";
+    const struct ground nowhere = {NULL, NULL, NULL};
+    struct yt_engine_options options = small;
     struct yt_precision_wish wish = {.precision = "fp32"};
-    struct yt_precision_found found = find(&options, &wish);
+    struct yt_precision_found found = find(&nowhere, &options, &wish);
     assert_null(found.quantisation);
     assert_null(options.preferred);
     wish.precision = NULL;
-    found = find(&options, &wish);
+    found = find(&nowhere, &options, &wish);
     assert_string_equal(options.preferred, "");
-    assert_int_not_equal(access(options.db, F_OK), 0);
+    assert_false(yt_precision_calibrates(&wish));
 }
 
 static void bf16_needs_no_pictures(void **state)
 {
     (void)state;
-    struct yt_engine_options options = built_in();
+    struct ground ground = built_in();
+    struct yt_engine_options options = small;
     const struct yt_precision_wish wish = {.precision = "bf16",
                                            .keep_fp32 = "model.24"};
-    struct yt_precision_found found = find(&options, &wish);
+    struct yt_precision_found found = find(&ground, &options, &wish);
     struct yt_graph *g = graph();
     assert_int_equal(count_f32(found.quantisation, g), 3);
     assert_ptr_equal(options.quantisation, found.quantisation);
     assert_int_equal(found.images, 0);
-    struct yt_engine *engine = NULL;
-    assert_int_equal(yt_engine_open(&options, &engine), YT_UNSUPPORTED);
+    assert_false(yt_precision_calibrates(&wish));
+    assert_int_equal(
+        yt_engine_open(ground.site, ground.graph, &options, &ground.engine),
+        YT_UNSUPPORTED);
     assert_non_null(strstr(yt_error(), "'sse4.2' has no bf16"));
     yt_precision_deinit(&found);
     yt_graph_destroy(g);
+    ground_close(&ground);
 }
 
 static void calibration_is_done_once(void **state)
 {
     (void)state;
-    struct yt_engine_options options = built_in();
+    struct ground ground = built_in();
+    struct yt_engine_options options = small;
     struct yt_precision_wish wish = {.precision = "int8",
                                      .default_calib = at("data.yaml")};
-    struct yt_precision_found found = find(&options, &wish);
+    assert_true(yt_precision_calibrates(&wish));
+    struct yt_precision_found found = find(&ground, &options, &wish);
     struct yt_graph *g = graph();
     char hash[17], again[17];
     assert_int_equal(found.images, 3);
@@ -260,7 +273,7 @@ static void calibration_is_done_once(void **state)
     yt_quantisation_hash(found.quantisation, hash);
     yt_precision_deinit(&found);
 
-    found = find(&options, &wish);
+    found = find(&ground, &options, &wish);
     assert_int_equal(found.images, 0); /* it was stored */
     yt_quantisation_hash(found.quantisation, again);
     assert_string_equal(hash, again);
@@ -268,21 +281,21 @@ static void calibration_is_done_once(void **state)
 
     /* The same pictures in another form are the same; other methods are not. */
     wish.calib = at("train");
-    found = find(&options, &wish);
+    found = find(&ground, &options, &wish);
     assert_int_equal(found.images, 0);
     yt_precision_deinit(&found);
     wish.method = "minmax";
-    found = find(&options, &wish);
+    found = find(&ground, &options, &wish);
     assert_int_equal(found.images, 3);
     yt_precision_deinit(&found);
     wish.images = 2;
-    found = find(&options, &wish);
+    found = find(&ground, &options, &wish);
     assert_int_equal(found.images, 2);
     assert_null(found.quantisation->rounding[1]);
     yt_precision_deinit(&found);
     wish.learn_rounding = 1;
     for (int i = 0; i < 2; i++) {
-        found = find(&options, &wish);
+        found = find(&ground, &options, &wish);
         assert_int_equal(found.images, i == 0 ? 2 : 0);
         assert_non_null(found.quantisation->rounding[1]);
         yt_precision_deinit(&found);
@@ -291,13 +304,14 @@ static void calibration_is_done_once(void **state)
     /* Without any pictures the newest will do, for other types as well. */
     wish = (struct yt_precision_wish){.precision = "int16",
                                       .keep_fp32 = "model.0"};
-    found = find(&options, &wish);
+    found = find(&ground, &options, &wish);
     assert_int_equal(found.images, 0);
     assert_int_equal(count_f32(found.quantisation, g), 1);
     assert_int_equal(yt_quantisation_precision(found.quantisation, g),
                      YT_PRECISION_MIXED);
     yt_precision_deinit(&found);
     yt_graph_destroy(g);
+    ground_close(&ground);
 }
 
 static void measured_pictures_are_left_alone(void **state)

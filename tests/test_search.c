@@ -21,11 +21,13 @@
 
 #define LONG_NS 600000000000u
 
-/* An engine with a network that is never built: searching needs no more. */
+/* A site of the fixture, and a network that is never built: searching needs no
+ * more. */
 struct bed {
     struct fixture f;
     struct yt_graph *graph;
-    struct yt_engine engine;
+    struct yt_site site;
+    struct yt_network *network;
     struct yt_search *search;
 
     /* What the progress callback does. */
@@ -45,11 +47,11 @@ static int make(void **state)
     assert_ok(yt_graph_builtin("n", 1, &bed->graph));
     const struct yt_network_options options = {
         .isa = yt_isa_best(yt_cpu_features()), .h = 64, .w = 64, .threads = 1};
-    assert_ok(yt_network_create(bed->graph, &options, &bed->engine.network));
-    bed->engine.db = bed->f.db;
-    bed->engine.here = bed->f.here;
-    bed->engine.threads = 1;
-    assert_ok(yt_host_read(&bed->engine.host));
+    assert_ok(yt_network_create(bed->graph, &options, &bed->network));
+    bed->site.isa = options.isa;
+    bed->site.db = bed->f.db;
+    bed->site.here = bed->f.here;
+    assert_ok(yt_host_read(&bed->site.host));
     *state = bed;
     return 0;
 }
@@ -58,7 +60,7 @@ static int unmake(void **state)
 {
     struct bed *bed = *state;
     yt_search_destroy(bed->search);
-    yt_network_destroy(bed->engine.network);
+    yt_network_destroy(bed->network);
     yt_graph_destroy(bed->graph);
     fixture_close(&bed->f);
     free(bed);
@@ -84,10 +86,10 @@ static void put_row(struct bed *bed, int64_t created_ms,
                     enum yt_db_outcome outcome)
 {
     char problem[YT_PROBLEM_NAME_MAX];
-    yt_problem_name(&bed->engine.network->net->layers[0].problem, problem);
+    yt_problem_name(&bed->network->net->layers[0].problem, problem);
     struct yt_db_measurement m =
         fixture_measurement(&bed->f, problem, "direct-m4n1k1-t0p-h", 5000);
-    m.isa = bed->engine.network->isa->name;
+    m.isa = bed->network->isa->name;
     m.created_ms = created_ms;
     m.outcome = outcome;
     m.detail = outcome == YT_DB_OK ? "" : "off";
@@ -120,8 +122,7 @@ static void run(struct bed *bed)
     const struct yt_tune_options options = {
         .progress = on_progress, .user = bed, .stop = &bed->stop};
     bed->stop = 0;
-    assert_ok(yt_search_run(bed->search, &bed->engine, &options,
-                            yt_now_ns() + LONG_NS));
+    assert_ok(yt_search_run(bed->search, &options, yt_now_ns() + LONG_NS));
 }
 
 static enum yt_status count_row(void *user, const struct yt_db_measurement *m)
@@ -144,7 +145,7 @@ static void results_are_stored_and_read_back(void **state)
 {
     struct bed *bed = *state;
     int32_t rows[2], count = 0;
-    assert_ok(yt_search_create(&bed->engine, &bed->search));
+    assert_ok(yt_search_create(&bed->site, bed->network->net, 1, &bed->search));
     assert_true(bed->search->target_count > 10);
     assert_int_equal(bed->search->newest_ms, 0);
     bed->stop_after = 5;
@@ -154,7 +155,7 @@ static void results_are_stored_and_read_back(void **state)
     assert_int_equal(rows[0], bed->search->fresh);
 
     yt_search_destroy(bed->search);
-    assert_ok(yt_search_create(&bed->engine, &bed->search));
+    assert_ok(yt_search_create(&bed->site, bed->network->net, 1, &bed->search));
     for (int32_t i = 0; i < bed->search->target_count; i++)
         count += bed->search->targets[i].trials.count;
     assert_int_equal(count, rows[0]);
@@ -166,10 +167,10 @@ static void the_newest_row_of_a_schedule_counts(void **state)
 {
     struct bed *bed = *state;
     char problem[YT_PROBLEM_NAME_MAX];
-    yt_problem_name(&bed->engine.network->net->layers[0].problem, problem);
+    yt_problem_name(&bed->network->net->layers[0].problem, problem);
     put_row(bed, 1000, YT_DB_OK);
     put_row(bed, 3000, YT_DB_WRONG);
-    assert_ok(yt_search_create(&bed->engine, &bed->search));
+    assert_ok(yt_search_create(&bed->site, bed->network->net, 1, &bed->search));
     assert_true(bed->search->newest_ms == 3000);
     for (int32_t i = 0; i < bed->search->target_count; i++) {
         const struct yt_target *target = &bed->search->targets[i];
@@ -186,7 +187,7 @@ static void killed_workers_leave_no_row(void **state)
 {
     struct bed *bed = *state;
     int32_t rows[2];
-    assert_ok(yt_search_create(&bed->engine, &bed->search));
+    assert_ok(yt_search_create(&bed->site, bed->network->net, 1, &bed->search));
     bed->kills = 2;
     bed->stop_after = 8;
     run(bed);
@@ -247,9 +248,9 @@ static void time_that_is_left_is_used(void **state)
 {
     struct bed *bed = *state;
     pthread_t killer;
-    assert_ok(yt_search_create(&bed->engine, &bed->search));
+    assert_ok(yt_search_create(&bed->site, bed->network->net, 1, &bed->search));
     const int32_t count = keep_two(bed->search);
-    bed->engine.host.threads = 1; /* one worker at a time */
+    bed->site.host.threads = 1; /* one worker at a time */
     assert_int_equal(pthread_create(&killer, NULL, kill_three, bed), 0);
     run(bed);
     pthread_join(killer, NULL);
@@ -272,7 +273,7 @@ static void two_processes_take_turns(void **state)
     struct bed *bed = *state;
     int ready[2];
     char byte = 0;
-    assert_ok(yt_search_create(&bed->engine, &bed->search));
+    assert_ok(yt_search_create(&bed->site, bed->network->net, 1, &bed->search));
     assert_int_equal(pipe(ready), 0);
     bed->other = fork();
     assert_true(bed->other >= 0);

@@ -4,8 +4,8 @@
 
 #include "bench/serve/serve.h"
 #include "cli/cli.h"
+#include "cli/opened.h"
 #include "cli/precision_options.h"
-#include "tuner/build/engine.h"
 
 static const struct yt_manual manual = {
     .command = "serve",
@@ -48,15 +48,14 @@ void yt_serve_error(const char *text)
 
 static int serve_network(const struct job *job)
 {
-    struct yt_engine_options options;
-    struct yt_engine *engine = NULL;
-    yt_cli_engine_options(&job->engine_options, &options);
-    options.read_only = 1;
-    const enum yt_status status =
-        yt_cli_engine_open(&options, &job->precision, &engine);
+    const struct yt_cli_wanted wanted = {.engine = &job->engine_options,
+                                         .precision = &job->precision,
+                                         .access = YT_SITE_READS};
+    struct yt_cli_opened opened;
+    const enum yt_status status = yt_cli_open(&wanted, &opened);
     const int result =
-        status == YT_OK ? yt_serve_network(engine) : yt_cli_fail(status);
-    yt_engine_close(engine);
+        status == YT_OK ? yt_serve_network(opened.engine) : yt_cli_fail(status);
+    yt_cli_close(&opened);
     return result;
 }
 

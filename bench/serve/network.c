@@ -6,6 +6,7 @@
 
 #include "base/now.h"
 #include "cli/cli.h"
+#include "cli/opened.h"
 #include "cli/precision_options.h"
 #include "eval/image.h"
 #include "runtime/decode.h"

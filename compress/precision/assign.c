@@ -1,5 +1,5 @@
 /* See compress/precision/assign.h. All networks that are tried differ in a
- * layer or two, so they share the engine's kernels. */
+ * layer or two, so they share the site's kernels. */
 
 #include "compress/precision/assign.h"
 
@@ -56,10 +56,9 @@ static enum yt_status report(struct work *w)
 static enum yt_status use_known_schedules(const struct work *w,
                                           struct yt_network *network)
 {
-    struct yt_engine shell = *w->engine;
     struct yt_search *search = NULL;
-    shell.network = network;
-    YT_TRY(yt_search_create(&shell, &search));
+    YT_TRY(yt_search_create(w->engine->site, network->net, w->engine->threads,
+                            &search));
     for (int32_t i = 0; i < network->net->layer_count; i++) {
         char name[YT_PROBLEM_NAME_MAX];
         struct yt_schedule best[YT_FINALISTS_MAX];
@@ -86,13 +85,13 @@ static enum yt_status build(const struct work *w,
         .threads = w->engine->threads,
         .keep_nodes = 1,
         .quantisation = q,
-        .kernels = w->engine->network->kernels,
+        .kernels = w->engine->site->kernels,
     };
     struct yt_network *network = NULL;
     YT_TRY(yt_network_create(w->engine->graph, &options, &network));
     enum yt_status status = use_known_schedules(w, network);
     if (status == YT_OK)
-        status = yt_network_build(network, w->engine->host.threads);
+        status = yt_network_build(network, w->engine->site->host.threads);
     if (status != YT_OK) {
         yt_network_destroy(network);
         return status;

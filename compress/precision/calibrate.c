@@ -248,8 +248,12 @@ static enum yt_status open_model(struct yt_calibration *w,
                                  const struct yt_isa *isa, int32_t h,
                                  int32_t width, int32_t threads)
 {
-    const struct yt_network_options options = {
-        .isa = isa, .h = h, .w = width, .threads = threads, .keep_nodes = 1};
+    const struct yt_network_options options = {.isa = isa,
+                                               .h = h,
+                                               .w = width,
+                                               .threads = threads,
+                                               .keep_nodes = 1,
+                                               .kernels = w->options->kernels};
     YT_TRY(yt_calibration_report(w, YT_CALIBRATE_COMPILE, 0, 1));
     YT_TRY(yt_network_create(w->graph, &options, &w->network));
     YT_TRY(yt_network_build(w->network, threads));

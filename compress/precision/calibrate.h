@@ -12,6 +12,7 @@
 #include "compress/quant/observe.h"
 #include "compress/quant/quantisation.h"
 #include "runtime/isa.h"
+#include "tuner/build/kernels.h"
 
 #define YT_CALIBRATE_IMAGES 128
 
@@ -28,10 +29,11 @@ struct yt_calibrate_options {
     struct yt_range_options range; /* .is_silu is not used */
     int32_t images_max;            /* 0: YT_CALIBRATE_IMAGES */
     int32_t bias_correction;       /* kept in the result */
-    int32_t learn_rounding;   /* 1: round u8s8 weights so that outputs stay, for
-                                 instruction sets with this one's weight_max;
-                                 takes seconds for n, minutes for x */
-    const volatile int *stop; /* NULL, or ends the work when set */
+    int32_t learn_rounding; /* 1: round u8s8 weights so that outputs stay, for
+                               instruction sets with this one's weight_max;
+                               takes seconds for n, minutes for x */
+    struct yt_kernels *kernels; /* to share, borrowed; NULL: its own */
+    const volatile int *stop;   /* NULL, or ends the work when set */
     void (*progress)(void *user, enum yt_calibrate_phase phase, int32_t done,
                      int32_t total); /* or NULL */
     void *user;

@@ -299,9 +299,9 @@ static enum yt_status find_stored(struct search *s,
 {
     const struct yt_db_quantisation key = key_of(s, pictures);
     char *text = NULL;
-    if (!s->engine->db)
+    if (!s->engine->site->db)
         return YT_NOT_FOUND;
-    YT_TRY(yt_db_quantisation_find(s->engine->db, &key, &text));
+    YT_TRY(yt_db_quantisation_find(s->engine->site->db, &key, &text));
     const enum yt_status status =
         yt_quantisation_read(s->engine->graph, text, &s->found->quantisation);
     free(text);
@@ -327,14 +327,14 @@ static char *text_of(const struct yt_quantisation *q,
 /* Whoever cannot write into the database calibrates again next time. */
 static enum yt_status store(struct search *s, const struct yt_dataset *pictures)
 {
-    if (!s->engine->db || yt_db_is_read_only(s->engine->db))
+    if (!s->engine->site->db || yt_db_is_read_only(s->engine->site->db))
         return YT_OK;
     struct yt_db_quantisation row = key_of(s, pictures);
     char *text = text_of(s->found->quantisation, s->engine->graph);
     YT_FAIL_IF(!text, YT_NO_MEMORY, "no memory for a calibration");
     row.text = text;
     const enum yt_status status =
-        yt_db_quantisation_put(s->engine->db, &row, NULL);
+        yt_db_quantisation_put(s->engine->site->db, &row, NULL);
     free(text);
     return status;
 }
@@ -364,12 +364,13 @@ calibrate(struct search *s, const struct yt_dataset *pictures, const char *path)
         .images_max = pictures->image_count,
         .bias_correction = 1,
         .learn_rounding = s->wish->learn_rounding,
+        .kernels = s->engine->site->kernels,
         .stop = s->wish->stop,
         .progress = s->wish->progress ? on_progress : NULL,
         .user = s,
     };
     YT_TRY(yt_calibrate(s->engine->graph, plan->isa, plan->h, plan->w,
-                        s->engine->host.threads, pictures, &options,
+                        s->engine->site->host.threads, pictures, &options,
                         &found->quantisation));
     found->seconds = 1e-9 * (double)(yt_now_ns() - begin);
     found->images = found->quantisation->images;
@@ -421,7 +422,7 @@ static enum yt_status find_plan(struct search *s)
     const struct yt_precision_wish *wish = s->wish;
     struct yt_engine *engine = s->engine;
     char *text = NULL;
-    if (!engine->db || wish->calib || wish->method || wish->images ||
+    if (!engine->site->db || wish->calib || wish->method || wish->images ||
         wish->learn_rounding || wish->keep_fp32)
         return YT_NOT_FOUND;
     char beginning[YT_PRECISION_MAX];
@@ -430,7 +431,7 @@ static enum yt_status find_plan(struct search *s)
     (void)find_asked(wish, &asked);
     snprintf(beginning, sizeof beginning, "%s-", yt_precision_key(asked));
     key.precision = beginning;
-    YT_TRY(yt_db_plan_preferred(engine->db, &key, &text));
+    YT_TRY(yt_db_plan_preferred(engine->site->db, &key, &text));
     const enum yt_status status =
         yt_plan_text_quantisation(engine->graph, text, &s->found->quantisation);
     free(text);
@@ -464,37 +465,41 @@ static enum yt_status make(struct search *s)
                               : YT_OK;
 }
 
-/* Only to look things up, and to keep what is calibrated where that is
- * possible. */
-static enum yt_status open_to_look(const struct yt_engine_options *options,
-                                   const struct yt_precision_wish *wish,
+/* Only to look things up, and to keep what is calibrated where the site writes.
+ */
+static enum yt_status open_to_look(const struct yt_site *site,
+                                   const struct yt_graph *graph,
+                                   const struct yt_engine_options *options,
                                    struct yt_engine **engine_out)
 {
     struct yt_engine_options own = *options;
     own.unbuilt = own.untuned = 1;
     own.quantisation = NULL;
     own.preferred = NULL;
-    own.read_only = yt_precision_is_asked(wish, YT_PRECISION_BF16);
-    const enum yt_status status = yt_engine_open(&own, engine_out);
-    if ((status != YT_IO && status != YT_NOT_FOUND) || own.read_only)
-        return status;
-    own.read_only = 1;
-    return yt_engine_open(&own, engine_out);
+    return yt_engine_open(site, graph, &own, engine_out);
 }
 
-enum yt_status
-yt_precision_find_quantisation(struct yt_engine_options *engine,
-                               const struct yt_precision_wish *wish,
-                               struct yt_precision_found *found_out)
+int yt_precision_calibrates(const struct yt_precision_wish *wish)
+{
+    return !yt_precision_is_auto(wish) &&
+           !yt_precision_is_asked(wish, YT_PRECISION_F32) &&
+           !yt_precision_is_asked(wish, YT_PRECISION_BF16);
+}
+
+enum yt_status yt_precision_find_quantisation(
+    const struct yt_site *site, const struct yt_graph *graph,
+    struct yt_engine_options *engine, const struct yt_precision_wish *wish,
+    struct yt_precision_found *found_out)
 {
     struct search s = {.wish = wish, .found = found_out};
     *found_out = (struct yt_precision_found){.quantisation = NULL};
     engine->quantisation = NULL;
     engine->preferred = yt_precision_is_auto(wish) ? "" : NULL;
     YT_TRY(yt_precision_check(wish));
-    if (engine->preferred || yt_precision_is_asked(wish, YT_PRECISION_F32))
+    if (!yt_precision_calibrates(wish) &&
+        !yt_precision_is_asked(wish, YT_PRECISION_BF16))
         return YT_OK;
-    YT_TRY(open_to_look(engine, wish, &s.engine));
+    YT_TRY(open_to_look(site, graph, engine, &s.engine));
     name_settings(&s);
     enum yt_status status = find_plan(&s);
     if (status == YT_NOT_FOUND)

@@ -55,22 +55,26 @@ int yt_precision_is_asked(const struct yt_precision_wish *wish,
  *  @return YT_OK; YT_BAD_ARGUMENT naming the option that is off. */
 enum yt_status yt_precision_check(const struct yt_precision_wish *wish);
 
-/** Find or make the quantisation.
+/** Whether a wish may have to be calibrated on pictures, which a site that
+ *  writes keeps for the next time. */
+int yt_precision_calibrates(const struct yt_precision_wish *wish);
+
+/** Find or make the quantisation of a graph, for a site.
  *
- * @param engine  which model, size, instruction set and database; its
- *                quantisation and preferred are set from what came of it.
+ * @param engine  the size and threads; its quantisation and preferred are set
+ *                from what came of it.
  * @param[out] found_out the caller's: yt_precision_deinit(); engine borrows
  *                       from it.
  * @return YT_OK; YT_NOT_FOUND when pictures are needed and none are there;
  *         YT_BAD_ARGUMENT when some of them are to be measured, or for a layer
  *         that is not the model's; YT_UNSUPPORTED when the instruction set
- *         lacks the arithmetic; YT_INTERRUPTED; what opening the model, the
+ *         lacks the arithmetic; YT_INTERRUPTED; what lowering, opening the
  *         pictures or the database returned.
  */
-enum yt_status
-yt_precision_find_quantisation(struct yt_engine_options *engine,
-                               const struct yt_precision_wish *wish,
-                               struct yt_precision_found *found_out);
+enum yt_status yt_precision_find_quantisation(
+    const struct yt_site *site, const struct yt_graph *graph,
+    struct yt_engine_options *engine, const struct yt_precision_wish *wish,
+    struct yt_precision_found *found_out);
 
 /** The pictures that a wish is calibrated on, at most as many as it wants.
  *  @param[out] pictures_out the caller's: yt_dataset_close().

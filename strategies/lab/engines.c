@@ -172,7 +172,6 @@ enum yt_status yt_engines_get(struct yt_engines *engines,
     yt_engine_close(engines->slots[at].engine);
     engines->slots[at].engine = NULL;
     struct yt_engine_options options = engines->options;
-    options.model = engines->models[config->model];
     options.h = h;
     options.w = w;
     options.threads = config->threads;
@@ -183,7 +182,8 @@ enum yt_status yt_engines_get(struct yt_engines *engines,
         yt_quantisations_find(&engines->quantisations, config);
     options.preferred = config->precision == YT_PRECISION_F32 ? NULL : stored;
     struct yt_engine *engine = NULL;
-    YT_TRY(yt_engine_open(&options, &engine));
+    YT_TRY(yt_engine_open(engines->site, engines->graphs[config->model],
+                          &options, &engine));
     const enum yt_status status = check_opened(engine, config, stored);
     if (status != YT_OK) {
         yt_engine_close(engine);

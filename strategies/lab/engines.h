@@ -1,8 +1,9 @@
 #ifndef YT_ENGINES_H
 #define YT_ENGINES_H
 
-/* Networks that were compiled stay open for a while: configurations that share
- * one come one after the other. */
+/* Networks that were built stay open for a while: configurations that share
+ * one come one after the other. All are on one site, so that a kernel that two
+ * of them run is compiled once; graphs are read once, by whoever owns them. */
 
 #include "strategies/choice/config.h"
 #include "tuner/build/engine.h"
@@ -47,8 +48,9 @@ const char *yt_quantisations_name(const struct yt_quantisations *all,
 void yt_quantisations_deinit(struct yt_quantisations *all);
 
 struct yt_engines {
-    struct yt_engine_options options; /* of all; model, h, w, ... replaced */
-    const char *const *models;
+    const struct yt_site *site;       /* borrowed, as are the graphs */
+    struct yt_graph *const *graphs;   /* by a configuration's model */
+    struct yt_engine_options options; /* of all; h, w, threads... replaced */
     struct yt_quantisations quantisations; /* that engines are opened with */
     struct {
         struct yt_engine *engine;

@@ -67,7 +67,7 @@ static enum yt_status on_row(void *user, const struct yt_db_evaluation *e,
 
 static enum yt_status read_rows(struct yt_lab *lab)
 {
-    struct yt_db *db = yt_lab_db(lab);
+    struct yt_db *db = lab->site->db;
     if (!db)
         return YT_OK;
     const struct yt_db_plan_key key =
@@ -79,30 +79,37 @@ static enum yt_status read_rows(struct yt_lab *lab)
 
 /* ---------------------------------------------------------------- opening */
 
-static enum yt_status open_models(struct yt_lab *lab,
+static enum yt_status read_graphs(struct yt_lab *lab,
                                   const struct yt_lab_options *options)
 {
     const int32_t count = options->model_count;
     assert(count >= 1);
+    lab->graphs = calloc((size_t)count, sizeof(struct yt_graph *));
     lab->facts = calloc((size_t)count, sizeof(struct yt_engine *));
     lab->models = calloc((size_t)count, sizeof *lab->models);
-    YT_FAIL_IF(!lab->facts || !lab->models, YT_NO_MEMORY,
+    YT_FAIL_IF(!lab->graphs || !lab->facts || !lab->models, YT_NO_MEMORY,
                "no memory for %d models", count);
     for (int32_t m = 0; m < count; m++) {
-        struct yt_engine_options engine = options->engine;
-        engine.model = options->models[m];
-        engine.unbuilt = 1;
-        engine.untuned = 1;
-        YT_TRY(yt_engine_open(&engine, &lab->facts[m]));
+        YT_TRY(yt_graph_read(options->models[m], &lab->graphs[m]));
         lab->choices.model_count = m + 1;
-        const struct yt_graph *graph = lab->facts[m]->graph;
         lab->models[m] = (struct yt_choice_model){
-            .name = graph->name,
-            .imgsz = graph->imgsz,
-            .stride = yt_graph_max_stride(graph),
+            .name = lab->graphs[m]->name,
+            .imgsz = lab->graphs[m]->imgsz,
+            .stride = yt_graph_max_stride(lab->graphs[m]),
         };
     }
-    assert(lab->choices.model_count > 0);
+    return YT_OK;
+}
+
+static enum yt_status open_models(struct yt_lab *lab,
+                                  const struct yt_lab_options *options)
+{
+    struct yt_engine_options engine = options->engine;
+    engine.unbuilt = 1;
+    engine.untuned = 1;
+    for (int32_t m = 0; m < lab->choices.model_count; m++)
+        YT_TRY(
+            yt_engine_open(lab->site, lab->graphs[m], &engine, &lab->facts[m]));
     lab->choices.models = lab->models;
     lab->choices.threads = lab->facts[0]->threads;
     lab->choices.h = options->engine.h;
@@ -113,9 +120,9 @@ static enum yt_status open_models(struct yt_lab *lab,
 /* Boxes of two models are compared class by class. */
 static enum yt_status check_classes(const struct yt_lab *lab)
 {
-    const struct yt_graph *first = lab->facts[0]->graph;
+    const struct yt_graph *first = lab->graphs[0];
     for (int32_t m = 1; m < lab->choices.model_count; m++) {
-        const struct yt_graph *other = lab->facts[m]->graph;
+        const struct yt_graph *other = lab->graphs[m];
         YT_FAIL_IF(other->nc != first->nc, YT_BAD_INPUT,
                    "%s has %d classes, %s %d: they cannot stand in for each "
                    "other",
@@ -132,7 +139,7 @@ static enum yt_status check_classes(const struct yt_lab *lab)
 static enum yt_status open_data(struct yt_lab *lab,
                                 const struct yt_dataset_options *data)
 {
-    const struct yt_graph *graph = lab->facts[0]->graph;
+    const struct yt_graph *graph = lab->graphs[0];
     YT_TRY(yt_dataset_open(data, &lab->data[YT_DEPTH_FULL]));
     YT_TRY(yt_dataset_match_classes(lab->data[YT_DEPTH_FULL], graph->nc,
                                     (const char *const *)graph->classes));
@@ -194,6 +201,8 @@ static double usual_aspect(const struct yt_lab *lab)
 static enum yt_status open_into(struct yt_lab *lab,
                                 const struct yt_lab_options *options)
 {
+    YT_TRY(read_graphs(lab, options));
+    YT_TRY(yt_site_open(&options->site, &lab->site));
     YT_TRY(open_models(lab, options));
     YT_TRY(check_classes(lab));
     if (options->data)
@@ -205,7 +214,8 @@ static enum yt_status open_into(struct yt_lab *lab,
     lab->background_load = options->background_load;
     lab->stop = options->stop;
     lab->engines.options = options->engine;
-    lab->engines.models = options->models;
+    lab->engines.site = lab->site;
+    lab->engines.graphs = lab->graphs;
     YT_TRY(yt_lab_open_precisions(lab, options->precision));
     YT_TRY(read_rows(lab));
     return yt_lab_restore_mixes(lab);
@@ -237,9 +247,13 @@ void yt_lab_close(struct yt_lab *lab)
     }
     for (int32_t i = 0; i < YT_LAB_PICTURES; i++)
         yt_picture_deinit(&lab->pictures[i]);
-    for (int32_t m = 0; m < lab->choices.model_count; m++)
+    for (int32_t m = 0; m < lab->choices.model_count; m++) {
         yt_engine_close(lab->facts[m]);
+        yt_graph_destroy(lab->graphs[m]);
+    }
     free(lab->facts);
+    free(lab->graphs);
+    yt_site_close(lab->site);
     free(lab->models);
     free(lab->rows);
     free(lab);
@@ -252,29 +266,34 @@ const struct yt_choices *yt_lab_choices(const struct yt_lab *lab)
     return &lab->choices;
 }
 
+const struct yt_site *yt_lab_site(const struct yt_lab *lab)
+{
+    return lab->site;
+}
+
 const struct yt_host *yt_lab_host(const struct yt_lab *lab)
 {
-    return &lab->facts[0]->host;
+    return &lab->site->host;
+}
+
+struct yt_db *yt_lab_db(const struct yt_lab *lab)
+{
+    return lab->site->db;
+}
+
+const struct yt_db_here *yt_lab_here(const struct yt_lab *lab)
+{
+    return &lab->site->here;
+}
+
+const char *yt_lab_isa(const struct yt_lab *lab)
+{
+    return lab->site->isa->name;
 }
 
 const struct yt_dataset *yt_lab_dataset(const struct yt_lab *lab)
 {
     return lab->data[YT_DEPTH_FULL];
-}
-
-struct yt_db *yt_lab_db(const struct yt_lab *lab)
-{
-    return lab->facts[0]->db;
-}
-
-const struct yt_db_here *yt_lab_here(const struct yt_lab *lab)
-{
-    return &lab->facts[0]->here;
-}
-
-const char *yt_lab_isa(const struct yt_lab *lab)
-{
-    return lab->facts[0]->network->isa->name;
 }
 
 const struct yt_engine *yt_lab_model(const struct yt_lab *lab, int32_t model)
@@ -317,7 +336,7 @@ enum yt_status yt_lab_plan_key(const struct yt_lab *lab,
 
 int yt_lab_is_tuned(struct yt_lab *lab, const struct yt_config *config)
 {
-    struct yt_db *db = lab->facts[config->model]->db;
+    struct yt_db *db = lab->site->db;
     char name[YT_PRECISION_MAX];
     struct yt_db_plan_key key;
     struct yt_db_plan *plan = NULL;

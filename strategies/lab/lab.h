@@ -47,8 +47,9 @@ struct yt_assessment {
 };
 
 struct yt_lab_options {
-    struct yt_engine_options engine; /* .model is not used */
-    const char *const *models;       /* paths; a NULL is the built-in graph */
+    struct yt_site_options site;
+    struct yt_engine_options engine;
+    const char *const *models; /* as yt_graph_read() takes them */
     int32_t model_count;
     const struct yt_dataset_options *data; /* NULL: accuracy stays unknown */
     const struct yt_image *image; /* to time frames with where there is no data
@@ -76,6 +77,7 @@ enum yt_status yt_lab_open(const struct yt_lab_options *options,
 void yt_lab_close(struct yt_lab *lab);
 
 const struct yt_choices *yt_lab_choices(const struct yt_lab *lab);
+const struct yt_site *yt_lab_site(const struct yt_lab *lab);
 const struct yt_host *yt_lab_host(const struct yt_lab *lab);
 const struct yt_dataset *yt_lab_dataset(const struct yt_lab *lab); /* or NULL */
 struct yt_db *yt_lab_db(const struct yt_lab *lab);                 /* or NULL */

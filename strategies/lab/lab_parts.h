@@ -25,6 +25,8 @@ struct yt_lab_row {
 struct yt_lab {
     struct yt_choices choices;
     struct yt_choice_model *models; /* [model_count] */
+    struct yt_site *site;           /* of all engines */
+    struct yt_graph **graphs;       /* [model_count] */
     struct yt_engine **facts;       /* [model_count], unbuilt */
     struct yt_engines engines;
     struct yt_precision_wish wish; /* of precisions; meant if has_wish */

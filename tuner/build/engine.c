@@ -1,4 +1,4 @@
-/* Everything between a command line and a model that runs. */
+/* See tuner/build/engine.h. */
 
 #include "tuner/build/engine.h"
 
@@ -6,86 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "codegen/codegen.h"
 #include "runtime/fail.h"
-
-#define BUILTIN      "builtin:"
-#define BUILTIN_SIZE "n"
-#define BUILTIN_SEED 5
-
-enum yt_status yt_engine_graph(const char *model, struct yt_graph **graph_out)
-{
-    const size_t prefix = strlen(BUILTIN);
-    if (!model)
-        return yt_graph_builtin(BUILTIN_SIZE, BUILTIN_SEED, graph_out);
-    if (strncmp(model, BUILTIN, prefix) == 0)
-        return yt_graph_builtin(model + prefix, BUILTIN_SEED, graph_out);
-    return yt_model_import(model, graph_out);
-}
-
-static enum yt_status pick_isa(const char *name, uint32_t cpu_bits,
-                               const struct yt_isa **isa_out)
-{
-    const struct yt_isa *isa =
-        name ? yt_isa_find(name) : yt_codegen_best_isa(cpu_bits);
-    YT_FAIL_IF(!isa, YT_BAD_ARGUMENT,
-               "'%s' is no instruction set yolotune generates code for; "
-               "'yolotune cpu' lists those",
-               name);
-    YT_TRY(yt_isa_check(isa, cpu_bits));
-    YT_TRY(yt_codegen_check_host(isa));
-    *isa_out = isa;
-    return YT_OK;
-}
-
-/* Whatever is not there has nothing stored for it. */
-static enum yt_status open_to_read(struct yt_engine *engine, const char *path)
-{
-    struct yt_db_host row;
-    yt_host_row(&engine->host, &row);
-    enum yt_status status = yt_db_open(path, YT_DB_READ_ONLY, &engine->db);
-    if (status == YT_OK)
-        status = yt_db_host_find(engine->db, &row, &engine->here);
-    char digest[33];
-    yt_graph_digest(engine->graph, digest);
-    if (status == YT_OK)
-        status = yt_db_model_find(engine->db, digest, engine->graph->hash,
-                                  &engine->model_id);
-    /* Nor where the default place may not be looked at. */
-    if (status == YT_IO && !path) {
-        snprintf(engine->plan_note, sizeof engine->plan_note, "%s", yt_error());
-        yt_db_close(engine->db);
-        engine->db = NULL;
-        return YT_OK;
-    }
-    return status == YT_NOT_FOUND ? YT_OK : status;
-}
-
-static enum yt_status open_database(struct yt_engine *engine,
-                                    const struct yt_engine_options *options)
-{
-    if (options->no_db)
-        return YT_OK;
-    if (options->read_only)
-        return open_to_read(engine, options->db);
-    struct yt_db_host row;
-    yt_host_row(&engine->host, &row);
-    YT_TRY(yt_db_open(options->db, YT_DB_READ_WRITE, &engine->db));
-    YT_TRY(yt_db_host_put(engine->db, &row, &engine->here));
-    char digest[33];
-    yt_graph_digest(engine->graph, digest);
-    const struct yt_db_model model = {
-        .digest = digest,
-        .hash = engine->graph->hash,
-        .name = engine->graph->name,
-        .format = engine->graph->format,
-        .params = (int64_t)engine->network->net->parameters,
-        .flops = (int64_t)engine->network->net->flops,
-        .imgsz = engine->graph->imgsz,
-        .nc = engine->graph->nc,
-    };
-    return yt_db_model_put(engine->db, &model, &engine->model_id);
-}
 
 /* Networks of one model whose kernels differ: their plans are kept apart. */
 static void name_precision(struct yt_engine *engine)
@@ -103,7 +24,7 @@ struct yt_db_plan_key yt_engine_plan_key(const struct yt_engine *engine,
 {
     const struct yt_plan *plan = &engine->network->plan;
     return (struct yt_db_plan_key){
-        .here = engine->here,
+        .here = engine->site->here,
         .model = engine->model_id,
         .h = plan->h,
         .w = plan->w,
@@ -123,16 +44,17 @@ static enum yt_status read_plan(struct yt_engine *engine,
         yt_plan_text_read(engine->network, plan->text);
     if (status == YT_OK || status == YT_NO_MEMORY)
         return status;
-    return yt_fail_prefix(YT_STALE, "%s: p%lld", yt_db_path(engine->db),
+    return yt_fail_prefix(YT_STALE, "%s: p%lld", yt_db_path(engine->site->db),
                           (long long)plan->id);
 }
 
 enum yt_status yt_engine_load_plan(struct yt_engine *engine)
 {
-    YT_FAIL_IF(!engine->db, YT_NOT_FOUND, "no database, so no stored plan");
+    YT_FAIL_IF(!engine->site->db, YT_NOT_FOUND,
+               "no database, so no stored plan");
     const struct yt_db_plan_key key = yt_engine_plan_key(engine, YT_DB_TUNED);
     struct yt_db_plan *plan = NULL;
-    enum yt_status status = yt_db_plan_find(engine->db, &key, &plan);
+    enum yt_status status = yt_db_plan_find(engine->site->db, &key, &plan);
     if (status == YT_OK)
         status = read_plan(engine, plan);
     if (status == YT_OK) {
@@ -152,23 +74,24 @@ enum yt_status yt_engine_reopen(struct yt_engine *engine)
     yt_model_close(engine->model);
     engine->model = NULL;
     struct yt_network *network = engine->network;
-    YT_TRY(yt_network_build(network, engine->host.threads));
+    YT_TRY(yt_network_build(network, engine->site->host.threads));
     return yt_network_open(network, 0, &engine->model);
 }
 
 static enum yt_status make_network(struct yt_engine *engine,
                                    const struct yt_engine_options *options,
-                                   const struct yt_isa *isa,
                                    const struct yt_quantisation *quantisation)
 {
     const int32_t size = engine->graph->imgsz;
     const struct yt_network_options network = {
-        .isa = isa,
+        .isa = engine->site->isa,
         .h = options->h ? options->h : size,
         .w = options->w ? options->w : size,
-        .threads = options->threads ? options->threads : engine->host.threads,
+        .threads =
+            options->threads ? options->threads : engine->site->host.threads,
         .dense_heads = options->dense_heads,
         .quantisation = quantisation,
+        .kernels = engine->site->kernels,
     };
     engine->threads = network.threads;
     engine->dense_heads = options->dense_heads;
@@ -187,7 +110,7 @@ static enum yt_status prefer_stored(struct yt_engine *engine,
     struct yt_quantisation *q = NULL;
     char *text = NULL;
     key.precision = options->preferred;
-    enum yt_status status = yt_db_plan_preferred(engine->db, &key, &text);
+    enum yt_status status = yt_db_plan_preferred(engine->site->db, &key, &text);
     if (status == YT_NOT_FOUND)
         return YT_OK;
     YT_TRY(status);
@@ -195,12 +118,12 @@ static enum yt_status prefer_stored(struct yt_engine *engine,
     free(text);
     if (status == YT_BAD_INPUT || status == YT_STALE) {
         snprintf(engine->plan_note, sizeof engine->plan_note, "%s: %s",
-                 yt_db_path(engine->db), yt_error());
+                 yt_db_path(engine->site->db), yt_error());
         return YT_OK;
     }
     YT_TRY(status);
     if (q)
-        status = make_network(engine, options, engine->network->isa, q);
+        status = make_network(engine, options, q);
     yt_quantisation_destroy(q);
     return status;
 }
@@ -208,15 +131,13 @@ static enum yt_status prefer_stored(struct yt_engine *engine,
 static enum yt_status open_into(struct yt_engine *engine,
                                 const struct yt_engine_options *options)
 {
-    const struct yt_isa *isa = NULL;
-    YT_TRY(yt_host_read(&engine->host));
-    YT_TRY(pick_isa(options->isa, engine->host.cpu.can.usable, &isa));
-    YT_TRY(yt_engine_graph(options->model, &engine->graph));
-    YT_TRY(make_network(engine, options, isa, options->quantisation));
-    YT_TRY(open_database(engine, options));
-    if (engine->db && options->preferred && !options->quantisation)
+    YT_TRY(make_network(engine, options, options->quantisation));
+    const struct yt_net *net = engine->network->net;
+    YT_TRY(yt_site_model(engine->site, engine->graph, net->parameters,
+                         net->flops, &engine->model_id));
+    if (engine->site->db && options->preferred && !options->quantisation)
         YT_TRY(prefer_stored(engine, options));
-    if (engine->db && !options->untuned) {
+    if (engine->site->db && !options->untuned) {
         const enum yt_status found = yt_engine_load_plan(engine);
         /* No plan yet, or none that fits: default schedules run. */
         if (found != YT_OK && found != YT_NOT_FOUND && found != YT_STALE)
@@ -224,15 +145,19 @@ static enum yt_status open_into(struct yt_engine *engine,
     }
     if (options->unbuilt)
         return YT_OK;
-    YT_TRY(yt_network_build(engine->network, engine->host.threads));
+    YT_TRY(yt_network_build(engine->network, engine->site->host.threads));
     return yt_network_open(engine->network, options->pin, &engine->model);
 }
 
-enum yt_status yt_engine_open(const struct yt_engine_options *options,
+enum yt_status yt_engine_open(const struct yt_site *site,
+                              const struct yt_graph *graph,
+                              const struct yt_engine_options *options,
                               struct yt_engine **engine_out)
 {
     struct yt_engine *engine = calloc(1, sizeof *engine);
     YT_FAIL_IF(!engine, YT_NO_MEMORY, "no memory for an engine");
+    engine->site = site;
+    engine->graph = graph;
     const enum yt_status status = open_into(engine, options);
     if (status != YT_OK) {
         yt_engine_close(engine);
@@ -248,7 +173,5 @@ void yt_engine_close(struct yt_engine *engine)
         return;
     yt_model_close(engine->model);
     yt_network_destroy(engine->network);
-    yt_db_close(engine->db);
-    yt_graph_destroy(engine->graph);
     free(engine);
 }

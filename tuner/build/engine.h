@@ -1,27 +1,17 @@
 #ifndef YT_ENGINE_H
 #define YT_ENGINE_H
 
-/* What a subcommand needs to run a model here, in one call: the graph is read
- * (or built in), this host is looked up, the best plan that the database holds
- * for it is taken, and the network is built and opened. No LLVM, no SQLite in
- * this header. */
+/* A graph that runs on a site, as the site's database says: the best plan that
+ * is stored for it is taken, the network is built with that and opened. No
+ * LLVM, no SQLite in this header. */
 
-#include "db/db.h"
-#include "model/graph.h"
-#include "tuner/build/host.h"
-#include "tuner/build/network.h"
+#include "tuner/build/plan_text.h"
+#include "tuner/build/site.h"
 #include "yolotune/runtime.h"
 
 struct yt_engine_options {
-    const char *model;   /* path; or "builtin:n" (s, m, l, x): a graph with
-                            seeded weights, whose speed is real and whose boxes
-                            are not. NULL: builtin:n */
-    const char *isa;     /* name; NULL: the widest this CPU has */
     int32_t h, w;        /* 0: the graph's own size */
     int32_t threads;     /* 0: the CPUs this process may use */
-    const char *db;      /* path; NULL: the default one */
-    int32_t no_db;       /* 1: neither read nor write a database */
-    int32_t read_only;   /* 1: write nothing into it; none is no error then */
     int32_t untuned;     /* 1: default schedules even if a plan is stored */
     int32_t pin;         /* 1: pin the model's threads */
     int32_t unbuilt;     /* 1: only look things up: nothing is compiled and
@@ -37,35 +27,34 @@ struct yt_engine_options {
     const char *preferred;
 };
 
-/** Longest name of a precision, with its terminating zero. */
-#define YT_PRECISION_MAX 48
-
-/** What it ends in where detection heads are computed whole. */
+/** What a precision ends in where detection heads are computed whole. */
 #define YT_PRECISION_DENSE "-dense-heads"
 
 #define YT_NOTE_MAX 512
 
 struct yt_engine {
-    struct yt_graph *graph;
-    struct yt_network *network; /* built */
-    struct yt_model *model;     /* opened */
-    struct yt_db *db;           /* NULL: none */
-    struct yt_db_here here;
-    int64_t model_id; /* row in db */
-    int32_t threads;  /* asked for; the plan may use fewer */
-    struct yt_host host;
-    int64_t plan_ms; /* when plan_id was stored, since 1970 */
-    int64_t plan_id; /* row of the plan in use; 0: none */
+    const struct yt_site *site;   /* borrowed */
+    const struct yt_graph *graph; /* borrowed */
+    struct yt_network *network;   /* owned; built unless .unbuilt */
+    struct yt_model *model;       /* owned; NULL if .unbuilt */
+    int32_t threads;              /* asked for; the plan may use fewer */
     int32_t dense_heads;
+    int64_t model_id; /* row of the graph in the database; 0: none */
     char precision[YT_PRECISION_MAX]; /* "f32", "f32-dense-heads", "int8-HASH":
                                          keeps plans apart in the database */
     int32_t tuned;                    /* 1: schedules came from a stored plan */
+    int64_t plan_id;                  /* row of that plan; 0: none */
+    int64_t plan_ms;                  /* when it was stored, since 1970 */
     char plan_note[YT_NOTE_MAX]; /* why the stored plan is not used; "": it is,
                                     or there is none */
 };
 
-/** @return YT_OK; what reading, lowering, compiling or opening returned. */
-enum yt_status yt_engine_open(const struct yt_engine_options *options,
+/** Build and open @p graph; site and graph outlive the engine.
+ *  @return YT_OK; what lowering, compiling, opening or the database returned.
+ */
+enum yt_status yt_engine_open(const struct yt_site *site,
+                              const struct yt_graph *graph,
+                              const struct yt_engine_options *options,
                               struct yt_engine **engine_out);
 
 /** Read the stored plan of this engine's model, size, ISA and threads.
@@ -80,55 +69,8 @@ enum yt_status yt_engine_reopen(struct yt_engine *engine);
 /** NULL is fine. */
 void yt_engine_close(struct yt_engine *engine);
 
-/** Read a model as yt_engine_open() does: a path, or "builtin:n"; NULL is that,
- *  too. @return as yt_model_import(). */
-enum yt_status yt_engine_graph(const char *model, struct yt_graph **graph_out);
-
-/** The name that plans of a quantisation are stored under: "f32" for NULL or
- *  when all is f32, else "int8-" (bf16-, int16-, mixed-) and its hash. */
-void yt_precision_name(const struct yt_quantisation *q,
-                       const struct yt_graph *graph,
-                       char name_out[YT_PRECISION_MAX]);
-
-/** The plan as text, one line per step; parses back with yt_plan_text_read().
- *  A quantisation is part of it.
- *  @param configuration the choices around it, as a line of their own, or NULL.
- *  malloc'ed, the caller's to free; NULL when out of memory. */
-char *yt_plan_text_write(const struct yt_network *network,
-                         const char *configuration);
-
 /** The key under which the engine's plans are stored. */
 struct yt_db_plan_key yt_engine_plan_key(const struct yt_engine *engine,
                                          enum yt_db_role role);
-
-/** What a plan's text is for: its first lines. */
-struct yt_plan_head {
-    char model[64];
-    char configuration[192]; /* "": none is named */
-    char isa[16];
-    int32_t h, w, threads;
-    char precision[YT_PRECISION_MAX]; /* yt_precision_name(); "f32": the text
-                                         has no quantisation */
-};
-
-/** @return YT_OK; YT_BAD_INPUT naming the line that is not understood. */
-enum yt_status yt_plan_text_head(const char *text,
-                                 struct yt_plan_head *head_out);
-
-/** The quantisation that a plan's text holds: what a network that is to run the
- *  plan has to be created with.
- *  @param[out] q_out the caller's; NULL: all is f32.
- *  @return YT_OK; YT_BAD_INPUT naming the line, or when it is not what the head
- *          says; YT_STALE when it is another graph's; YT_NO_MEMORY. */
-enum yt_status yt_plan_text_quantisation(const struct yt_graph *graph,
-                                         const char *text,
-                                         struct yt_quantisation **q_out);
-
-/** Set the schedules and threads a plan's text names; layers are matched by
- *  their problems, in order.
- *  @return YT_OK; YT_BAD_INPUT naming the line; YT_STALE when the plan is for
- *          another network, size, ISA or precision. Nothing is set unless
- *          YT_OK. */
-enum yt_status yt_plan_text_read(struct yt_network *network, const char *text);
 
 #endif

@@ -4,13 +4,15 @@
 
 #include "runtime/fail.h"
 
-static enum yt_status open_all(const struct yt_engine_options *options,
+static enum yt_status open_all(const struct yt_site *site,
+                               const struct yt_graph *graph,
+                               const struct yt_engine_options *options,
                                int32_t count, struct yt_engine_set *set)
 {
-    YT_TRY(yt_engine_open(options, &set->engines[0]));
+    YT_TRY(yt_engine_open(site, graph, options, &set->engines[0]));
     set->count = 1;
     const struct yt_plan *plan = &set->engines[0]->network->plan;
-    const int32_t stride = yt_graph_max_stride(set->engines[0]->graph);
+    const int32_t stride = yt_graph_max_stride(graph);
     for (; set->count < count; set->count++) {
         const double scale = yt_augment_scales[set->count].scale;
         struct yt_engine_options scaled = *options;
@@ -19,18 +21,20 @@ static enum yt_status open_all(const struct yt_engine_options *options,
         scaled.preferred = NULL;
         scaled.h = yt_augment_side(plan->h, scale, stride);
         scaled.w = yt_augment_side(plan->w, scale, stride);
-        YT_TRY(yt_engine_open(&scaled, &set->engines[set->count]));
+        YT_TRY(yt_engine_open(site, graph, &scaled, &set->engines[set->count]));
     }
     return YT_OK;
 }
 
-enum yt_status yt_engine_set_open(const struct yt_engine_options *options,
+enum yt_status yt_engine_set_open(const struct yt_site *site,
+                                  const struct yt_graph *graph,
+                                  const struct yt_engine_options *options,
                                   int32_t augment,
                                   struct yt_engine_set *set_out)
 {
     *set_out = (struct yt_engine_set){.count = 0};
-    const enum yt_status status =
-        open_all(options, augment ? YT_AUGMENT_SCALES : 1, set_out);
+    const enum yt_status status = open_all(
+        site, graph, options, augment ? YT_AUGMENT_SCALES : 1, set_out);
     if (status != YT_OK)
         yt_engine_set_close(set_out);
     return status;

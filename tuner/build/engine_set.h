@@ -12,14 +12,17 @@ struct yt_engine_set {
     int32_t count;
 };
 
-/** Open one engine, or with @p augment one for each of yt_augment_scales.
+/** Open one engine, or with @p augment one for each of yt_augment_scales, on a
+ *  site and of a graph that outlive them.
  *
  * @param options  of the first; the others differ in h and w, and have the
  *                 first's quantisation.
  * @param[out] set_out the caller's to close; all zero on failure.
  * @return as yt_engine_open().
  */
-enum yt_status yt_engine_set_open(const struct yt_engine_options *options,
+enum yt_status yt_engine_set_open(const struct yt_site *site,
+                                  const struct yt_graph *graph,
+                                  const struct yt_engine_options *options,
                                   int32_t augment,
                                   struct yt_engine_set *set_out);
 

@@ -8,7 +8,6 @@
 #include "codegen/pack.h"
 #include "compress/quant/quantisation.h"
 #include "model/net.h"
-#include "runtime/bundle.h"
 #include "runtime/model.h"
 #include "tuner/build/kernels.h"
 

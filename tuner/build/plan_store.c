@@ -42,7 +42,7 @@ enum yt_status yt_plan_store(const struct yt_engine *engine,
         .layers = layers,
         .layer_count = count,
     };
-    status = yt_db_plan_put(engine->db, &plan, id_out);
+    status = yt_db_plan_put(engine->site->db, &plan, id_out);
 done:
     free(text);
     free(layers);
@@ -58,7 +58,7 @@ static enum yt_status find_same(const struct yt_engine *engine, int64_t *id_out)
     struct yt_db_plan *plan = NULL;
     char *text = yt_plan_text_write(engine->network, NULL);
     YT_FAIL_IF(!text, YT_NO_MEMORY, "no memory for a plan");
-    enum yt_status status = yt_db_plan_find(engine->db, &key, &plan);
+    enum yt_status status = yt_db_plan_find(engine->site->db, &key, &plan);
     if (status == YT_OK && strcmp(plan->text, text) == 0)
         *id_out = plan->id;
     else if (status == YT_OK)
@@ -70,7 +70,8 @@ static enum yt_status find_same(const struct yt_engine *engine, int64_t *id_out)
 
 enum yt_status yt_plan_row(const struct yt_engine *engine, int64_t *id_out)
 {
-    YT_FAIL_IF(!engine->db, YT_NOT_FOUND, "no database to keep a plan in");
+    YT_FAIL_IF(!engine->site->db, YT_NOT_FOUND,
+               "no database to keep a plan in");
     if (engine->tuned) {
         *id_out = engine->plan_id;
         return YT_OK;

@@ -19,7 +19,7 @@
 #include <string.h>
 
 #include "runtime/fail.h"
-#include "tuner/build/engine.h"
+#include "tuner/build/plan_text.h"
 
 #define HEADER "yolotune-plan 1"
 #define QUANT  "quant "

@@ -50,7 +50,7 @@ static enum yt_status read_evaluation(const struct yt_engine *engine,
                                       struct yt_measured *m)
 {
     const struct yt_db_evaluation_query query = {
-        .here = engine->here,
+        .here = engine->site->here,
         .model = plan->key.model,
         .h = plan->key.h,
         .w = plan->key.w,
@@ -60,7 +60,7 @@ static enum yt_status read_evaluation(const struct yt_engine *engine,
     };
     struct newest newest = {plan->id, m};
     m->pre_ns = m->network_ns = m->post_ns = m->frame_ns = NAN;
-    return yt_db_evaluations(engine->db, &query, on_evaluation, &newest);
+    return yt_db_evaluations(engine->site->db, &query, on_evaluation, &newest);
 }
 
 static void derive(const struct yt_db_plan *plan,
@@ -117,8 +117,9 @@ static enum yt_status read_peaks(const struct yt_engine *engine,
         struct yt_peak peak;
         if (!analysis->types[t].layers)
             continue;
-        YT_TRY(yt_peak_get(engine->db, &engine->here, engine->network->isa,
-                           (enum yt_dtype)t, m->threads, 0, &peak));
+        YT_TRY(yt_peak_get(engine->site->db, &engine->site->here,
+                           engine->network->isa, (enum yt_dtype)t, m->threads,
+                           0, &peak));
         m->peaks[t] = peak.gflops_n;
         m->bandwidth_gbs = fmax(m->bandwidth_gbs, peak.gbs_n);
     }
@@ -147,10 +148,11 @@ enum yt_status yt_measured_read(const struct yt_engine *engine,
                                 const struct yt_analysis *analysis,
                                 struct yt_measured **measured_out)
 {
-    YT_FAIL_IF(!engine->db, YT_NOT_FOUND, "no database, so no measurements");
+    YT_FAIL_IF(!engine->site->db, YT_NOT_FOUND,
+               "no database, so no measurements");
     const struct yt_db_plan_key key = yt_engine_plan_key(engine, YT_DB_TUNED);
     struct yt_db_plan *plan = NULL;
-    YT_TRY(yt_db_plan_find(engine->db, &key, &plan));
+    YT_TRY(yt_db_plan_find(engine->site->db, &key, &plan));
     struct yt_measured *m = calloc(1, sizeof *m);
     const enum yt_status status =
         m ? fill(engine, analysis, plan, m)

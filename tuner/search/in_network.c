@@ -28,7 +28,7 @@ struct option {
 };
 
 struct contest {
-    struct yt_engine *engine;
+    struct yt_network *network;
     const struct yt_search *search;
     int32_t frames;
     struct yt_schedule (*finalists)[YT_FINALISTS_MAX]; /* [target] */
@@ -48,8 +48,8 @@ struct contest {
 
 static void contest_deinit(struct contest *c)
 {
-    const int32_t layers = c->engine->network->net->layer_count;
-    const int32_t threads = c->engine->network->plan.threads;
+    const int32_t layers = c->network->net->layer_count;
+    const int32_t threads = c->network->plan.threads;
     for (int32_t i = 0; i < layers; i++) {
         for (int32_t j = 0; c->options && j < YT_FINALISTS_MAX; j++) {
             yt_memory_free(c->options[i][j].weights,
@@ -66,7 +66,7 @@ static void contest_deinit(struct contest *c)
     free(c->finalist_count);
     free(c->winner);
     free(c->target_of);
-    yt_memory_free(c->arena, (size_t)c->engine->network->net->arena_bytes);
+    yt_memory_free(c->arena, (size_t)c->network->net->arena_bytes);
     yt_memory_free(c->scratch, (size_t)(threads * c->scratch_bytes));
     free(c->each);
     free(c->each_thread);
@@ -86,7 +86,7 @@ static enum yt_status prepare_option(struct contest *c, int32_t i,
                                      const struct yt_schedule *schedule,
                                      struct option *option)
 {
-    struct yt_network *network = c->engine->network;
+    struct yt_network *network = c->network;
     const struct yt_layer *layer = &network->net->layers[i];
     const struct yt_kernel *kernel;
     YT_TRY(
@@ -114,7 +114,7 @@ static enum yt_status prepare_option(struct contest *c, int32_t i,
 
 static enum yt_status prepare_layer(struct contest *c, int32_t i)
 {
-    const struct yt_network *network = c->engine->network;
+    const struct yt_network *network = c->network;
     const struct yt_layer *layer = &network->net->layers[i];
     char name[YT_PROBLEM_NAME_MAX];
     yt_problem_name(&layer->problem, name);
@@ -160,7 +160,7 @@ static void put_pixel(void *pixels, enum yt_dtype dtype, int64_t i,
 /* Any image will do for time; this one has no denormals and no zeros. */
 static void fill_input(struct contest *c)
 {
-    const struct yt_net *net = c->engine->network->net;
+    const struct yt_net *net = c->network->net;
     const int64_t h = net->h + 2 * (int64_t)net->input_pad;
     const int64_t w = net->w + 2 * (int64_t)net->input_pad;
     void *pixels = c->arena + net->input;
@@ -184,7 +184,7 @@ static enum yt_status compile_place(struct contest *c, int32_t place)
             wishes[count++] = (struct yt_kernel_wish){
                 &c->search->targets[t].problem, &c->finalists[t][place]};
     const enum yt_status status = yt_kernels_compile(
-        c->engine->network->kernels, wishes, count, c->engine->host.threads);
+        c->network->kernels, wishes, count, c->search->site->host.threads);
     free(wishes);
     return status;
 }
@@ -209,7 +209,7 @@ static enum yt_status compile_finalists(struct contest *c, uint64_t budget_ns)
 /* Arguments for each thread, with scratch of its own. */
 static enum yt_status make_scratch(struct contest *c)
 {
-    const int32_t threads = c->engine->network->plan.threads;
+    const int32_t threads = c->network->plan.threads;
     if (!c->scratch_bytes)
         return YT_OK;
     c->scratch = yt_memory_alloc((size_t)(threads * c->scratch_bytes));
@@ -226,8 +226,7 @@ static enum yt_status make_scratch(struct contest *c)
 static const void *const *thread_args(struct contest *c,
                                       const struct yt_args *args)
 {
-    for (int32_t i = 0; c->scratch && i < c->engine->network->plan.threads;
-         i++) {
+    for (int32_t i = 0; c->scratch && i < c->network->plan.threads; i++) {
         c->each[i] = *args;
         c->each[i].scratch = c->scratch + i * c->scratch_bytes;
     }
@@ -236,7 +235,7 @@ static const void *const *thread_args(struct contest *c,
 
 static enum yt_status contest_init(struct contest *c, uint64_t compile_ns)
 {
-    const struct yt_net *net = c->engine->network->net;
+    const struct yt_net *net = c->network->net;
     const size_t layers = (size_t)net->layer_count;
     const size_t targets = (size_t)c->search->target_count;
     c->finalists = calloc(targets, sizeof *c->finalists);
@@ -253,12 +252,12 @@ static enum yt_status contest_init(struct contest *c, uint64_t compile_ns)
                YT_NO_MEMORY, "no memory to compare %zu layers", layers);
     for (size_t t = 0; t < targets; t++)
         c->finalist_count[t] = yt_target_finalists(
-            &c->search->targets[t], c->engine->network->isa, c->finalists[t]);
+            &c->search->targets[t], c->network->isa, c->finalists[t]);
     YT_TRY(compile_finalists(c, compile_ns));
     for (size_t i = 0; i < layers; i++)
         YT_TRY(prepare_layer(c, (int32_t)i));
     YT_TRY(make_scratch(c));
-    return yt_pool_create(c->engine->network->plan.threads, 0, &c->pool);
+    return yt_pool_create(c->network->plan.threads, 0, &c->pool);
 }
 
 static void *at(struct contest *c, int64_t offset)
@@ -278,7 +277,7 @@ static int varies(int32_t t, int32_t group)
 static void run_layer(struct contest *c, int32_t i, int32_t group,
                       int32_t round, int32_t frame)
 {
-    const struct yt_layer *layer = &c->engine->network->net->layers[i];
+    const struct yt_layer *layer = &c->network->net->layers[i];
     const int32_t t = c->target_of[i];
     const int32_t turn =
         varies(t, group) ? (round + t) % c->finalist_count[t] : c->winner[t];
@@ -308,7 +307,7 @@ static void run_round(struct contest *c, int32_t group, int32_t frame)
             rounds = c->finalist_count[t];
     for (int32_t round = 0; round < rounds; round++) {
         fill_input(c);
-        for (int32_t i = 0; i < c->engine->network->net->layer_count; i++)
+        for (int32_t i = 0; i < c->network->net->layer_count; i++)
             run_layer(c, i, group, round, frame);
     }
 }
@@ -319,7 +318,7 @@ static void weigh(struct contest *c, int32_t t, int32_t finalist, int32_t done,
                   double *ns_out, double *noise_out)
 {
     double ns = 0, noise = 0;
-    for (int32_t i = 0; i < c->engine->network->net->layer_count; i++) {
+    for (int32_t i = 0; i < c->network->net->layer_count; i++) {
         if (c->target_of[i] != t)
             continue;
         struct yt_stats stats;
@@ -388,7 +387,7 @@ static void pick_winners(struct contest *c, int32_t done)
 
 static void settle(struct contest *c, int32_t done, struct yt_layer_time *times)
 {
-    struct yt_network *network = c->engine->network;
+    struct yt_network *network = c->network;
     for (int32_t t = 0; t < c->search->target_count; t++) {
         char ties[3 * YT_SCHEDULE_NAME_MAX];
         const int32_t winner = choose(c, t, done, ties);
@@ -439,14 +438,14 @@ static int32_t run_pass(struct contest *c,
     return done;
 }
 
-enum yt_status yt_in_network_choose(struct yt_engine *engine,
+enum yt_status yt_in_network_choose(struct yt_network *network,
                                     const struct yt_search *search,
                                     const struct yt_tune_options *options,
                                     int32_t frames, uint64_t compile_ns,
                                     uint64_t budget_ns,
                                     struct yt_layer_time *times)
 {
-    struct contest c = {.engine = engine, .search = search, .frames = frames};
+    struct contest c = {.network = network, .search = search, .frames = frames};
     int32_t done = 0;
     enum yt_status status;
     YT_TRY_GOTO(contest_init(&c, compile_ns));

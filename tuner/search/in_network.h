@@ -11,8 +11,9 @@
 #include "tuner/search/search.h"
 
 /** Choose among the finalists of every target and set the schedules of the
- *  engine's network (not yet built).
+ *  network (not yet built).
  *
+ * @param search of this network's layers, on the site that it is built on.
  * @param frames samples of each finalist in each of the two passes.
  * @param compile_ns time to compile finalists in: fewer take part when it is
  *        short.
@@ -21,7 +22,7 @@
  * @return YT_OK; YT_INTERRUPTED when stopped before one round was complete
  *         (nothing is set); YT_COMPILE; YT_NO_MEMORY.
  */
-enum yt_status yt_in_network_choose(struct yt_engine *engine,
+enum yt_status yt_in_network_choose(struct yt_network *network,
                                     const struct yt_search *search,
                                     const struct yt_tune_options *options,
                                     int32_t frames, uint64_t compile_ns,

@@ -34,7 +34,6 @@ struct slot {
 
 struct loop {
     struct yt_search *search;
-    struct yt_engine *engine;
     const struct yt_tune_options *options;
     struct slot slots[WORKERS_MAX];
     int32_t slot_count;
@@ -90,8 +89,8 @@ static enum yt_status next_candidate(const struct loop *loop,
 {
     const struct yt_space space = {
         .problem = &target->problem,
-        .isa = loop->engine->network->isa,
-        .threads = loop->engine->threads,
+        .isa = loop->search->site->isa,
+        .threads = loop->search->threads,
         .exhaustive = loop->exhaustive,
     };
     return yt_space_next(&space, &target->trials, any_out, next_out);
@@ -122,16 +121,16 @@ static uint64_t share_ns(const struct loop *loop, int32_t index)
 static enum yt_status store(struct loop *loop, const struct slot *slot,
                             const struct yt_worker_result *r)
 {
-    if (!loop->engine->db)
+    if (!loop->search->site->db)
         return YT_OK;
     char schedule[YT_SCHEDULE_NAME_MAX];
     yt_schedule_name(&slot->schedule, schedule);
     const struct yt_db_measurement row = {
-        .here = loop->engine->here,
+        .here = loop->search->site->here,
         .problem = slot->target->name,
         .schedule = schedule,
-        .isa = loop->engine->network->isa->name,
-        .threads = loop->engine->threads,
+        .isa = loop->search->site->isa->name,
+        .threads = loop->search->threads,
         .setting = "",
         .outcome = r->outcome,
         .detail = r->detail,
@@ -144,7 +143,7 @@ static enum yt_status store(struct loop *loop, const struct slot *slot,
         .code_bytes = r->code_bytes,
         .spills = (int32_t)r->spills,
     };
-    return yt_db_measurement_put(loop->engine->db, &row, NULL);
+    return yt_db_measurement_put(loop->search->site->db, &row, NULL);
 }
 
 static void leave_target(struct loop *loop, struct slot *slot)
@@ -216,8 +215,8 @@ static enum yt_status feed(struct loop *loop, struct slot *slot)
             }
             if (!slot->worker)
                 YT_TRY(yt_worker_start(
-                    &slot->target->problem, loop->engine->network->isa,
-                    loop->engine->threads, slot->cpu, &slot->worker));
+                    &slot->target->problem, loop->search->site->isa,
+                    loop->search->threads, slot->cpu, &slot->worker));
             const double best = yt_target_best_ns(slot->target);
             if (yt_worker_submit(slot->worker, &slot->schedule,
                                  best * GIVE_UP_FACTOR, DEADLINE_NS) == YT_OK)
@@ -245,7 +244,7 @@ static enum yt_status feed(struct loop *loop, struct slot *slot)
 /* One worker per core: on two CPUs of one core, each would time the other. */
 static void pick_cpus(struct loop *loop)
 {
-    const struct yt_host *host = &loop->engine->host;
+    const struct yt_host *host = &loop->search->site->host;
     loop->slot_count =
         host->threads < WORKERS_MAX ? host->threads : WORKERS_MAX;
     for (int32_t i = 0; i < loop->slot_count; i++)
@@ -329,13 +328,13 @@ static void report_waiting(const struct loop *loop)
  * other found. Whoever was stopped meanwhile does not have the lock. */
 static enum yt_status wait_for_turn(struct loop *loop)
 {
-    if (!loop->engine->db)
+    if (!loop->search->site->db)
         return YT_OK;
     const struct timespec pause = {.tv_nsec = WAIT_NS};
     int waited = 0;
     while (!stopped(loop)) {
-        if (yt_timing_lock_try(&loop->lock, yt_db_path(loop->engine->db)))
-            return waited ? yt_search_read(loop->search, loop->engine) : YT_OK;
+        if (yt_timing_lock_try(&loop->lock, yt_db_path(loop->search->site->db)))
+            return waited ? yt_search_read(loop->search) : YT_OK;
         waited = 1;
         report_waiting(loop);
         nanosleep(&pause, NULL);
@@ -366,13 +365,12 @@ static enum yt_status search_space(struct loop *loop, int exhaustive)
     return run_passes(loop);
 }
 
-enum yt_status yt_search_run(struct yt_search *search, struct yt_engine *engine,
+enum yt_status yt_search_run(struct yt_search *search,
                              const struct yt_tune_options *options,
                              uint64_t deadline_ns)
 {
     struct loop loop = {
         .search = search,
-        .engine = engine,
         .options = options,
         .begin_ns = yt_now_ns(),
         .deadline_ns = deadline_ns,

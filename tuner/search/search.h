@@ -21,7 +21,9 @@ struct yt_target {
 };
 
 struct yt_search {
-    struct yt_target *targets; /* most work first */
+    const struct yt_site *site; /* borrowed */
+    int32_t threads;            /* that steps are shared by */
+    struct yt_target *targets;  /* most work first */
     int32_t target_count;
     double peak_gflops; /* all threads, for progress */
     int64_t newest_ms;  /* of the rows read, of any outcome; 0: there were none.
@@ -32,22 +34,23 @@ struct yt_search {
     char why_lost[200]; /* the sentence of the last of them */
 };
 
-/** The distinct problems of a network, with what the database holds on them.
+/** The distinct problems of a net (borrowed until destroy: layer names), with
+ *  what the site's database holds on them.
  *  @return YT_OK; YT_NO_MEMORY; what the database returned. */
-enum yt_status yt_search_create(const struct yt_engine *engine,
+enum yt_status yt_search_create(const struct yt_site *site,
+                                const struct yt_net *net, int32_t threads,
                                 struct yt_search **search_out);
 
 /** Take up what the database holds by now.
  *  @return YT_OK; YT_NO_MEMORY; what the database returned. */
-enum yt_status yt_search_read(struct yt_search *search,
-                              const struct yt_engine *engine);
+enum yt_status yt_search_read(struct yt_search *search);
 
 /** Try candidates until nothing is left, @p deadline_ns (monotonic) or
  *  options->stop. Every result is stored at once. While another process
  *  measures for the same database, wait.
  *  @return YT_OK; YT_IO, YT_NO_MEMORY for workers; what the database
  *          returned. */
-enum yt_status yt_search_run(struct yt_search *search, struct yt_engine *engine,
+enum yt_status yt_search_run(struct yt_search *search,
                              const struct yt_tune_options *options,
                              uint64_t deadline_ns);
 

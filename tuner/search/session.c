@@ -83,7 +83,8 @@ static void report_phase(const struct session *s, const char *phase)
 
 static enum yt_status search_alone(struct session *s)
 {
-    YT_TRY(yt_search_create(s->engine, &s->search));
+    YT_TRY(yt_search_create(s->engine->site, s->engine->network->net,
+                            s->engine->threads, &s->search));
     s->search->peak_gflops = s->peak.gflops_n;
     for (int32_t i = 0; i < s->search->target_count; i++)
         s->result->reused += s->search->targets[i].trials.count;
@@ -91,8 +92,7 @@ static enum yt_status search_alone(struct session *s)
     const double time =
         fmax(fmin(SEARCH_SHARE * budget, budget - AFTER_SEARCH_NS),
              SEARCH_AT_LEAST * budget);
-    YT_TRY(yt_search_run(s->search, s->engine, s->options,
-                         s->begin_ns + (uint64_t)time));
+    YT_TRY(yt_search_run(s->search, s->options, s->begin_ns + (uint64_t)time));
     s->result->lost = s->search->lost;
     memcpy(s->result->why_lost, s->search->why_lost,
            sizeof s->result->why_lost);
@@ -158,7 +158,7 @@ static enum yt_status decide_in_network(struct session *s)
     engine->network->plan.threads = engine->threads;
     if (!stopped(s)) {
         const enum yt_status status = yt_in_network_choose(
-            engine, s->search, s->options, CONTEST_FRAMES,
+            engine->network, s->search, s->options, CONTEST_FRAMES,
             share_ns(s, COMPILE_SHARE, 0, UINT64_MAX),
             share_ns(s, CONTEST_SHARE, 0, UINT64_MAX), s->times);
         if (status != YT_INTERRUPTED)
@@ -194,7 +194,7 @@ static enum yt_status choose_threads(struct session *s)
     if (s->engine->tuned || most == 1 || stopped(s))
         return YT_OK;
     report_phase(s, "threads");
-    YT_TRY(yt_network_build(s->engine->network, s->engine->host.threads));
+    YT_TRY(yt_network_build(s->engine->network, s->engine->site->host.threads));
     double best = INFINITY;
     int32_t chosen = most;
     for (int32_t t = 1;; t = 2 * t < most ? 2 * t : most) {
@@ -221,9 +221,10 @@ static enum yt_status open_baseline(struct session *s)
         .threads = plan->threads, /* so that the comparison is about kernels */
         .dense_heads = s->engine->dense_heads,
         .quantisation = s->engine->network->quantisation,
+        .kernels = s->engine->site->kernels,
     };
     YT_TRY(yt_network_create(s->engine->graph, &options, &s->base_network));
-    YT_TRY(yt_network_build(s->base_network, s->engine->host.threads));
+    YT_TRY(yt_network_build(s->base_network, s->engine->site->host.threads));
     return yt_network_open(s->base_network, 0, &s->base_model);
 }
 
@@ -237,11 +238,12 @@ static enum yt_status open_old(struct session *s)
         .threads = s->old_threads,
         .dense_heads = s->engine->dense_heads,
         .quantisation = s->engine->network->quantisation,
+        .kernels = s->engine->site->kernels,
     };
     YT_TRY(yt_network_create(s->engine->graph, &options, &s->old_network));
     memcpy(s->old_network->schedules, s->old_schedules,
            (size_t)s->old_network->net->layer_count * sizeof *s->old_schedules);
-    YT_TRY(yt_network_build(s->old_network, s->engine->host.threads));
+    YT_TRY(yt_network_build(s->old_network, s->engine->site->host.threads));
     return yt_network_open(s->old_network, 0, &s->old_model);
 }
 
@@ -346,46 +348,16 @@ static enum yt_status store_evaluation(const struct session *s, int64_t plan,
         .dataset = "",
         .dataset_hash = "",
     };
-    return yt_db_evaluation_put(s->engine->db, &row, id_out);
-}
-
-static enum yt_status store_recommendation(const struct session *s)
-{
-    const struct yt_tune_result *r = s->result;
-    char detail[160], reasons[320];
-    snprintf(detail, sizeof detail,
-             "kernels tuned for this CPU: %.2f ms to %.2f ms a frame",
-             1e-6 * r->baseline.total.median_ns,
-             1e-6 * r->tuned.total.median_ns);
-    snprintf(reasons, sizeof reasons,
-             "[\"%s\",\"%d of %d threads%s\","
-             "\"fp32: every output is the original network's\"]",
-             detail, r->threads, s->engine->threads,
-             s->engine->threads > 1 ? ": the least time" : "");
-    const struct yt_db_recommendation_step step = {
-        .strategy = "kernels",
-        .detail = detail,
-        .evaluation = r->evaluation_id,
-    };
-    const struct yt_db_recommendation row = {
-        .scenario = s->options->scenario,
-        .evaluation = r->evaluation_id,
-        .baseline = r->baseline_id,
-        .reasons_json = reasons,
-        .steps = &step,
-        .step_count = 1,
-    };
-    return yt_db_recommendation_put(s->engine->db, &row,
-                                    &s->result->recommendation_id);
+    return yt_db_evaluation_put(s->engine->site->db, &row, id_out);
 }
 
 static enum yt_status store(struct session *s)
 {
-    if (!s->engine->db)
+    if (!s->engine->site->db)
         return YT_OK;
     struct yt_tune_result *r = s->result;
     int64_t base_plan = 0;
-    YT_TRY(yt_db_begin(s->engine->db));
+    YT_TRY(yt_db_begin(s->engine->site->db));
     enum yt_status status = YT_OK;
     if (!s->engine->tuned)
         YT_TRY_GOTO(yt_plan_store(s->engine, s->engine->network, YT_DB_TUNED,
@@ -397,12 +369,10 @@ static enum yt_status store(struct session *s)
                                  &r->evaluation_id));
     YT_TRY_GOTO(store_evaluation(s, base_plan, s->base_network, &r->baseline,
                                  &r->baseline_id));
-    if (s->options->scenario)
-        YT_TRY_GOTO(store_recommendation(s));
     s->engine->tuned = 1;
-    return yt_db_commit(s->engine->db);
+    return yt_db_commit(s->engine->site->db);
 done:
-    yt_db_rollback(s->engine->db);
+    yt_db_rollback(s->engine->site->db);
     return status;
 }
 
@@ -438,12 +408,14 @@ enum yt_status yt_tune(struct yt_engine *engine,
         calloc((size_t)engine->network->net->layer_count, sizeof *s.times);
     YT_FAIL_IF_GOTO(!s.times, YT_NO_MEMORY, "no memory for a session");
     const enum yt_dtype dtype = main_type(engine->network->net);
-    YT_TRY_GOTO(yt_peak_get(engine->db, &engine->here, engine->network->isa,
-                            dtype, engine->threads, 0, &s.peak));
+    YT_TRY_GOTO(yt_peak_get(engine->site->db, &engine->site->here,
+                            engine->network->isa, dtype, engine->threads, 0,
+                            &s.peak));
     YT_TRY_GOTO(search_alone(&s));
     if (result.measured)
-        YT_TRY_GOTO(yt_peak_get(engine->db, &engine->here, engine->network->isa,
-                                dtype, engine->threads, 1, &s.peak));
+        YT_TRY_GOTO(yt_peak_get(engine->site->db, &engine->site->here,
+                                engine->network->isa, dtype, engine->threads, 1,
+                                &s.peak));
     YT_TRY_GOTO(decide_in_network(&s));
     YT_TRY_GOTO(choose_threads(&s));
     YT_TRY_GOTO(evaluate(&s));

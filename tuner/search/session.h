@@ -29,7 +29,6 @@ struct yt_tune_options {
     void (*progress)(void *user, const struct yt_progress_event *event);
     void *user;
     const struct yt_image *image; /* frames to evaluate with */
-    const char *scenario;         /* stored with the recommendation */
     int32_t exhaustive; /* 1: after the search, try the rest of the space for
                            as long as the budget lasts */
 };
@@ -47,7 +46,7 @@ struct yt_tune_result {
     int32_t kept;        /* 1: the plan stored before was not beaten */
     int32_t interrupted; /* 1: the budget or a signal ended it early */
     double seconds;
-    int64_t plan_id, evaluation_id, baseline_id, recommendation_id; /* or 0 */
+    int64_t plan_id, evaluation_id, baseline_id; /* 0: not stored */
 };
 
 /** Tune @p engine's network; afterwards the engine runs the best plan.

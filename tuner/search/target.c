@@ -42,10 +42,10 @@ static enum yt_status take_row(void *user, const struct yt_db_measurement *m)
     return yt_trials_put(&search->targets[m->problem_index].trials, &trial);
 }
 
-enum yt_status yt_search_read(struct yt_search *search,
-                              const struct yt_engine *engine)
+enum yt_status yt_search_read(struct yt_search *search)
 {
-    if (!engine->db)
+    const struct yt_site *site = search->site;
+    if (!site->db)
         return YT_OK;
     const char **names =
         calloc((size_t)search->target_count + 1, sizeof *names);
@@ -53,23 +53,23 @@ enum yt_status yt_search_read(struct yt_search *search,
     for (int32_t i = 0; i < search->target_count; i++)
         names[i] = search->targets[i].name;
     const struct yt_db_measurement_query query = {
-        .here = engine->here,
-        .isa = engine->network->isa->name,
-        .threads = engine->threads,
+        .here = site->here,
+        .isa = site->isa->name,
+        .threads = search->threads,
         .setting = "",
         .problems = names,
         .problem_count = (size_t)search->target_count,
     };
     const enum yt_status status =
-        yt_db_measurements(engine->db, &query, take_row, search);
+        yt_db_measurements(site->db, &query, take_row, search);
     free(names);
     return status;
 }
 
-enum yt_status yt_search_create(const struct yt_engine *engine,
+enum yt_status yt_search_create(const struct yt_site *site,
+                                const struct yt_net *net, int32_t threads,
                                 struct yt_search **search_out)
 {
-    const struct yt_net *net = engine->network->net;
     struct yt_search *search = calloc(1, sizeof *search);
     if (search)
         search->targets =
@@ -79,6 +79,8 @@ enum yt_status yt_search_create(const struct yt_engine *engine,
         return yt_fail(YT_NO_MEMORY, "no memory for %d layers",
                        net->layer_count);
     }
+    search->site = site;
+    search->threads = threads;
     for (int32_t i = 0; i < net->layer_count; i++) {
         char name[YT_PROBLEM_NAME_MAX];
         yt_problem_name(&net->layers[i].problem, name);
@@ -97,7 +99,7 @@ enum yt_status yt_search_create(const struct yt_engine *engine,
     }
     qsort(search->targets, (size_t)search->target_count,
           sizeof *search->targets, by_work);
-    const enum yt_status status = yt_search_read(search, engine);
+    const enum yt_status status = yt_search_read(search);
     if (status != YT_OK) {
         yt_search_destroy(search);
         return status;
