@@ -96,11 +96,14 @@ static void print_search(const struct yt_advice *advice)
                k->why_lost);
     if (k->kept)
         printf("           the plan stored before was not beaten and stays\n");
-    if (k->peak.gflops_1 > 0)
+    if (k->peak.gflops_1 > 0 && k->peak.threads > 1)
         printf("peak       %.0f GFLOP/s on 1 thread, %.0f on %d; memory %.1f "
                "and %.1f GB/s\n",
                k->peak.gflops_1, k->peak.gflops_n, k->peak.threads,
                k->peak.gbs_1, k->peak.gbs_n);
+    else if (k->peak.gflops_1 > 0)
+        printf("peak       %.0f GFLOP/s on 1 thread; memory %.1f GB/s\n",
+               k->peak.gflops_1, k->peak.gbs_1);
 }
 
 static void print_calibration(const struct yt_advice_report *r)

@@ -243,7 +243,7 @@ static void add_anything(struct random_graph *r)
 
 /* A graph of about this many random blocks, for inputs that 8 divides. Graphs
  * that grew out of hand in channels are cut short. */
-static struct yt_graph *random_graph(uint64_t seed, int32_t blocks)
+static inline struct yt_graph *random_graph(uint64_t seed, int32_t blocks)
 {
     struct random_graph r;
     begin_graph(&r, seed * 2654435761u + 1);

@@ -77,6 +77,9 @@ run 2 -m builtin:n --imgsz 64 --budget 2h --out "$work/product" --name math
 
 # Text, and a library beside it.
 run 0 -m builtin:n --imgsz 64 --budget 2s --out "$work/product"
+if grep -E 'peak .* on 1 thread, .* on 1;' "$work/out"; then
+    complain "the peak of one thread is told twice"
+fi
 says '^Recommendation for .realtime.: ' out
 says 'seeded weights' out
 says 'accuracy was not measured' out

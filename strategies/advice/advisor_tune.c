@@ -42,6 +42,7 @@ static enum yt_status tune_network(struct yt_advisor *a, const char *name,
         .progress = a->options->progress ? on_progress : NULL,
         .user = &relay,
         .image = yt_lab_image(a->lab),
+        .peak_threads = a->choices->threads,
         .exhaustive = a->options->exhaustive,
     };
     struct yt_tune_result result;

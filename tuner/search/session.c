@@ -389,6 +389,19 @@ static enum yt_dtype main_type(const struct yt_net *net)
     return (enum yt_dtype)best;
 }
 
+/* A network may be tuned for one thread of a run of many: the machine's peak is
+ * that of the run. */
+static enum yt_status tell_peak(struct session *s, enum yt_dtype dtype)
+{
+    const struct yt_site *site = s->engine->site;
+    const int32_t threads = s->options->peak_threads;
+    s->result->peak = s->peak;
+    return threads && threads != s->peak.threads
+               ? yt_peak_get(site->db, &site->here, site->isa, dtype, threads,
+                             0, &s->result->peak)
+               : YT_OK;
+}
+
 enum yt_status yt_tune(struct yt_engine *engine,
                        const struct yt_tune_options *options,
                        struct yt_tune_result *result_out)
@@ -420,7 +433,7 @@ enum yt_status yt_tune(struct yt_engine *engine,
     YT_TRY_GOTO(choose_threads(&s));
     YT_TRY_GOTO(evaluate(&s));
     YT_TRY_GOTO(store(&s));
-    result.peak = s.peak;
+    YT_TRY_GOTO(tell_peak(&s, dtype));
     result.seconds = 1e-9 * (double)(yt_now_ns() - s.begin_ns);
     *result_out = result;
 done:

@@ -29,18 +29,19 @@ struct yt_tune_options {
     void (*progress)(void *user, const struct yt_progress_event *event);
     void *user;
     const struct yt_image *image; /* frames to evaluate with */
-    int32_t exhaustive; /* 1: after the search, try the rest of the space for
-                           as long as the budget lasts */
+    int32_t peak_threads; /* the result's peak is of as many; 0: the engine's */
+    int32_t exhaustive;   /* 1: after the search, try the rest of the space for
+                             as long as the budget lasts */
 };
 
 struct yt_tune_result {
     struct yt_frame_stats baseline; /* default schedules */
     struct yt_frame_stats tuned;
-    int32_t measured; /* candidates tried in this run */
-    int32_t reused;   /* taken from the database */
-    int32_t failed;   /* wrong, crashed, timed out */
-    int32_t threads;  /* chosen */
-    struct yt_peak peak;
+    int32_t measured;    /* candidates tried in this run */
+    int32_t reused;      /* taken from the database */
+    int32_t failed;      /* wrong, crashed, timed out */
+    int32_t threads;     /* chosen */
+    struct yt_peak peak; /* of the machine, in the type of most arithmetic */
     int32_t lost;        /* candidates whose worker was killed; no rows */
     char why_lost[200];  /* the last one's sentence */
     int32_t kept;        /* 1: the plan stored before was not beaten */
