@@ -73,7 +73,7 @@ static enum yt_status use_known_schedules(const struct work *w,
     return YT_OK;
 }
 
-static enum yt_status build(const struct work *w,
+static enum yt_status build_with(const struct work *w,
                             const struct yt_quantisation *q,
                             struct yt_network **network_out)
 {
@@ -193,7 +193,7 @@ static enum yt_status time_type(struct work *w, int32_t type)
         choices[g] = type;
     YT_TRY_GOTO(report(w));
     YT_TRY_GOTO(make(w, choices, &q));
-    YT_TRY_GOTO(build(w, q, &network));
+    YT_TRY_GOTO(build_with(w, q, &network));
     ns = malloc((size_t)network->net->layer_count * sizeof *ns);
     YT_FAIL_IF_GOTO(!ns, YT_NO_MEMORY, "no memory to time layers");
     YT_TRY_GOTO(yt_loss_time(w->loss, network, FRAMES, ns));
@@ -221,7 +221,7 @@ static enum yt_status isolate(struct work *w, int32_t group, int32_t type)
     choices[group] = type;
     YT_TRY_GOTO(report(w));
     YT_TRY_GOTO(make(w, choices, &q));
-    YT_TRY_GOTO(build(w, q, &network));
+    YT_TRY_GOTO(build_with(w, q, &network));
     YT_TRY_GOTO(yt_loss_measure(w->loss, network,
                                 &w->losses[group * w->type_count + type]));
 done:
@@ -274,7 +274,7 @@ static enum yt_status measure_mix(struct work *w, const int32_t *choices,
     enum yt_status status;
     YT_TRY_GOTO(report(w));
     YT_TRY_GOTO(make(w, choices, &mix->quantisation));
-    YT_TRY_GOTO(build(w, mix->quantisation, &network));
+    YT_TRY_GOTO(build_with(w, mix->quantisation, &network));
     YT_TRY_GOTO(yt_loss_measure(w->loss, network, &mix->loss));
     const int32_t layers = network->net->layer_count;
     ns = malloc((size_t)layers * sizeof *ns);
@@ -388,7 +388,7 @@ static enum yt_status assign(struct work *w, const struct yt_dataset *pictures,
     const int32_t images =
         w->options->images ? w->options->images : YT_ASSIGN_IMAGES;
     choose_types(w);
-    YT_TRY(build(w, NULL, &w->base));
+    YT_TRY(build_with(w, NULL, &w->base));
     YT_TRY(yt_loss_open(pictures, images, w->base, &w->loss));
     YT_TRY(find_groups(w));
     w->total = w->type_count + w->group_count * (w->type_count - 1) +
