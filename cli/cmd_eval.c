@@ -111,6 +111,7 @@ static enum yt_status open_model(struct job *job, struct yt_eval_run *run)
     precision.stop = yt_cli_stop_flag();
     const struct yt_cli_wanted wanted = {.engine = &engine,
                                          .precision = &precision,
+                                         .access = YT_SITE_TRIES,
                                          .augment = job->options.augment,
                                          .site = job->runs[0].opened.site};
     YT_TRY(yt_cli_open(&wanted, &run->opened));
@@ -206,7 +207,8 @@ static enum yt_status measure(struct job *job)
 static enum yt_status store(struct job *job, struct yt_eval_run *run)
 {
     if (!run->engine || !run->engine->site->db || !run->engine->plan_id ||
-        job->options.flip || job->options.augment)
+        yt_db_is_read_only(run->engine->site->db) || job->options.flip ||
+        job->options.augment)
         return YT_OK;
     const struct yt_db_plan_key key =
         yt_engine_plan_key(run->engine, YT_DB_TUNED);

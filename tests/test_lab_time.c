@@ -46,7 +46,8 @@ static int setup(void **state)
     f.image = (struct yt_image){
         .pixels = f.frame.rgb, .width = 80, .height = 60, .stride_bytes = 240};
     const struct yt_lab_options options = {
-        .engine = {.h = 64, .w = 64, .threads = 1, .db = f.db},
+        .site = {.db = f.db},
+        .engine = {.h = 64, .w = 64, .threads = 1},
         .models = f.models,
         .model_count = 1,
         .image = &f.image,

@@ -31,6 +31,8 @@
 /* The built-in network on 64x64 pixels, its analysis, and rows of layers. */
 struct fixture {
     char folder[64], path[96];
+    struct yt_site *site;
+    struct yt_graph *graph;
     struct yt_engine *engine;
     struct yt_analysis *analysis;
     struct yt_db_layer layers[LAYERS_MAX];
@@ -64,13 +66,12 @@ static int setup(void **state)
     strcpy(f.folder, "/tmp/yt-measured-XXXXXX");
     assert_non_null(mkdtemp(f.folder));
     snprintf(f.path, sizeof f.path, "%s/results.db", f.folder);
-    const struct yt_engine_options options = {.isa = "sse4.2",
-                                              .h = 64,
-                                              .w = 64,
-                                              .threads = 1,
-                                              .db = f.path,
-                                              .unbuilt = 1};
-    assert_ok(yt_engine_open(&options, &f.engine));
+    const struct yt_site_options site = {.isa = "sse4.2", .db = f.path};
+    const struct yt_engine_options options = {
+        .h = 64, .w = 64, .threads = 1, .unbuilt = 1};
+    assert_ok(yt_site_open(&site, &f.site));
+    assert_ok(yt_graph_read(NULL, &f.graph));
+    assert_ok(yt_engine_open(f.site, f.graph, &options, &f.engine));
     assert_ok(yt_analyze(f.engine->network->net, &f.analysis));
     fill_layers(&f);
     const struct yt_db_peak peak = {.isa = "sse4.2",
@@ -78,7 +79,7 @@ static int setup(void **state)
                                     .threads = 1,
                                     .gflops = GFLOPS,
                                     .bandwidth_gbs = GBS};
-    assert_ok(yt_db_peak_put(f.engine->db, f.engine->here.host, &peak));
+    assert_ok(yt_db_peak_put(f.site->db, f.site->here.host, &peak));
     *state = &f;
     return 0;
 }
@@ -89,6 +90,8 @@ static int teardown(void **state)
     char command[96];
     yt_analysis_destroy(f->analysis);
     yt_engine_close(f->engine);
+    yt_graph_destroy(f->graph);
+    yt_site_close(f->site);
     snprintf(command, sizeof command, "rm -rf '%s'", f->folder);
     return system(command);
 }
@@ -102,7 +105,7 @@ static int64_t put_plan(struct fixture *f, int32_t layer_count)
         .layer_count = layer_count,
     };
     int64_t id = 0;
-    assert_ok(yt_db_plan_put(f->engine->db, &plan, &id));
+    assert_ok(yt_db_plan_put(f->site->db, &plan, &id));
     return id;
 }
 
@@ -123,7 +126,7 @@ static void put_evaluation(struct fixture *f, int64_t plan, double scale,
         .configuration = configuration,
     };
     int64_t id = 0;
-    assert_ok(yt_db_evaluation_put(f->engine->db, &row, &id));
+    assert_ok(yt_db_evaluation_put(f->site->db, &row, &id));
 }
 
 static struct yt_measured *read_measured(struct fixture *f)
@@ -143,8 +146,10 @@ static void without_a_plan_there_is_nothing(void **state)
     struct yt_measured *m = NULL;
     assert_int_equal(yt_measured_read(f->engine, f->analysis, &m),
                      YT_NOT_FOUND);
+    struct yt_site nowhere = *f->site;
     struct yt_engine blind = *f->engine;
-    blind.db = NULL;
+    nowhere.db = NULL;
+    blind.site = &nowhere;
     assert_int_equal(yt_measured_read(&blind, f->analysis, &m), YT_NOT_FOUND);
     assert_null(m);
     yt_measured_destroy(NULL);

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "ground.h"
+
 #include "codegen/schedule.h"
 #include "model/graph.h"
 #include "runtime/memory.h"
@@ -172,18 +174,19 @@ static void networks_hand_out_scratch(void **state)
 static void the_contest_hands_out_scratch(void **state)
 {
     (void)state;
-    struct yt_graph *graph;
-    struct yt_engine engine = {.threads = 2};
+    const struct yt_site_options alone = {.access = YT_SITE_ALONE};
+    struct ground g = ground_open(&alone, "builtin:n");
+    struct yt_network *network;
     struct yt_search *search;
     const struct yt_tune_options quiet = {0};
     const uint64_t budget_ns = 60000000000u;
-    assert_int_equal(yt_graph_builtin("n", 2, &graph), YT_OK);
-    assert_int_equal(yt_host_read(&engine.host), YT_OK);
-    const struct yt_network_options options = {
-        .isa = yt_isa_best(yt_cpu_features()), .h = 64, .w = 64, .threads = 2};
-    assert_int_equal(yt_network_create(graph, &options, &engine.network),
-                     YT_OK);
-    assert_int_equal(yt_search_create(&engine, &search), YT_OK);
+    const struct yt_network_options options = {.isa = g.site->isa,
+                                               .h = 64,
+                                               .w = 64,
+                                               .threads = 2,
+                                               .kernels = g.site->kernels};
+    assert_int_equal(yt_network_create(g.graph, &options, &network), YT_OK);
+    assert_int_equal(yt_search_create(g.site, network->net, 2, &search), YT_OK);
     for (int32_t i = 0; i < search->target_count; i++) {
         struct yt_target *target = &search->targets[i];
         struct yt_trial trial = {.ok = 1, .min_ns = 1000};
@@ -193,19 +196,19 @@ static void the_contest_hands_out_scratch(void **state)
             yt_schedule_parse(YT_OP_SPPF, "strips-h", &trial.schedule), YT_OK);
         assert_int_equal(yt_trials_put(&target->trials, &trial), YT_OK);
     }
-    const int32_t layers = engine.network->net->layer_count;
+    const int32_t layers = network->net->layer_count;
     struct yt_layer_time *times = calloc((size_t)layers, sizeof *times);
     assert_non_null(times);
-    assert_int_equal(yt_in_network_choose(&engine, search, &quiet, 2, budget_ns,
+    assert_int_equal(yt_in_network_choose(network, search, &quiet, 2, budget_ns,
                                           budget_ns, times),
                      YT_OK);
-    const int32_t i = sppf_of(engine.network);
-    assert_int_equal(engine.network->schedules[i].algo, YT_ALGO_STRIPS);
+    const int32_t i = sppf_of(network);
+    assert_int_equal(network->schedules[i].algo, YT_ALGO_STRIPS);
     assert_true(times[i].median_ns > 0);
     free(times);
     yt_search_destroy(search);
-    yt_network_destroy(engine.network);
-    yt_graph_destroy(graph);
+    yt_network_destroy(network);
+    ground_close(&g);
 }
 
 int main(void)

@@ -35,7 +35,7 @@ mkdir objects
 find base codegen runtime -name '*.c' | while read -r source; do
     echo "$source objects/${source//\//_}.o"
 done | xargs -P2 -L1 "$(command -v sh)" -c \
-    '"$0" -std=gnu11 -D_GNU_SOURCE -DYT_GENERATOR_VERSION=\"toy\" -I. \
+    '"$0" -std=gnu11 -D_GNU_SOURCE -I. \
         -Iinclude -isystem "$1" -c "$2" -o "$3"' "$cc" "$("$llvm" --includedir)"
 "$cc" -std=gnu11 -D_GNU_SOURCE -I. -Iinclude \
     "$YT_SOURCE_DIR/tests/toy_target_main.c" objects/*.o -o main \
