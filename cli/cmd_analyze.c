@@ -95,8 +95,7 @@ static enum yt_status measure_nms(const struct yt_engine *engine,
     const struct yt_plan *plan = &engine->network->plan;
     for (int i = 0; i < YT_NMS_POINTS; i++)
         report->nms[i].boxes = boxes[i];
-    return yt_nms_curve(&plan->iou, plan->nc, plan->h, plan->w, report->nms,
-                        YT_NMS_POINTS);
+    return yt_nms_curve(plan, report->nms, YT_NMS_POINTS);
 }
 
 static enum yt_status make_report(const struct yt_cli_engine *cli,

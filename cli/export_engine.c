@@ -55,7 +55,8 @@ enum yt_status yt_cli_export(const struct yt_engine *engine, const char *name,
         .generator_version = yt_codegen_version(),
     };
     YT_TRY_GOTO(find_code(network, &plan->letterbox, &input.letterbox));
-    YT_TRY_GOTO(find_code(network, &plan->iou, &input.iou));
+    for (int32_t i = 0; i < plan->nms_count; i++)
+        YT_TRY_GOTO(find_code(network, &plan->nms[i], &input.nms[i]));
     for (int32_t i = 0; i < plan->step_count; i++)
         YT_TRY_GOTO(find_code(network, &plan->steps[i], &steps[i]));
     for (int32_t i = 0; i < plan->level_count; i++)

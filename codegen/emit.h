@@ -155,6 +155,10 @@ LLVMValueRef yt_emit_select(struct yt_emit *e, LLVMValueRef condition,
                             LLVMValueRef a, LLVMValueRef b);
 /** Whether a mask has a lane set. */
 LLVMValueRef yt_emit_any(struct yt_emit *e, LLVMValueRef mask);
+/** A mask as the low bits of an i64, lane 0 the lowest; which bit is the lowest
+ *  that is set in a value that is not 0. */
+LLVMValueRef yt_emit_mask_bits(struct yt_emit *e, LLVMValueRef mask);
+LLVMValueRef yt_emit_lowest_bit(struct yt_emit *e, LLVMValueRef bits);
 /** The first count lanes (i64, may be past either end). */
 LLVMValueRef yt_emit_first_lanes(struct yt_emit *e, LLVMValueRef count);
 /** Lane i, a constant, of a vec; a vec with lane i replaced. */

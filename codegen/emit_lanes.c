@@ -88,6 +88,23 @@ LLVMValueRef yt_emit_any(struct yt_emit *e, LLVMValueRef mask)
                          LLVMConstNull(bits), "");
 }
 
+LLVMValueRef yt_emit_mask_bits(struct yt_emit *e, LLVMValueRef mask)
+{
+    LLVMTypeRef bits = LLVMIntTypeInContext(e->ctx, (unsigned)e->isa->lanes);
+    return LLVMBuildZExt(e->b, LLVMBuildBitCast(e->b, mask, bits, ""), e->i64,
+                         "");
+}
+
+LLVMValueRef yt_emit_lowest_bit(struct yt_emit *e, LLVMValueRef bits)
+{
+    static const char name[] = "llvm.cttz";
+    const unsigned id = LLVMLookupIntrinsicID(name, sizeof name - 1);
+    LLVMValueRef fn = LLVMGetIntrinsicDeclaration(e->module, id, &e->i64, 1);
+    LLVMValueRef args[] = {bits, LLVMConstInt(e->i1, 1, 0)};
+    return LLVMBuildCall2(e->b, LLVMIntrinsicGetType(e->ctx, id, &e->i64, 1),
+                          fn, args, 2, "");
+}
+
 LLVMValueRef yt_emit_first_lanes(struct yt_emit *e, LLVMValueRef count)
 {
     LLVMValueRef all = yt_emit_i64(e, e->isa->lanes);

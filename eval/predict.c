@@ -70,11 +70,11 @@ static enum yt_status select_exact(struct worker *w, int32_t *count_out)
     *count_out = 0;
     if (w->list.count == 0)
         return YT_OK;
-    YT_TRY(size_scratch(
-        w, (size_t)yt_nms_scratch_bytes(w->list.count, plan->nc,
-                                        plan->iou.problem.u.iou.block)));
-    *count_out = yt_nms_run(&w->list.at, w->list.count, plan->nc, &nms,
-                            &plan->iou, w->scratch, w->kept);
+    YT_TRY(
+        size_scratch(w, (size_t)yt_nms_scratch_bytes(w->list.count, plan->nc)));
+    *count_out =
+        yt_nms_run(&w->list.at, w->list.count, plan->nc, &nms,
+                   yt_nms_step(plan, w->list.count), w->scratch, w->kept);
     return YT_OK;
 }
 

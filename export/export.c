@@ -136,24 +136,25 @@ static enum yt_status write_plan(struct exporter *e)
     return status;
 }
 
-/* Kernel @p i of the plan in order: letterbox, IoU, levels, steps. */
+/* Kernel @p i of the plan in order: letterbox, NMS, levels, steps. */
 static const struct yt_export_kernel *
 kernel_at(const struct yt_export_input *in, int32_t i)
 {
-    const int32_t levels = in->plan->level_count;
-    if (i == 0)
+    const int32_t nms = 1;
+    const int32_t levels = nms + in->plan->nms_count;
+    const int32_t steps = levels + in->plan->level_count;
+    if (i < nms)
         return &in->letterbox;
-    if (i == 1)
-        return &in->iou;
-    if (i < 2 + levels)
-        return &in->decode[i - 2];
-    return &in->steps[i - 2 - levels];
+    if (i < levels)
+        return &in->nms[i - nms];
+    return i < steps ? &in->decode[i - levels] : &in->steps[i - steps];
 }
 
 static enum yt_status write_kernels(struct exporter *e)
 {
     const struct yt_export_input *in = e->in;
-    const int32_t count = 2 + in->plan->level_count + in->plan->step_count;
+    const int32_t count =
+        1 + in->plan->nms_count + in->plan->level_count + in->plan->step_count;
     for (int32_t i = 0; i < count; i++) {
         const struct yt_export_kernel *k = kernel_at(in, i);
         int32_t first = 0;

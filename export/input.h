@@ -19,7 +19,8 @@ struct yt_export_input {
     const struct yt_plan *plan; /* its kernel pointers are ignored */
     const void *blob;           /* [plan->blob_bytes] */
 
-    struct yt_export_kernel letterbox, iou;
+    struct yt_export_kernel letterbox;
+    struct yt_export_kernel nms[YT_NMS_MAX];       /* [plan->nms_count] */
     const struct yt_export_kernel *steps;          /* [plan->step_count] */
     struct yt_export_kernel decode[YT_LEVELS_MAX]; /* [plan->level_count] */
 

@@ -50,7 +50,8 @@ static json_t *layers(const struct yt_export_input *in)
     for (int32_t i = 0; i < plan->level_count; i++)
         bad |= json_array_append_new(
             list, layer(&plan->levels[i].decode, &in->decode[i]));
-    bad |= json_array_append_new(list, layer(&plan->iou, &in->iou));
+    for (int32_t i = 0; i < plan->nms_count; i++)
+        bad |= json_array_append_new(list, layer(&plan->nms[i], &in->nms[i]));
     if (!bad)
         return list;
     json_decref(list);
@@ -78,7 +79,8 @@ static json_t *kernels(const struct yt_export_input *in)
         add_kernel(list, &in->steps[i]);
     for (int32_t i = 0; i < in->plan->level_count; i++)
         add_kernel(list, &in->decode[i]);
-    add_kernel(list, &in->iou);
+    for (int32_t i = 0; i < in->plan->nms_count; i++)
+        add_kernel(list, &in->nms[i]);
     return list;
 }
 

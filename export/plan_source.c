@@ -22,7 +22,7 @@
 static_assert(sizeof(struct yt_isa) == 56, "print the new field");
 static_assert(sizeof(struct yt_step) == 240, "print the new field");
 static_assert(sizeof(struct yt_level) == 328, "print the new field");
-static_assert(sizeof(struct yt_plan) == 1944, "print the new field");
+static_assert(sizeof(struct yt_plan) == 2672, "print the new field");
 
 static const char *const op_ids[] = {
 #define YT_OP(id, name) "YT_OP_" #id,
@@ -132,7 +132,8 @@ static enum yt_status print_declarations(FILE *f,
                                          const struct yt_export_input *in)
 {
     YT_TRY(print_declaration(f, in->letterbox.symbol));
-    YT_TRY(print_declaration(f, in->iou.symbol));
+    for (int32_t i = 0; i < in->plan->nms_count; i++)
+        YT_TRY(print_declaration(f, in->nms[i].symbol));
     for (int32_t i = 0; i < in->plan->step_count; i++)
         YT_TRY(print_declaration(f, in->steps[i].symbol));
     for (int32_t i = 0; i < in->plan->level_count; i++)
@@ -197,14 +198,19 @@ enum yt_status yt_export_plan_source(const struct yt_export_input *in, FILE *f)
         YT_TRY(print_level(f, &plan->levels[i], in->decode[i].symbol));
         fputs(",\n", f);
     }
-    fprintf(f, "    },\n    .level_count = " I32 ",\n    .iou =\n    ",
+    fprintf(f, "    },\n    .level_count = " I32 ",\n    .nms = {\n",
             plan->level_count);
-    print_step(f, &plan->iou, in->iou.symbol);
+    for (int32_t i = 0; i < plan->nms_count; i++) {
+        fputs("    ", f);
+        print_step(f, &plan->nms[i], in->nms[i].symbol);
+        fputs(",\n", f);
+    }
     fprintf(f,
-            ",\n    .arena_bytes = " I64 ", .scratch_bytes = " I64
-            ", .blob_bytes = " I64 "};\n\n"
+            "    },\n    .nms_count = " I32 ",\n    .arena_bytes = " I64
+            ", .scratch_bytes = " I64 ", .blob_bytes = " I64 "};\n\n"
             "const struct yt_bundle yt_export_bundle = {&plan, "
             "yt_export_blob};\n",
-            plan->arena_bytes, plan->scratch_bytes, plan->blob_bytes);
+            plan->nms_count, plan->arena_bytes, plan->scratch_bytes,
+            plan->blob_bytes);
     return YT_OK;
 }

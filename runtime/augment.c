@@ -57,9 +57,7 @@ static struct layout plan_workspace(const struct yt_augment *augment)
     for (int i = 0; i < CANDIDATE_ARRAYS; i++)
         layout.candidates[i] = yt_workspace_add(total, cells * 4);
     layout.kept = yt_workspace_add(total, cells * 4);
-    layout.nms = yt_workspace_add(
-        total,
-        yt_nms_scratch_bytes(cells, plan->nc, plan->iou.problem.u.iou.block));
+    layout.nms = yt_workspace_add(total, yt_nms_scratch_bytes(cells, plan->nc));
     return layout;
 }
 
@@ -146,7 +144,7 @@ size_t yt_augment_run(const struct yt_augment *augment,
         .candidates = &frame.merged,
         .count = frame.count,
         .classes = plan->nc,
-        .iou = &plan->iou,
+        .nms = yt_nms_step(plan, frame.count),
         .map = &frame.map,
         .kept = (int32_t *)(base + layout.kept),
         .nms_scratch = base + layout.nms,

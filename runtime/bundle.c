@@ -108,8 +108,14 @@ static enum yt_status check_plan(const struct yt_plan *plan)
         YT_TRY(check_step(plan, &plan->steps[i]));
     for (int32_t i = 0; i < plan->level_count; i++)
         YT_TRY(check_level(plan, &plan->levels[i]));
-    YT_TRY(check_bound(&plan->iou, YT_OP_IOU));
-    return yt_problem_check(&plan->iou.problem);
+    YT_FAIL_IF(plan->nms_count < 1 || plan->nms_count > YT_NMS_MAX,
+               YT_BAD_ARGUMENT, "plan '%s': %d ways of NMS, want 1..%d",
+               plan->model, plan->nms_count, YT_NMS_MAX);
+    for (int32_t i = 0; i < plan->nms_count; i++) {
+        YT_TRY(check_bound(&plan->nms[i], YT_OP_NMS));
+        YT_TRY(yt_problem_check(&plan->nms[i].problem));
+    }
+    return YT_OK;
 }
 
 enum yt_status yt_bundle_check(const struct yt_bundle *bundle)

@@ -67,9 +67,7 @@ static struct layout plan_workspace(const struct yt_plan *plan, int32_t cells,
         layout.candidates[i] = yt_workspace_add(total, (int64_t)cells * 4);
     layout.counts = yt_workspace_add(total, segments * 4);
     layout.kept = yt_workspace_add(total, (int64_t)cells * 4);
-    layout.nms = yt_workspace_add(
-        total,
-        yt_nms_scratch_bytes(cells, plan->nc, plan->iou.problem.u.iou.block));
+    layout.nms = yt_workspace_add(total, yt_nms_scratch_bytes(cells, plan->nc));
     layout.thread_args =
         yt_workspace_add(total, threads * (int64_t)sizeof(struct yt_args));
     layout.thread_pointers =
@@ -321,11 +319,12 @@ size_t yt_model_run_postprocess(struct yt_model *model,
     struct yt_letterbox_map map;
     yt_letterbox_map(&framing, image_h, image_w, &map);
     const struct yt_candidates all = yt_model_candidates(model, workspace);
+    const int32_t count = yt_model_run_decode(model, options->conf, workspace);
     const struct yt_selection selection = {
         .candidates = &all,
-        .count = yt_model_run_decode(model, options->conf, workspace),
+        .count = count,
         .classes = plan->nc,
-        .iou = &plan->iou,
+        .nms = yt_nms_step(plan, count),
         .map = &map,
         .kept = (int32_t *)(base + model->layout.kept),
         .nms_scratch = base + model->layout.nms,

@@ -11,33 +11,58 @@
  * apart by an offset, which costs bits of the coordinates; here each class has
  * a list of its own). No limit on time or on candidates.
  *
- * Each candidate is compared with what its class has kept, not each kept box
- * with all that follow: kept lists are short and stay in cache, a suppressed
- * candidate stops at its suppressor, and nothing past max_det is looked at. */
+ * Candidates are put in order piece by piece, best first (runtime/nms_order.h),
+ * and each piece is handed to the step's kernel: nothing past the last box that
+ * is kept is sorted or looked at. How a kernel finds what is suppressed is its
+ * affair; all keep the same boxes. */
 
 #include <stdint.h>
 
 #include "runtime/decode.h"
 #include "runtime/kernel.h"
 
-/** What the kernel gets: one box against a list. A task is a block of
- *  yt_iou.block boxes, so boxes [begin*block, end*block) are looked at; the
- *  list is filled up to whole blocks with boxes that overlap nothing. Arrays
- *  start at multiples of the block. */
-struct yt_iou_args {
-    const float *x0, *y0, *x1, *y1, *area;
-    float box_x0, box_y0, box_x1, box_y1, box_area;
-    float threshold; /* > 0 */
-    int32_t block;
-    int32_t *hit_out; /* set to 1 when any box overlaps by more than the
-                         threshold, else left alone; stopping early is fine */
+/** Lists of kept boxes begin at multiples of this, so a kernel may read them in
+ *  vectors of up to as many. */
+#define YT_NMS_BLOCK 32
+
+/** Kept boxes: entries [0, used[c]) of list c begin at first[c]. Room for all
+ *  candidates of its class; what is behind the last entry is whatever the
+ *  kernel needs there. A kernel for whom classes have no lists uses list 0,
+ *  which has room for all. */
+struct yt_nms_lists {
+    float *x0, *y0, *x1, *y1, *area;
+    int32_t *class_id; /* beside area, for list 0 alone */
+    int32_t *first;    /* [classes] multiples of YT_NMS_BLOCK */
+    int32_t *used;     /* [classes] */
 };
 
-/** The block schedule "c" is at its best with. */
-#define YT_IOU_C_BLOCK 16
+/** Room for a copy of candidates, up to the next multiple of YT_NMS_BLOCK. */
+struct yt_nms_tile {
+    float *x0, *y0, *x1, *y1;
+    int32_t *class_id;
+    int32_t *place;  /* [count] */
+    int32_t *cursor; /* [classes] */
+    int32_t *marked; /* [count] */
+};
 
-/** The kernel in C, schedule "c"; any block. */
-void yt_iou_c(const void *args, int64_t begin, int64_t end);
+/** What the kernel gets. Tasks are places in the order of scores: it decides on
+ *  order[begin] to order[end - 1], those before begin being decided, and stops
+ *  at max_det kept boxes. */
+struct yt_nms_args {
+    struct yt_candidates all;
+    const uint64_t *order; /* the candidate is in the lower half */
+    int32_t classes;
+    int32_t class_mask; /* of class_id: -1; 0 when all are one class */
+    float threshold;    /* > 0 */
+    int32_t max_det;
+    struct yt_nms_lists lists;
+    struct yt_nms_tile tile;
+    int32_t *kept_out;   /* [max_det] candidates */
+    int32_t *kept_count; /* grows */
+};
+
+/** The kernel in C, schedule "c". */
+void yt_nms_c(const void *args, int64_t begin, int64_t end);
 
 struct yt_nms_options {
     float iou;              /* > 0; 1 and more suppress nothing */
@@ -47,20 +72,24 @@ struct yt_nms_options {
 };
 
 /** Bytes of scratch for up to @p capacity candidates of @p classes classes. */
-int64_t yt_nms_scratch_bytes(int64_t capacity, int32_t classes, int32_t block);
+int64_t yt_nms_scratch_bytes(int64_t capacity, int32_t classes);
+
+/** The plan's step for @p count candidates: the first that is for as many, else
+ *  the last. */
+const struct yt_step *yt_nms_step(const struct yt_plan *plan, int32_t count);
 
 /** Choose boxes.
  *
  * @param candidates count entries, class_id in 0..classes-1, scores positive.
- * @param iou_step  bound: kernel and problem.u.iou.block.
- * @param scratch   yt_nms_scratch_bytes() for at least count, aligned to
- *                  YT_ALIGN.
+ * @param step     bound.
+ * @param scratch  yt_nms_scratch_bytes() for at least count, aligned to
+ *                 YT_ALIGN.
  * @param[out] kept_out [max_det] indices, best score first.
  * @return how many were kept.
  */
 int32_t yt_nms_run(const struct yt_candidates *candidates, int32_t count,
                    int32_t classes, const struct yt_nms_options *options,
-                   const struct yt_step *iou_step, void *scratch,
+                   const struct yt_step *step, void *scratch,
                    int32_t *kept_out);
 
 #endif

@@ -90,8 +90,11 @@ struct yt_decode {
     int32_t na, nc, h, w, stride;
 };
 
-struct yt_iou {
-    int32_t block; /* boxes per call are padded to a multiple of this */
+/** Non-maximum suppression (runtime/nms.h) where candidates are about as many;
+ *  any number can be had. */
+struct yt_nms {
+    int32_t classes;
+    int32_t count; /* candidates */
 };
 
 struct yt_problem {
@@ -106,7 +109,7 @@ struct yt_problem {
         struct yt_convert convert;
         struct yt_letterbox letterbox;
         struct yt_decode decode;
-        struct yt_iou iou;
+        struct yt_nms nms;
     } u;
 };
 

@@ -21,6 +21,7 @@
 #define YT_SCHEDULE_NAME_MAX 64
 #define YT_LEVELS_MAX        4
 #define YT_ANCHORS_MAX       8
+#define YT_NMS_MAX           4
 #define YT_ALIGN             64 /* bytes; tensors and constants */
 
 struct yt_step {
@@ -55,7 +56,10 @@ struct yt_plan {
     int32_t step_count;
     struct yt_level levels[YT_LEVELS_MAX];
     int32_t level_count;
-    struct yt_step iou; /* NMS's inner kernel */
+    /* NMS for some numbers of candidates, in rising order: what is fastest for
+     * a hundred need not be for thousands. */
+    struct yt_step nms[YT_NMS_MAX];
+    int32_t nms_count;
 
     int64_t arena_bytes;   /* tensors only; the executor adds its own needs */
     int64_t scratch_bytes; /* per thread, 0 mostly */

@@ -19,7 +19,7 @@ size_t yt_select_boxes(const struct yt_selection *selection,
     };
     const int32_t count =
         yt_nms_run(all, selection->count, selection->classes, &nms,
-                   selection->iou, selection->nms_scratch, selection->kept);
+                   selection->nms, selection->nms_scratch, selection->kept);
     for (int32_t i = 0; i < count; i++) {
         const int32_t from = selection->kept[i];
         boxes_out[i] = (struct yt_box){

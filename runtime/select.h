@@ -10,7 +10,7 @@
 struct yt_selection {
     const struct yt_candidates *candidates; /* [count], where map puts them */
     int32_t count, classes;
-    const struct yt_step *iou; /* bound */
+    const struct yt_step *nms; /* bound */
     const struct yt_letterbox_map *map;
     int32_t *kept;     /* [count] */
     void *nms_scratch; /* yt_nms_scratch_bytes() for at least count */

@@ -147,9 +147,10 @@ static void toy_plan(struct toy *toy)
     level->decode.tasks = 2 * 8;
     plan->level_count = 1;
 
-    toy_step(&plan->iou, "iou", "iou-f32-b4", "c");
-    plan->iou.kernel = yt_iou_c;
-    plan->iou.tasks = 1;
+    toy_step(&plan->nms[0], "nms", "nms-f32-c3-n128", "c");
+    plan->nms[0].kernel = yt_nms_c;
+    plan->nms[0].tasks = 1;
+    plan->nms_count = 1;
     plan->arena_bytes = b + TOY_HEAD_BYTES;
     plan->blob_bytes = TOY_BLOB_BYTES;
 }
@@ -213,7 +214,7 @@ static struct toy *toy_create(uint32_t seed)
         .plan = &toy->plan,
         .blob = toy->blob,
         .letterbox = {"yt_letterbox_c", NULL},
-        .iou = {"yt_iou_c", NULL},
+        .nms = {{"yt_nms_c", NULL}},
         .steps = toy->kernels,
         .decode = {{"yt_decode_c", NULL}},
         .name = "toy",

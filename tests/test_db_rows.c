@@ -255,7 +255,7 @@ static void measurements_come_back(void **state)
 static void filters_apply(void **state)
 {
     struct fixture *f = *state;
-    const char *const problems[] = {PROBLEM_B, "iou-f32-b16", PROBLEM_A};
+    const char *const problems[] = {PROBLEM_B, "nms-f32-c80-n1000", PROBLEM_A};
     struct yt_db_measurement m =
         fixture_measurement(f, PROBLEM_A, "direct-m1n1k1", 1000);
     assert_ok(yt_db_measurement_put(f->db, &m, NULL));

@@ -195,21 +195,21 @@ static void names_and_numbers_are_checked(void **state)
     toy->plan.blob_bytes = TOY_BLOB_BYTES;
     check_failure(status, YT_UNSUPPORTED, "1 GiB");
 
-    toy->input.iou.symbol = "yt-iou";
+    toy->input.nms[0].symbol = "yt-nms";
     status = toy_export(toy, "made");
-    toy->input.iou.symbol = "yt_iou_c";
-    check_failure(status, YT_BAD_ARGUMENT, "'yt-iou'");
+    toy->input.nms[0].symbol = "yt_nms_c";
+    check_failure(status, YT_BAD_ARGUMENT, "'yt-nms'");
     check_absent(toy, "made");
 }
 
 static void a_kernel_nobody_has_is_found_out(void **state)
 {
     struct toy *toy = *state;
-    toy->input.iou.symbol = "yt_iou_of_tomorrow";
+    toy->input.nms[0].symbol = "yt_nms_of_tomorrow";
     enum yt_status status = toy_export(toy, "made");
-    toy->input.iou.symbol = "yt_iou_c";
+    toy->input.nms[0].symbol = "yt_nms_c";
     check_failure(status, YT_COMPILE, "libtoy.so");
-    check_failure(status, YT_COMPILE, "yt_iou_of_tomorrow");
+    check_failure(status, YT_COMPILE, "yt_nms_of_tomorrow");
     check_absent(toy, "made");
 }
 

@@ -28,7 +28,7 @@ static const char *const problems[] = {
     "upsample-f32-16x2x3",
     "letterbox-f32-64x64",
     "decode-f32-a3c2-5x7-s8",
-    "iou-f32-b16",
+    "nms-f32-c80-n1000",
 };
 
 static const struct yt_isa *best_isa(void)

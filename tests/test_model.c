@@ -504,7 +504,7 @@ static void bad_bundles_are_refused(void **state)
     (void)state;
     steps[3].kernel = NULL;
     refuse(YT_BAD_ARGUMENT, "no kernel");
-    plan.iou.kernel = NULL;
+    plan.nms[0].kernel = NULL;
     refuse(YT_BAD_ARGUMENT, "no kernel");
     plan.levels[1].decode.kernel = NULL;
     refuse(YT_BAD_ARGUMENT, "no kernel");
@@ -530,8 +530,10 @@ static void bad_bundles_are_refused(void **state)
     refuse(YT_BAD_ARGUMENT, "input of");
     plan.level_count = YT_LEVELS_MAX + 1;
     refuse(YT_BAD_ARGUMENT, "levels");
-    plan.iou.problem.op = YT_OP_SPPF;
-    refuse(YT_BAD_ARGUMENT, "not iou");
+    plan.nms[0].problem.op = YT_OP_SPPF;
+    refuse(YT_BAD_ARGUMENT, "not nms");
+    plan.nms_count = YT_NMS_MAX + 1;
+    refuse(YT_BAD_ARGUMENT, "ways of NMS");
     plan.threads = 0;
     refuse(YT_BAD_ARGUMENT, "threads");
 }

@@ -95,13 +95,11 @@ static int32_t naive(int32_t count, const struct yt_nms_options *options,
 }
 
 static int32_t run(const struct yt_candidates *candidates, int32_t count,
-                   int32_t classes, int32_t block,
-                   const struct yt_nms_options *options, int32_t *kept)
+                   int32_t classes, const struct yt_nms_options *options,
+                   int32_t *kept)
 {
-    struct yt_step step = {.kernel = yt_iou_c};
-    step.problem.op = YT_OP_IOU;
-    step.problem.u.iou.block = block;
-    const int64_t bytes = yt_nms_scratch_bytes(count, classes, block);
+    struct yt_step step = {.kernel = yt_nms_c};
+    const int64_t bytes = yt_nms_scratch_bytes(count, classes);
     void *scratch = aligned_alloc(YT_ALIGN, (size_t)bytes + YT_ALIGN);
     assert_non_null(scratch);
     memset(scratch, 0xa5, (size_t)bytes);
@@ -112,17 +110,17 @@ static int32_t run(const struct yt_candidates *candidates, int32_t count,
 }
 
 static const struct {
-    int32_t count, classes, score_steps, block;
+    int32_t count, classes, score_steps;
     struct yt_nms_options options;
 } cases[] = {
-    {1, 1, 0, 16, {0.45f, 300, 0}},      {2, 1, 0, 16, {0.45f, 300, 0}},
-    {17, 1, 0, 16, {0.45f, 300, 0}},     {48, 3, 0, 16, {0.45f, 300, 0}},
-    {49, 3, 0, 16, {0.45f, 300, 0}},     {1000, 80, 0, 16, {0.45f, 300, 0}},
-    {1000, 80, 0, 16, {0.45f, 300, 1}},  {1000, 1, 0, 8, {0.6f, 1000, 0}},
-    {1000, 2, 7, 4, {0.3f, 1000, 0}},    {1000, 2, 1, 1, {0.5f, 1000, 0}},
-    {3000, 5, 100, 64, {0.7f, 3000, 0}}, {3000, 5, 0, 5, {0.1f, 3000, 0}},
-    {500, 3, 0, 16, {0.45f, 7, 0}},      {500, 3, 0, 16, {0.45f, 1, 1}},
-    {200, 1, 0, 16, {1, 200, 0}},
+    {1, 1, 0, {0.45f, 300, 0}},      {2, 1, 0, {0.45f, 300, 0}},
+    {17, 1, 0, {0.45f, 300, 0}},     {48, 3, 0, {0.45f, 300, 0}},
+    {49, 3, 0, {0.45f, 300, 0}},     {1000, 80, 0, {0.45f, 300, 0}},
+    {1000, 80, 0, {0.45f, 300, 1}},  {1000, 1, 0, {0.6f, 1000, 0}},
+    {1000, 2, 7, {0.3f, 1000, 0}},   {1000, 2, 1, {0.5f, 1000, 0}},
+    {3000, 5, 100, {0.7f, 3000, 0}}, {3000, 5, 0, {0.1f, 3000, 0}},
+    {500, 3, 0, {0.45f, 7, 0}},      {500, 3, 0, {0.45f, 1, 1}},
+    {200, 1, 0, {1, 200, 0}},
 };
 
 static void equals_the_definition(void **state)
@@ -134,8 +132,8 @@ static void equals_the_definition(void **state)
         make_boxes(cases[i].count, cases[i].classes, cases[i].score_steps);
         const int32_t want_count =
             naive(cases[i].count, &cases[i].options, want);
-        const int32_t got_count = run(&all, cases[i].count, cases[i].classes,
-                                      cases[i].block, &cases[i].options, got);
+        const int32_t got_count =
+            run(&all, cases[i].count, cases[i].classes, &cases[i].options, got);
         if (got_count != want_count ||
             memcmp(got, want, (size_t)got_count * sizeof *got) != 0)
             fail_msg("case %zu: %d kept, definition keeps %d", i, got_count,
@@ -167,7 +165,7 @@ static void sorted_disjoint_idempotent(void **state)
     const struct yt_nms_options options = {0.45f, BOXES_MAX, 0};
     seed = 7;
     make_boxes(BOXES_MAX, 4, 0);
-    const int32_t count = run(&all, BOXES_MAX, 4, 16, &options, kept);
+    const int32_t count = run(&all, BOXES_MAX, 4, &options, kept);
     assert_in_range(count, 2, BOXES_MAX - 1);
     gather(kept, count);
     for (int32_t i = 0; i < count; i++)
@@ -176,7 +174,7 @@ static void sorted_disjoint_idempotent(void **state)
             if (boxes.class_id[i] == boxes.class_id[j])
                 assert_true(overlap(i, j) <= 0.45f + 1e-6);
         }
-    assert_int_equal(run(&all, count, 4, 16, &options, again), count);
+    assert_int_equal(run(&all, count, 4, &options, again), count);
     for (int32_t i = 0; i < count; i++)
         assert_int_equal(again[i], i);
 }
@@ -188,10 +186,10 @@ static void max_det_takes_the_best(void **state)
     struct yt_nms_options options = {0.45f, BOXES_MAX, 0};
     seed = 11;
     make_boxes(1000, 20, 0);
-    const int32_t count = run(&all, 1000, 20, 16, &options, whole);
+    const int32_t count = run(&all, 1000, 20, &options, whole);
     for (int32_t max = 1; max <= count + 1; max += 9) {
         options.max_det = max;
-        const int32_t got = run(&all, 1000, 20, 16, &options, part);
+        const int32_t got = run(&all, 1000, 20, &options, part);
         assert_int_equal(got, max < count ? max : count);
         assert_memory_equal(part, whole, (size_t)got * sizeof *part);
     }
@@ -212,8 +210,7 @@ static void equal_scores_keep_their_order(void **state)
             boxes.score[i] = 0.5f;
             boxes.class_id[i] = 0;
         }
-        assert_int_equal(run(&all, counts[n], 1, 16, &options, kept),
-                         counts[n]);
+        assert_int_equal(run(&all, counts[n], 1, &options, kept), counts[n]);
         for (int32_t i = 0; i < counts[n]; i++)
             assert_int_equal(kept[i], i);
         /* The same box many times: the first one stays. */
@@ -221,7 +218,7 @@ static void equal_scores_keep_their_order(void **state)
             boxes.x0[i] = 0;
             boxes.x1[i] = 5;
         }
-        assert_int_equal(run(&all, counts[n], 1, 16, &options, kept), 1);
+        assert_int_equal(run(&all, counts[n], 1, &options, kept), 1);
         assert_int_equal(kept[0], 0);
     }
 }
@@ -238,8 +235,8 @@ static void boxes_without_area_suppress_nothing(void **state)
         boxes.score[i] = 0.9f - 0.1f * (float)i;
         boxes.class_id[i] = 0;
     }
-    assert_int_equal(run(&all, 4, 1, 16, &options, kept), 4);
-    assert_int_equal(run(&all, 0, 1, 16, &options, kept), 0);
+    assert_int_equal(run(&all, 4, 1, &options, kept), 4);
+    assert_int_equal(run(&all, 0, 1, &options, kept), 0);
 }
 
 static void classes_do_not_meet(void **state)
@@ -253,13 +250,12 @@ static void classes_do_not_meet(void **state)
         boxes.score[i] = 0.1f + 0.01f * (float)i;
         boxes.class_id[i] = i;
     }
-    assert_int_equal(run(&all, CLASSES_MAX, CLASSES_MAX, 16, &options, kept),
+    assert_int_equal(run(&all, CLASSES_MAX, CLASSES_MAX, &options, kept),
                      CLASSES_MAX);
     for (int32_t i = 0; i < CLASSES_MAX; i++)
         assert_int_equal(kept[i], CLASSES_MAX - 1 - i);
     options.class_agnostic = 1;
-    assert_int_equal(run(&all, CLASSES_MAX, CLASSES_MAX, 16, &options, kept),
-                     1);
+    assert_int_equal(run(&all, CLASSES_MAX, CLASSES_MAX, &options, kept), 1);
     assert_int_equal(kept[0], CLASSES_MAX - 1);
 }
 
@@ -274,12 +270,12 @@ static void only_the_best_candidates_enter(void **state)
     const struct yt_nms_options every = {
         .iou = 1, .max_det = BOXES_MAX, .class_agnostic = 0};
     static int32_t order[BOXES_MAX];
-    assert_int_equal(run(&all, BOXES_MAX, 5, 16, &every, order), BOXES_MAX);
+    assert_int_equal(run(&all, BOXES_MAX, 5, &every, order), BOXES_MAX);
     for (size_t i = 0; i < COUNT(caps); i++) {
         struct yt_nms_options options = {.iou = 0.45f, .max_det = BOXES_MAX};
-        const int32_t n = run(&all, BOXES_MAX, 5, 16, &options, want);
+        const int32_t n = run(&all, BOXES_MAX, 5, &options, want);
         options.candidates = caps[i];
-        const int32_t count = run(&all, BOXES_MAX, 5, 16, &options, kept);
+        const int32_t count = run(&all, BOXES_MAX, 5, &options, kept);
         assert_memory_equal(kept, want, (size_t)count * sizeof *kept);
         if (caps[i] >= BOXES_MAX) {
             assert_int_equal(count, n);
@@ -304,8 +300,7 @@ static void any_scores_sort(void **state)
         make_boxes(BOXES_MAX, 3, 0);
         for (int32_t i = 0; i < BOXES_MAX; i++)
             boxes.score[i] = spans[s][0] + spans[s][1] * boxes.score[i];
-        assert_int_equal(run(&all, BOXES_MAX, 3, 16, &options, kept),
-                         BOXES_MAX);
+        assert_int_equal(run(&all, BOXES_MAX, 3, &options, kept), BOXES_MAX);
         for (int32_t i = 1; i < BOXES_MAX; i++) {
             const float a = boxes.score[kept[i - 1]];
             const float b = boxes.score[kept[i]];

@@ -12,14 +12,19 @@
 static void clusters_collapse(void **state)
 {
     (void)state;
-    struct yt_step iou = {.kernel = yt_iou_c, .tasks = 1};
+    struct yt_plan plan = {
+        .h = 640,
+        .w = 640,
+        .nc = 80,
+        .nms = {{.kernel = yt_nms_c, .tasks = 1}},
+        .nms_count = 1,
+    };
     struct yt_nms_point points[] = {{.boxes = 1},
                                     {.boxes = 20},
                                     {.boxes = 200},
                                     {.boxes = 1000},
                                     {.boxes = 20000}};
-    assert_int_equal(yt_problem_parse("iou-f32-b16", &iou.problem), YT_OK);
-    assert_int_equal(yt_nms_curve(&iou, 80, 640, 640, points, 5), YT_OK);
+    assert_int_equal(yt_nms_curve(&plan, points, 5), YT_OK);
     assert_int_equal(points[0].kept, 1);
     /* Twenty boxes about one object overlap by more than 0.45. */
     assert_int_equal(points[1].kept, 1);

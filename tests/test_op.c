@@ -98,7 +98,7 @@ static const struct {
      {0},
      {0},
      0},
-    {"iou-f32-b16", "iou", 0, {0}, {0}, {0}, 0},
+    {"nms-f32-c80-n1000", "nms of 1000", 0, {0}, {0}, {0}, 0},
 };
 
 static struct yt_problem problem(const char *name)
@@ -232,8 +232,8 @@ static const struct {
     {"decode-f32-a3c80-8x8-s8", "na", 17, YT_BAD_ARGUMENT},
     {"decode-f32-a3c80-8x8-s8", "nc", 65537, YT_BAD_ARGUMENT},
     {"decode-f32-a3c80-8x8-s8", "stride", 0, YT_BAD_ARGUMENT},
-    {"iou-f32-b16", "block", 0, YT_BAD_ARGUMENT},
-    {"iou-f32-b16", "block", 65, YT_BAD_ARGUMENT},
+    {"nms-f32-c80-n1000", "count", 0, YT_BAD_ARGUMENT},
+    {"nms-f32-c80-n1000", "classes", 65537, YT_BAD_ARGUMENT},
 };
 
 static void broken_rules_are_seen(void **state)

@@ -95,7 +95,7 @@ static void problems_survive_the_compiler(void **state)
                            .step_count = YT_OP_COUNT};
     const struct yt_export_input input = {.plan = &plan,
                                           .letterbox = {"kernel", NULL},
-                                          .iou = {"kernel", NULL},
+                                          .nms = {{"kernel", NULL}},
                                           .steps = kernels};
     FILE *file = open_file("plan.c", "w");
     assert_int_equal(yt_export_plan_source(&input, file), YT_OK);

@@ -1,5 +1,5 @@
-/* Generated letterbox, decode and IoU kernels against the runtime's C ones. The
- * letterbox and IoU give the same bits. Decoding chooses the same cells and
+/* Generated letterbox and decode kernels against the runtime's C ones. The
+ * letterbox gives the same bits. Decoding chooses the same cells and
  * classes; its values differ by the two sigmoids' rounding, each a few ulp:
  * within 1e-6 of the score, and of the stride or the anchor. */
 #include <setjmp.h>
@@ -13,7 +13,6 @@
 #include "codegen/codegen.h"
 #include "runtime/decode.h"
 #include "runtime/letterbox.h"
-#include "runtime/nms.h"
 #include "tests/guarded.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -417,107 +416,12 @@ static void first_of_equal_classes_wins(void **state)
     for_each_isa(first_class_on);
 }
 
-/* ----------------------------------------------------------------- iou */
-
-/* Small boxes on a small grid, so that edges touch and boxes repeat; a few are
- * empty, inside out, or not numbers. */
-static void random_box(float box[4])
-{
-    box[0] = (float)(random_bits() % 12);
-    box[1] = (float)(random_bits() % 12);
-    box[2] = box[0] + (float)(random_bits() % 7);
-    box[3] = box[1] + (float)(random_bits() % 7);
-    switch (random_bits() % 16) {
-    case 0:
-        box[2] = box[0] - 1;
-        break;
-    case 1:
-        box[random_bits() % 4] = NAN;
-        break;
-    case 2:
-        box[2] = INFINITY;
-        break;
-    default:
-        break;
-    }
-}
-
-static void iou_block(const struct bench *b, int32_t block)
-{
-    enum { BLOCKS = 5, TRIES = 2000 };
-    const struct yt_problem p = {.op = YT_OP_IOU, .u.iou = {.block = block}};
-    const yt_kernel_fn kernel = compile(b, &p);
-    const size_t boxes = (size_t)BLOCKS * (size_t)block;
-    struct guarded memory[5];
-    float *list[5];
-    for (int i = 0; i < 5; i++)
-        list[i] = guarded_open(&memory[i], boxes * 4, 4);
-    int hits = 0;
-    for (int try = 0; try < TRIES; try++) {
-        float box[4];
-        for (size_t i = 0; i < boxes; i++) {
-            random_box(box);
-            /* Most apart from all, or every try would hit. */
-            const float away = random_bits() % boxes < 2 ? 0 : 100;
-            for (int j = 0; j < 4; j++)
-                list[j][i] = box[j] + away;
-            list[4][i] = (box[2] - box[0]) * (box[3] - box[1]);
-        }
-        random_box(box);
-        int32_t want = 0;
-        int32_t got = 0;
-        struct yt_iou_args args = {
-            .x0 = list[0],
-            .y0 = list[1],
-            .x1 = list[2],
-            .y1 = list[3],
-            .area = list[4],
-            .box_x0 = box[0],
-            .box_y0 = box[1],
-            .box_x1 = box[2],
-            .box_y1 = box[3],
-            .box_area = (box[2] - box[0]) * (box[3] - box[1]),
-            .threshold = 0.1f + 0.2f * (float)(try % 5),
-            .block = block,
-            .hit_out = &want,
-        };
-        const int64_t begin = try % 3;
-        const int64_t end = BLOCKS - try % 2;
-        yt_iou_c(&args, begin, end);
-        args.hit_out = &got;
-        kernel(&args, begin, end);
-        kernel(&args, end, end);
-        if (want != got)
-            fail_msg("%s, block %d, try %d: %d, not %d", b->isa->name, block,
-                     try, got, want);
-        hits += want;
-    }
-    assert_in_range(hits, TRIES / 50, TRIES - TRIES / 50);
-    for (int i = 0; i < 5; i++)
-        guarded_close(&memory[i]);
-}
-
-static void iou_on(const struct bench *b)
-{
-    static const int32_t blocks[] = {1, 3, 4, 5, 8, 13, 16, 17, 64};
-    seed = 3;
-    for (size_t i = 0; i < COUNT(blocks); i++)
-        iou_block(b, blocks[i]);
-}
-
-static void iou_decides_alike(void **state)
-{
-    (void)state;
-    for_each_isa(iou_on);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(letterbox_gives_the_same_bits),
         cmocka_unit_test(decode_finds_the_same_candidates),
         cmocka_unit_test(first_of_equal_classes_wins),
-        cmocka_unit_test(iou_decides_alike),
     };
     return cmocka_run_group_tests_name("post_kernels", tests, NULL, NULL);
 }

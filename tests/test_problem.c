@@ -20,7 +20,7 @@ static const char *const names[] = {
     "upsample-f32-64x20x20",
     "letterbox-f32-640x640",
     "decode-f32-a3c80-80x80-s8",
-    "iou-f32-b16",
+    "nms-f32-c80-n1000",
 };
 
 static void names_round_trip(void **state)

@@ -87,7 +87,7 @@ static const struct {
     /* the rest knows rows */
     {"sppf-f32-32x20x20-r5", "rows-h", 1},
     {"letterbox-f32-640x640", "rows-h", 1},
-    {"iou-f32-b16", "rows-g", 1},
+    {"nms-f32-c80-n1000", "lists-k2-g", 1},
 };
 
 static void schedules_apply_in_one_form(void **state)
@@ -122,7 +122,7 @@ static const char *const any_problem[] = {
     "upsample-f32-64x20x20",
     "letterbox-f32-640x640",
     "decode-f32-a3c80-20x20-s32",
-    "iou-f32-b16",
+    "nms-f32-c80-n1000",
 };
 
 static void the_default_applies(void **state)

@@ -142,7 +142,7 @@ static void a_test_case_that_cannot_be_made_blames_nobody(void **state)
     struct yt_worker_result r;
     struct yt_worker *worker;
     /* An operator without tensors of its own: there is no case to make. */
-    assert_int_equal(yt_problem_parse("iou-f32-b16", &p), YT_OK);
+    assert_int_equal(yt_problem_parse("nms-f32-c80-n1000", &p), YT_OK);
     assert_int_equal(yt_worker_start(&p, host_isa(), 1, -1, &worker), YT_OK);
     if (yt_worker_submit(worker, &s, 0, LONG_NS) == YT_OK) {
         wait_for(worker, &r);

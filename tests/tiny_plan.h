@@ -190,12 +190,13 @@ static void make_plan(void)
         .weights = -1,
         .bias = -1,
     };
-    plan.iou = (struct yt_step){
-        .name = "iou",
+    plan.nms_count = 1;
+    plan.nms[0] = (struct yt_step){
+        .name = "nms",
         .schedule = "c",
-        .kernel = yt_iou_c,
+        .kernel = yt_nms_c,
         .tasks = 1,
-        .problem = {.op = YT_OP_IOU, .u.iou = {YT_IOU_C_BLOCK}},
+        .problem = {.op = YT_OP_NMS, .u.nms = {NC, 100}},
     };
     make_level(0, head0, 16, 24, 2);
     make_level(1, head1, 8, 12, 4);

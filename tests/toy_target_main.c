@@ -20,7 +20,7 @@ static const char *const problems[] = {
     "convert-f32_u8s8-16x5x7",
     "letterbox-u8s8-64x96",
     "decode-f32-a3c80-8x8-s8",
-    "iou-f32-b4",
+    "nms-f32-c80-n100",
 };
 
 /* Where an ELF file says its machine; Arm's number is 183. */

@@ -83,25 +83,41 @@ static int read_boxes(const char *path, struct boxes *boxes)
     return ok;
 }
 
-/* The kernel that NMS runs here: generated where there is a generator. */
-static enum yt_status iou_step(struct yt_jit **jit, struct yt_step *step)
+/* NMS as it runs here, and the code it runs on. */
+struct suppressor {
+    struct yt_step step;
+    struct yt_jit *jit; /* NULL: in C */
+};
+
+static enum yt_status compile(const struct yt_schedule *schedule,
+                              const struct yt_isa *isa, struct suppressor *s)
 {
-    const struct yt_isa *isa = yt_isa_best(yt_cpu_features());
-    memset(step, 0, sizeof *step);
-    step->problem.op = YT_OP_IOU;
-    step->problem.u.iou.block = isa->lanes;
-    step->tasks = 1;
-    step->kernel = yt_iou_c;
-    if (!yt_codegen_generates(YT_OP_IOU))
-        return YT_OK;
-    struct yt_schedule schedule;
     struct yt_object object;
-    yt_schedule_default(&step->problem, isa, &schedule);
-    YT_TRY(yt_jit_create(jit));
-    YT_TRY(yt_codegen_compile(&step->problem, &schedule, isa, &object));
-    const enum yt_status status = yt_jit_add(*jit, &object, &step->kernel);
+    YT_TRY(yt_codegen_compile(&s->step.problem, schedule, isa, &object));
+    enum yt_status status = yt_jit_create(&s->jit);
+    if (status == YT_OK)
+        status = yt_jit_add(s->jit, &object, &s->step.kernel);
     yt_object_deinit(&object);
     return status;
+}
+
+/* By a schedule's name, "c" for the kernel in C, or NULL for the one that is
+ * used before anything was tuned. What was there is closed. */
+static enum yt_status take_schedule(struct suppressor *s, const char *name)
+{
+    const struct yt_isa *isa = yt_isa_best(yt_cpu_features());
+    struct yt_schedule schedule;
+    yt_jit_destroy(s->jit);
+    *s = (struct suppressor){
+        .step = {.problem = {.op = YT_OP_NMS, .u.nms = {CLASSES_MAX, 1}},
+                 .kernel = yt_nms_c,
+                 .tasks = 1}};
+    if (name && strcmp(name, "c") == 0)
+        return YT_OK;
+    yt_schedule_default(&s->step.problem, isa, &schedule);
+    if (name)
+        YT_TRY(yt_schedule_parse(YT_OP_NMS, name, &schedule));
+    return compile(&schedule, isa, s);
 }
 
 /* Times of each run and the rows kept by the last. */
@@ -135,8 +151,8 @@ static void answer(const char *path, int runs, const struct yt_step *step)
         yt_serve_error("no file of float32 rows x0 y0 x1 y1 score class");
         goto done;
     }
-    const size_t bytes = (size_t)yt_nms_scratch_bytes(
-        boxes.count, boxes.classes, step->problem.u.iou.block);
+    const size_t bytes =
+        (size_t)yt_nms_scratch_bytes(boxes.count, boxes.classes);
     kept = malloc((size_t)boxes.count * sizeof *kept);
     if (!kept || posix_memalign(&scratch, YT_ALIGN, bytes) != 0)
         yt_serve_error("out of memory");
@@ -161,25 +177,36 @@ static int parse(char *line, const char **path_out, int *runs_out)
     return 1;
 }
 
+static void serve_line(char *line, struct suppressor *s)
+{
+    static const char schedule[] = "schedule ";
+    const char *path;
+    int runs;
+    if (strncmp(line, schedule, sizeof schedule - 1) == 0) {
+        line[strcspn(line, "\n")] = '\0';
+        if (take_schedule(s, line + sizeof schedule - 1) == YT_OK)
+            yt_serve_line(json_object());
+        else
+            yt_serve_error(yt_error());
+    } else if (parse(line, &path, &runs)) {
+        answer(path, runs, &s->step);
+    } else {
+        yt_serve_error("want: nms FILE K, or schedule NAME");
+    }
+}
+
 int yt_serve_nms(void)
 {
-    struct yt_jit *jit = NULL;
-    struct yt_step step;
-    const enum yt_status status = iou_step(&jit, &step);
+    struct suppressor s = {.jit = NULL};
+    const enum yt_status status = take_schedule(&s, NULL);
     if (status != YT_OK) {
-        yt_jit_destroy(jit);
+        yt_jit_destroy(s.jit);
         return yt_cli_fail(status);
     }
     yt_serve_ready(json_object());
     char line[YT_SERVE_LINE_MAX];
-    while (fgets(line, sizeof line, stdin)) {
-        const char *path;
-        int runs;
-        if (parse(line, &path, &runs))
-            answer(path, runs, &step);
-        else
-            yt_serve_error("want: nms FILE K");
-    }
-    yt_jit_destroy(jit);
+    while (fgets(line, sizeof line, stdin))
+        serve_line(line, &s);
+    yt_jit_destroy(s.jit);
     return YT_EXIT_OK;
 }

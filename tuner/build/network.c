@@ -30,7 +30,8 @@ static enum yt_status compile_missing(struct yt_network *network,
     const struct yt_plan *plan = &network->plan;
     int32_t count = 0;
     struct yt_kernel_wish *wishes =
-        calloc((size_t)plan->step_count + YT_LEVELS_MAX + 2, sizeof *wishes);
+        calloc((size_t)plan->step_count + YT_LEVELS_MAX + YT_NMS_MAX + 1,
+               sizeof *wishes);
     YT_FAIL_IF(!wishes, YT_NO_MEMORY, "no memory to compile %d layers",
                plan->step_count);
     for (int32_t i = 0; i < plan->step_count; i++)
@@ -38,7 +39,8 @@ static enum yt_status compile_missing(struct yt_network *network,
     wish_for(wishes, &count, &plan->letterbox, &network->pre);
     for (int32_t i = 0; i < plan->level_count; i++)
         wish_for(wishes, &count, &plan->levels[i].decode, &network->decode[i]);
-    wish_for(wishes, &count, &plan->iou, &network->iou);
+    for (int32_t i = 0; i < plan->nms_count; i++)
+        wish_for(wishes, &count, &plan->nms[i], &network->nms[i]);
     const enum yt_status status =
         yt_kernels_compile(network->kernels, wishes, count, threads);
     free(wishes);
@@ -142,7 +144,8 @@ enum yt_status yt_network_build(struct yt_network *network,
     for (int32_t i = 0; i < plan->level_count; i++)
         bind_step(network, &plan->levels[i].decode, &network->decode[i],
                   yt_decode_c);
-    bind_step(network, &plan->iou, &network->iou, yt_iou_c);
+    for (int32_t i = 0; i < plan->nms_count; i++)
+        bind_step(network, &plan->nms[i], &network->nms[i], yt_nms_c);
     plan_scratch(network);
     place_constants(network);
     return pack_constants(network);
@@ -186,6 +189,28 @@ static void fill_levels(struct yt_network *network,
     }
 }
 
+/* For hundreds, thousands ... and all candidates that there can be. */
+static void fill_nms(struct yt_network *network)
+{
+    struct yt_plan *plan = &network->plan;
+    int32_t cells = 0;
+    for (int32_t i = 0; i < plan->level_count; i++)
+        cells += plan->levels[i].na * plan->levels[i].h * plan->levels[i].w;
+    int32_t count = 100;
+    for (int last = 0; !last; count *= 10) {
+        const int32_t i = plan->nms_count++;
+        struct yt_step *step = &plan->nms[i];
+        char name[YT_LAYER_NAME_MAX];
+        last = i + 1 == YT_NMS_MAX || count >= cells;
+        snprintf(name, sizeof name, "nms.%d", i);
+        name_step(step, name);
+        step->problem.op = YT_OP_NMS;
+        step->problem.u.nms =
+            (struct yt_nms){.classes = plan->nc, .count = last ? cells : count};
+        yt_schedule_default(&step->problem, network->isa, &network->nms[i]);
+    }
+}
+
 static void fill_plan(struct yt_network *network, const struct yt_graph *graph,
                       const struct yt_network_options *options)
 {
@@ -219,11 +244,8 @@ static void fill_plan(struct yt_network *network, const struct yt_graph *graph,
     plan->letterbox.problem.u.letterbox =
         (struct yt_letterbox){.h = net->h, .w = net->w, .pad = net->input_pad};
     yt_schedule_default(&plan->letterbox.problem, options->isa, &network->pre);
-    name_step(&plan->iou, "nms");
-    plan->iou.problem.op = YT_OP_IOU;
-    plan->iou.problem.u.iou.block = options->isa->lanes;
-    yt_schedule_default(&plan->iou.problem, options->isa, &network->iou);
     fill_levels(network, graph);
+    fill_nms(network);
 }
 
 /* Integers can be had everywhere, at worst one by one. */
@@ -339,7 +361,8 @@ int64_t yt_network_code_bytes(const struct yt_network *network)
         bytes += seen ? 0 : code_bytes(network, &plan->steps[i]);
     }
     bytes += code_bytes(network, &plan->letterbox);
-    bytes += code_bytes(network, &plan->iou);
+    for (int32_t i = 0; i < plan->nms_count; i++)
+        bytes += code_bytes(network, &plan->nms[i]);
     for (int32_t i = 0; i < plan->level_count; i++)
         bytes += code_bytes(network, &plan->levels[i].decode);
     return bytes;

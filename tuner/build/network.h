@@ -33,8 +33,9 @@ struct yt_network {
     struct yt_schedule *schedules; /* [net->layer_count] */
     struct yt_plan plan;           /* steps[i] is net->layers[i] */
     struct yt_bundle bundle;       /* valid after yt_network_build() */
-    struct yt_schedule pre, iou;   /* of letterbox and NMS */
+    struct yt_schedule pre;        /* of the letterbox */
     struct yt_schedule decode[YT_LEVELS_MAX];
+    struct yt_schedule nms[YT_NMS_MAX];
 
     struct yt_kernels *kernels; /* borrowed, or own_kernels */
     struct yt_kernels *own_kernels;

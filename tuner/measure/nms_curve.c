@@ -16,7 +16,7 @@
 struct run {
     struct yt_candidates candidates;
     int32_t count, classes;
-    const struct yt_step *iou_step;
+    const struct yt_step *step;
     void *scratch;
     int32_t *kept; /* [KEPT_MAX] */
     int32_t *kept_count;
@@ -28,7 +28,7 @@ static void run_once(const void *args, int64_t begin, int64_t end)
     const struct yt_nms_options options = {.iou = IOU, .max_det = KEPT_MAX};
     for (int64_t i = begin; i < end; i++)
         *r->kept_count = yt_nms_run(&r->candidates, r->count, r->classes,
-                                    &options, r->iou_step, r->scratch, r->kept);
+                                    &options, r->step, r->scratch, r->kept);
 }
 
 /* 0 up to 1, the same on every machine. */
@@ -62,8 +62,7 @@ static void fill(const struct yt_candidates *out, int32_t count,
     }
 }
 
-static enum yt_status measure_point(const struct yt_step *iou_step,
-                                    int32_t classes, int32_t h, int32_t w,
+static enum yt_status measure_point(const struct yt_plan *plan,
                                     struct yt_nms_point *point)
 {
     const int64_t column = 4 * (int64_t)point->boxes;
@@ -72,9 +71,8 @@ static enum yt_status measure_point(const struct yt_step *iou_step,
     for (int i = 0; i < 6; i++)
         at[i] = yt_workspace_add(&total, column);
     const int64_t kept = yt_workspace_add(&total, 4 * KEPT_MAX);
-    const int64_t scratch = yt_workspace_add(
-        &total, yt_nms_scratch_bytes(point->boxes, classes,
-                                     iou_step->problem.u.iou.block));
+    const int64_t scratch =
+        yt_workspace_add(&total, yt_nms_scratch_bytes(point->boxes, plan->nc));
     char *memory = aligned_alloc(YT_ALIGN, (size_t)total);
     YT_FAIL_IF(!memory, YT_NO_MEMORY, "no memory for %d boxes", point->boxes);
 
@@ -83,13 +81,13 @@ static enum yt_status measure_point(const struct yt_step *iou_step,
                        (float *)(memory + at[2]), (float *)(memory + at[3]),
                        (float *)(memory + at[4]), (int32_t *)(memory + at[5])},
         .count = point->boxes,
-        .classes = classes,
-        .iou_step = iou_step,
+        .classes = plan->nc,
+        .step = yt_nms_step(plan, point->boxes),
         .scratch = memory + scratch,
         .kept = (int32_t *)(memory + kept),
         .kept_count = &point->kept,
     };
-    fill(&run.candidates, point->boxes, classes, h, w);
+    fill(&run.candidates, point->boxes, plan->nc, plan->h, plan->w);
     const struct yt_measure_options options = {.budget_ns = 100000000};
     enum yt_status status =
         yt_measure(run_once, &run, 1, &options, &point->timing);
@@ -97,11 +95,10 @@ static enum yt_status measure_point(const struct yt_step *iou_step,
     return status == YT_NOISY ? YT_OK : status;
 }
 
-enum yt_status yt_nms_curve(const struct yt_step *iou_step, int32_t classes,
-                            int32_t h, int32_t w, struct yt_nms_point *points,
-                            int32_t count)
+enum yt_status yt_nms_curve(const struct yt_plan *plan,
+                            struct yt_nms_point *points, int32_t count)
 {
     for (int32_t i = 0; i < count; i++)
-        YT_TRY(measure_point(iou_step, classes, h, w, &points[i]));
+        YT_TRY(measure_point(plan, &points[i]));
     return YT_OK;
 }

@@ -14,16 +14,14 @@ struct yt_nms_point {
 };
 
 /** Measure each point on seeded boxes: clusters of twenty about one object,
- *  jittered by a tenth of its size, in an input of @p h x @p w pixels, with
+ *  jittered by a tenth of its size, in the plan's input, with
  *  YOLOv5's overlap of 0.45 and at most 300 boxes kept.
  *
- * @param iou_step bound: kernel and block.
- * @param classes  >= 1; a cluster has one class.
+ * @param plan    h, w, nc and its NMS, bound; a cluster has one class.
  * @param[in,out] points [count], boxes >= 1.
  * @return YT_OK; YT_NO_MEMORY; as yt_measure().
  */
-enum yt_status yt_nms_curve(const struct yt_step *iou_step, int32_t classes,
-                            int32_t h, int32_t w, struct yt_nms_point *points,
-                            int32_t count);
+enum yt_status yt_nms_curve(const struct yt_plan *plan,
+                            struct yt_nms_point *points, int32_t count);
 
 #endif
