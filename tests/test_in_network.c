@@ -20,8 +20,9 @@ static int setup(void **state)
 {
     static struct bed bed;
     small_ground_open(&bed.g, 1);
-    const struct yt_net *net = bed.g.on.engine->network->net;
-    assert_int_equal(yt_search_create(bed.g.on.site, net, 1, &bed.search),
+    const struct yt_network *network = bed.g.on.engine->network;
+    const struct yt_net *net = network->net;
+    assert_int_equal(yt_search_create(bed.g.on.site, network, 1, &bed.search),
                      YT_OK);
     bed.times = calloc((size_t)net->layer_count, sizeof *bed.times);
     assert_non_null(bed.times);

@@ -206,6 +206,69 @@ static void long_names_are_refused(void **state)
     }
 }
 
+/* Replace the first @p from in a copy of a text. */
+static char *replaced(const char *text, const char *from, const char *to)
+{
+    const char *at = strstr(text, from);
+    assert_non_null(at);
+    char *copy = calloc(1, strlen(text) + strlen(to) + 1);
+    assert_non_null(copy);
+    memcpy(copy, text, (size_t)(at - text));
+    strcat(copy, to);
+    strcat(copy, at + strlen(from));
+    return copy;
+}
+
+static void refuse_frame(const char *text, const char *from, const char *to,
+                         enum yt_status status)
+{
+    struct yt_network *n = network(NULL);
+    char *bad = replaced(text, from, to);
+    assert_int_equal(yt_plan_text_read(n, bad), status);
+    free(bad);
+    yt_network_destroy(n);
+}
+
+static void frames_keep_their_schedules(void **state)
+{
+    (void)state;
+    struct yt_network *n = network(NULL), *other = network(NULL);
+    struct yt_schedule *first = &n->frame.of[yt_frame_steps(&n->plan) - 1];
+    assert_int_equal(yt_schedule_parse(YT_OP_NMS, "buckets-k2-g", first),
+                     YT_OK);
+    char *text = text_of(n);
+    assert_non_null(strstr(text, "frame letterbox letterbox-f32-64x64 rows-h"));
+    assert_non_null(strstr(text, "frame nms.1 nms-f32-c80-n252 buckets-k2-g"));
+    assert_int_equal(yt_plan_text_read(other, text), YT_OK);
+    char *again = text_of(other);
+    assert_string_equal(again, text);
+    refuse_frame(text, "buckets-k2-g", "buckets-k3-g", YT_BAD_INPUT);
+    refuse_frame(text, "buckets-k2-g", "direct-g", YT_BAD_INPUT);
+    refuse_frame(text, "buckets-k2-g", "", YT_BAD_INPUT);
+    refuse_frame(text, "c80-n252", "c80-n253", YT_STALE);
+    free(text);
+    free(again);
+    yt_network_destroy(n);
+    yt_network_destroy(other);
+}
+
+/* As earlier versions wrote them. */
+static void plans_without_a_frame_are_read(void **state)
+{
+    (void)state;
+    struct yt_network *n = network(NULL);
+    char *text = text_of(n);
+    char *old = strdup(text);
+    *strstr(old, "frame ") = '\0';
+    assert_int_equal(yt_plan_text_read(n, old), YT_OK);
+    char *again = text_of(n);
+    assert_string_equal(again, text);
+    free(text);
+    free(old);
+    free(again);
+    yt_network_destroy(n);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -215,6 +278,8 @@ int main(void)
         cmocka_unit_test(damage_is_told),
         cmocka_unit_test(missing_arithmetic_is_told),
         cmocka_unit_test(long_names_are_refused),
+        cmocka_unit_test(frames_keep_their_schedules),
+        cmocka_unit_test(plans_without_a_frame_are_read),
     };
     return cmocka_run_group_tests_name("plan_text", tests, NULL, NULL);
 }

@@ -15,13 +15,11 @@
 #include "runtime/decode.h"
 #include "runtime/sigmoid.h"
 
-/* Cells looked at together. */
-#define GROUP 8
-
 struct decode {
     struct yt_emit *e;
     const struct yt_decode *p;
     int64_t pixel, row, block; /* strides in bytes */
+    int32_t group;             /* cells looked at together */
     LLVMValueRef args, min_logit, conf;
     LLVMValueRef counts;
     LLVMValueRef out[6]; /* x0 y0 x1 y1 score class, at the segment's start */
@@ -194,23 +192,23 @@ static LLVMValueRef group_top(struct decode *d, LLVMValueRef objects,
 {
     struct yt_emit *e = d->e;
     LLVMValueRef top = d->min_logit;
-    for (int i = 0; i < GROUP; i++)
+    for (int32_t i = 0; i < d->group; i++)
         top = yt_emit_fmax(e, load_object(d, objects, group, i), top);
     return top;
 }
 
 /* Groups with a cell that passes are gone through; so is the rest of a row that
  * is no whole group. */
-static void decode_row(struct decode *d, LLVMValueRef objects)
+static void decode_groups(struct decode *d, LLVMValueRef objects)
 {
     struct yt_emit *e = d->e;
     const int64_t w = d->p->w;
-    const int64_t whole = w / GROUP * GROUP;
+    const int64_t whole = w / d->group * d->group;
     LLVMValueRef top = yt_emit_var(e, e->f32, "top");
     struct yt_loop group;
     struct yt_branch some;
-    yt_emit_for(e, &group, "group", yt_emit_i64(e, 0), yt_emit_i64(e, w), GROUP,
-                1);
+    yt_emit_for(e, &group, "group", yt_emit_i64(e, 0), yt_emit_i64(e, w),
+                d->group, 1);
     if (whole == w) {
         yt_emit_set(e, top, group_top(d, objects, group.i));
     } else {
@@ -226,9 +224,18 @@ static void decode_row(struct decode *d, LLVMValueRef objects)
                "some");
     decode_cells(
         d, objects, group.i,
-        yt_emit_min(e, yt_emit_addi(e, group.i, GROUP), yt_emit_i64(e, w)));
+        yt_emit_min(e, yt_emit_addi(e, group.i, d->group), yt_emit_i64(e, w)));
     yt_emit_endif(e, &some);
     yt_emit_endfor(e, &group);
+}
+
+static void decode_row(struct decode *d, LLVMValueRef objects)
+{
+    struct yt_emit *e = d->e;
+    if (d->group > 1)
+        decode_groups(d, objects);
+    else
+        decode_cells(d, objects, yt_emit_i64(e, 0), yt_emit_i64(e, d->p->w));
 }
 
 static void begin_segment(struct decode *d, LLVMValueRef task)
@@ -264,11 +271,11 @@ static void begin_segment(struct decode *d, LLVMValueRef task)
 static void generate(struct yt_emit *e, const struct yt_problem *problem,
                      const struct yt_schedule *s)
 {
-    (void)s;
     const struct yt_decode *p = &problem->u.decode;
     struct decode d = {
         .e = e,
         .p = p,
+        .group = s->ku,
         .pixel = 4 * (int64_t)e->isa->lanes,
         .args = yt_emit_param(e, 0),
     };
@@ -301,12 +308,48 @@ static int64_t task_count(const struct yt_problem *p,
     return (int64_t)p->u.decode.na * p->u.decode.h;
 }
 
+static int first(const struct yt_problem *p, const struct yt_isa *isa,
+                 struct yt_schedule *s)
+{
+    (void)p;
+    (void)isa;
+    s->ku = 8;
+    return 1;
+}
+
+static int applies(const struct yt_problem *p, const struct yt_schedule *s,
+                   const struct yt_isa *isa)
+{
+    (void)p;
+    (void)isa;
+    return s->ku <= 32;
+}
+
+static int32_t values(const struct yt_problem *p, const struct yt_isa *isa,
+                      enum yt_knob_id knob, int32_t out[YT_VALUES_MAX])
+{
+    int32_t count = 0;
+    (void)p;
+    (void)isa;
+    if (knob == YT_KNOB_KU)
+        for (int32_t group = 1; group <= 32; group *= 2)
+            out[count++] = group;
+    else
+        for (int32_t tune = 0; tune < YT_TUNE_COUNT; tune++)
+            out[count++] = tune;
+    return count;
+}
+
+/* k is how many cells are looked at together; 1: each on its own. */
 const struct yt_algo yt_algo_decode = {
     .name = "rows",
     .op = YT_OP_DECODE,
-    .knobs = YT_KNOB_BIT(TUNE),
-    .bodies = {YT_KNOB_TUNE},
-    .body_count = 1,
+    .knobs = YT_KNOB_BIT(KU) | YT_KNOB_BIT(TUNE),
+    .applies = applies,
+    .first = first,
+    .bodies = {YT_KNOB_KU, YT_KNOB_TUNE},
+    .body_count = 2,
+    .values = values,
     .tasks = task_count,
     .generate = generate,
 };

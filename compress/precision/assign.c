@@ -57,7 +57,7 @@ static enum yt_status use_known_schedules(const struct work *w,
                                           struct yt_network *network)
 {
     struct yt_search *search = NULL;
-    YT_TRY(yt_search_create(w->engine->site, network->net, w->engine->threads,
+    YT_TRY(yt_search_create(w->engine->site, network, w->engine->threads,
                             &search));
     for (int32_t i = 0; i < network->net->layer_count; i++) {
         char name[YT_PROBLEM_NAME_MAX];
@@ -74,8 +74,8 @@ static enum yt_status use_known_schedules(const struct work *w,
 }
 
 static enum yt_status build_with(const struct work *w,
-                            const struct yt_quantisation *q,
-                            struct yt_network **network_out)
+                                 const struct yt_quantisation *q,
+                                 struct yt_network **network_out)
 {
     const struct yt_plan *plan = &w->engine->network->plan;
     const struct yt_network_options options = {

@@ -8,11 +8,8 @@
 #include <string.h>
 
 #include "compress/quant/quantise.h"
-#include "runtime/decode.h"
 #include "runtime/fail.h"
-#include "runtime/letterbox.h"
 #include "runtime/memory.h"
-#include "runtime/nms.h"
 
 /* ------------------------------------------------------------- kernels */
 
@@ -30,17 +27,14 @@ static enum yt_status compile_missing(struct yt_network *network,
     const struct yt_plan *plan = &network->plan;
     int32_t count = 0;
     struct yt_kernel_wish *wishes =
-        calloc((size_t)plan->step_count + YT_LEVELS_MAX + YT_NMS_MAX + 1,
-               sizeof *wishes);
+        calloc((size_t)plan->step_count + YT_FRAME_STEPS_MAX, sizeof *wishes);
     YT_FAIL_IF(!wishes, YT_NO_MEMORY, "no memory to compile %d layers",
                plan->step_count);
     for (int32_t i = 0; i < plan->step_count; i++)
         wish_for(wishes, &count, &plan->steps[i], &network->schedules[i]);
-    wish_for(wishes, &count, &plan->letterbox, &network->pre);
-    for (int32_t i = 0; i < plan->level_count; i++)
-        wish_for(wishes, &count, &plan->levels[i].decode, &network->decode[i]);
-    for (int32_t i = 0; i < plan->nms_count; i++)
-        wish_for(wishes, &count, &plan->nms[i], &network->nms[i]);
+    for (int32_t i = 0; i < yt_frame_steps(plan); i++)
+        wish_for(wishes, &count, yt_frame_step_of(plan, i),
+                 &network->frame.of[i]);
     const enum yt_status status =
         yt_kernels_compile(network->kernels, wishes, count, threads);
     free(wishes);
@@ -140,12 +134,11 @@ enum yt_status yt_network_build(struct yt_network *network,
     struct yt_plan *plan = &network->plan;
     for (int32_t i = 0; i < plan->step_count; i++)
         bind_step(network, &plan->steps[i], &network->schedules[i], NULL);
-    bind_step(network, &plan->letterbox, &network->pre, yt_letterbox_c);
-    for (int32_t i = 0; i < plan->level_count; i++)
-        bind_step(network, &plan->levels[i].decode, &network->decode[i],
-                  yt_decode_c);
-    for (int32_t i = 0; i < plan->nms_count; i++)
-        bind_step(network, &plan->nms[i], &network->nms[i], yt_nms_c);
+    for (int32_t i = 0; i < yt_frame_steps(plan); i++) {
+        struct yt_step *step = yt_frame_step(plan, i);
+        bind_step(network, step, &network->frame.of[i],
+                  yt_frame_kernel_c(step->problem.op));
+    }
     plan_scratch(network);
     place_constants(network);
     return pack_constants(network);
@@ -184,15 +177,12 @@ static void fill_levels(struct yt_network *network,
             .w = level->w,
             .stride = level->stride,
         };
-        yt_schedule_default(&level->decode.problem, network->isa,
-                            &network->decode[i]);
     }
 }
 
 /* For hundreds, thousands ... and all candidates that there can be. */
-static void fill_nms(struct yt_network *network)
+static void fill_nms(struct yt_plan *plan)
 {
-    struct yt_plan *plan = &network->plan;
     int32_t cells = 0;
     for (int32_t i = 0; i < plan->level_count; i++)
         cells += plan->levels[i].na * plan->levels[i].h * plan->levels[i].w;
@@ -207,7 +197,6 @@ static void fill_nms(struct yt_network *network)
         step->problem.op = YT_OP_NMS;
         step->problem.u.nms =
             (struct yt_nms){.classes = plan->nc, .count = last ? cells : count};
-        yt_schedule_default(&step->problem, network->isa, &network->nms[i]);
     }
 }
 
@@ -243,9 +232,11 @@ static void fill_plan(struct yt_network *network, const struct yt_graph *graph,
     plan->letterbox.problem.out = net->input_dtype;
     plan->letterbox.problem.u.letterbox =
         (struct yt_letterbox){.h = net->h, .w = net->w, .pad = net->input_pad};
-    yt_schedule_default(&plan->letterbox.problem, options->isa, &network->pre);
     fill_levels(network, graph);
-    fill_nms(network);
+    fill_nms(plan);
+    for (int32_t i = 0; i < yt_frame_steps(plan); i++)
+        yt_schedule_default(&yt_frame_step(plan, i)->problem, options->isa,
+                            &network->frame.of[i]);
 }
 
 /* Integers can be had everywhere, at worst one by one. */
@@ -360,11 +351,8 @@ int64_t yt_network_code_bytes(const struct yt_network *network)
             seen = plan->steps[k].kernel == plan->steps[i].kernel;
         bytes += seen ? 0 : code_bytes(network, &plan->steps[i]);
     }
-    bytes += code_bytes(network, &plan->letterbox);
-    for (int32_t i = 0; i < plan->nms_count; i++)
-        bytes += code_bytes(network, &plan->nms[i]);
-    for (int32_t i = 0; i < plan->level_count; i++)
-        bytes += code_bytes(network, &plan->levels[i].decode);
+    for (int32_t i = 0; i < yt_frame_steps(plan); i++)
+        bytes += code_bytes(network, yt_frame_step_of(plan, i));
     return bytes;
 }
 

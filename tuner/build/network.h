@@ -9,6 +9,7 @@
 #include "compress/quant/quantisation.h"
 #include "model/net.h"
 #include "runtime/model.h"
+#include "tuner/build/frame_steps.h"
 #include "tuner/build/kernels.h"
 
 struct yt_network_options {
@@ -30,12 +31,10 @@ struct yt_network {
     const struct yt_graph *graph;         /* borrowed */
     struct yt_quantisation *quantisation; /* owned copy; NULL: f32 */
     struct yt_net *net;
-    struct yt_schedule *schedules; /* [net->layer_count] */
-    struct yt_plan plan;           /* steps[i] is net->layers[i] */
-    struct yt_bundle bundle;       /* valid after yt_network_build() */
-    struct yt_schedule pre;        /* of the letterbox */
-    struct yt_schedule decode[YT_LEVELS_MAX];
-    struct yt_schedule nms[YT_NMS_MAX];
+    struct yt_schedule *schedules;   /* [net->layer_count] */
+    struct yt_plan plan;             /* steps[i] is net->layers[i] */
+    struct yt_bundle bundle;         /* valid after yt_network_build() */
+    struct yt_frame_schedules frame; /* of letterbox, decoding, NMS */
 
     struct yt_kernels *kernels; /* borrowed, or own_kernels */
     struct yt_kernels *own_kernels;

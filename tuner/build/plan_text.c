@@ -11,6 +11,7 @@
  *   threads 2
  *   quant ...                         (compress/quant/quantisation.h)
  *   step model.0 conv2d-f32-3x640x640-k16r6s2p2-silu direct-m20n1k1-t5c-hl
+ *   frame nms.0 nms-f32-c80-n100 lists-k1-h         (absent: untuned)
  */
 
 #include <inttypes.h>
@@ -23,6 +24,7 @@
 
 #define HEADER "yolotune-plan 1"
 #define QUANT  "quant "
+#define FRAME  "frame "
 #define F32    "f32"
 
 void yt_precision_name(const struct yt_quantisation *q,
@@ -51,6 +53,17 @@ static int write_quantisation(const struct yt_network *network,
                                        out);
 }
 
+static void write_frame(const struct yt_network *network, FILE *out)
+{
+    for (int32_t i = 0; i < yt_frame_steps(&network->plan); i++) {
+        const struct yt_step *step = yt_frame_step_of(&network->plan, i);
+        char problem[YT_PROBLEM_NAME_MAX], schedule[YT_SCHEDULE_NAME_MAX];
+        yt_problem_name(&step->problem, problem);
+        yt_schedule_name(&network->frame.of[i], schedule);
+        fprintf(out, FRAME "%s %s %s\n", step->name, problem, schedule);
+    }
+}
+
 char *yt_plan_text_write(const struct yt_network *network,
                          const char *configuration)
 {
@@ -76,6 +89,7 @@ char *yt_plan_text_write(const struct yt_network *network,
         yt_schedule_name(&network->schedules[i], schedule);
         fprintf(out, "step %s %s %s\n", plan->steps[i].name, problem, schedule);
     }
+    write_frame(network, out);
     const int failed = unwritten || ferror(out);
     if (fclose(out) != 0 || failed) {
         free(text);
@@ -218,6 +232,43 @@ static enum yt_status read_step(const struct yt_network *network, int32_t i,
     return YT_OK;
 }
 
+/* Which step of the frame solves the problem of this name; the count when none
+ * does. */
+static int32_t find_frame_step(const struct yt_plan *plan, const char *problem)
+{
+    int32_t i = 0;
+    for (; i < yt_frame_steps(plan); i++) {
+        char name[YT_PROBLEM_NAME_MAX];
+        yt_problem_name(&yt_frame_step_of(plan, i)->problem, name);
+        if (strcmp(name, problem) == 0)
+            break;
+    }
+    return i;
+}
+
+static enum yt_status read_frame(const struct yt_network *network,
+                                 const char *line, int number,
+                                 struct yt_frame_schedules *frame)
+{
+    char name[YT_LAYER_NAME_MAX], problem[YT_PROBLEM_NAME_MAX];
+    char schedule[YT_SCHEDULE_NAME_MAX];
+    YT_FAIL_IF(sscanf(line, FRAME "%63s %95s %63s", name, problem, schedule) !=
+                   3,
+               YT_BAD_INPUT, "plan: line %d '%.40s' is not a step of a frame",
+               number, line);
+    const int32_t i = find_frame_step(&network->plan, problem);
+    YT_FAIL_IF(i == yt_frame_steps(&network->plan), YT_STALE,
+               "plan: line %d is for %s, which is no part of this frame",
+               number, problem);
+    const struct yt_problem *p = &yt_frame_step_of(&network->plan, i)->problem;
+    if (yt_schedule_parse(p->op, schedule, &frame->of[i]) != YT_OK)
+        return yt_fail_prefix(YT_BAD_INPUT, "plan: line %d", number);
+    YT_FAIL_IF(!yt_schedule_applies(p, &frame->of[i], network->isa),
+               YT_BAD_INPUT, "plan: line %d: %s does not apply to %s", number,
+               schedule, problem);
+    return YT_OK;
+}
+
 enum yt_status yt_plan_text_read(struct yt_network *network, const char *text)
 {
     const int32_t steps = network->plan.step_count;
@@ -226,6 +277,7 @@ enum yt_status yt_plan_text_read(struct yt_network *network, const char *text)
     const char *at = text;
     char line[512];
     struct yt_plan_head head;
+    struct yt_frame_schedules frame = network->frame;
     int number = 1;
     int32_t count = 0;
     enum yt_status status;
@@ -235,12 +287,17 @@ enum yt_status yt_plan_text_read(struct yt_network *network, const char *text)
         struct yt_schedule schedule;
         if (strncmp(line, QUANT, sizeof QUANT - 1) == 0)
             continue; /* the head's hash says which: the network's */
+        if (strncmp(line, FRAME, sizeof FRAME - 1) == 0) {
+            YT_TRY_GOTO(read_frame(network, line, number, &frame));
+            continue;
+        }
         YT_TRY_GOTO(read_step(network, count, line, number, &schedule));
         read[count++] = schedule;
     }
     YT_FAIL_IF_GOTO(count != steps, YT_STALE,
                     "plan: has %d steps, this network %d", count, steps);
     memcpy(network->schedules, read, (size_t)steps * sizeof *read);
+    network->frame = frame;
     network->plan.threads = head.threads;
 done:
     free(read);

@@ -37,8 +37,8 @@ static float next_random(uint32_t *seed)
     return (float)(yt_random_lcg(seed) >> 8) * (1.0f / (1 << 24));
 }
 
-static void fill(const struct yt_candidates *out, int32_t count,
-                 int32_t classes, int32_t h, int32_t w)
+void yt_nms_candidates(const struct yt_candidates *out, int32_t count,
+                       int32_t classes, int32_t h, int32_t w)
 {
     uint32_t seed = 1;
     float x = 0, y = 0, width = 0, height = 0;
@@ -87,7 +87,8 @@ static enum yt_status measure_point(const struct yt_plan *plan,
         .kept = (int32_t *)(memory + kept),
         .kept_count = &point->kept,
     };
-    fill(&run.candidates, point->boxes, plan->nc, plan->h, plan->w);
+    yt_nms_candidates(&run.candidates, point->boxes, plan->nc, plan->h,
+                      plan->w);
     const struct yt_measure_options options = {.budget_ns = 100000000};
     enum yt_status status =
         yt_measure(run_once, &run, 1, &options, &point->timing);

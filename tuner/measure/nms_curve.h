@@ -4,6 +4,7 @@
 /* What non-maximum suppression costs as the number of candidate boxes grows:
  * the one part of a frame whose time depends on the picture. */
 
+#include "runtime/decode.h"
 #include "runtime/plan.h"
 #include "tuner/measure/measure.h"
 
@@ -13,9 +14,15 @@ struct yt_nms_point {
     struct yt_timing timing;
 };
 
-/** Measure each point on seeded boxes: clusters of twenty about one object,
- *  jittered by a tenth of its size, in the plan's input, with
- *  YOLOv5's overlap of 0.45 and at most 300 boxes kept.
+/** Seeded candidates as a detector makes them: clusters of twenty about one
+ *  object and of its class, jittered by a tenth of its size, in an input of
+ *  @p h x @p w pixels. The arrays have room for @p count.
+ *  @param classes >= 1. */
+void yt_nms_candidates(const struct yt_candidates *out, int32_t count,
+                       int32_t classes, int32_t h, int32_t w);
+
+/** Measure each point on yt_nms_candidates() of the plan's input, with YOLOv5's
+ * overlap of 0.45 and at most 300 boxes kept.
  *
  * @param plan    h, w, nc and its NMS, bound; a cluster has one class.
  * @param[in,out] points [count], boxes >= 1.

@@ -19,6 +19,7 @@
 #include "base/now.h"
 #include "runtime/fail.h"
 #include "tuner/measure/bench_case.h"
+#include "tuner/measure/frame_case.h"
 
 #define SAMPLE_NS 1000000u
 #define BUDGET_NS 400000000u
@@ -41,6 +42,61 @@ struct yt_worker {
 
 /* ---------------------------------------------------------------- child */
 
+/* What candidates are tried on: one of the two. */
+struct subject {
+    struct yt_problem problem;
+    const struct yt_isa *isa;
+    struct yt_case *tensors;
+    struct yt_frame_case *frame;
+};
+
+static enum yt_status open_subject(const struct yt_problem *problem,
+                                   const struct yt_isa *isa,
+                                   struct subject *subject)
+{
+    *subject = (struct subject){.problem = *problem, .isa = isa};
+    if (yt_frame_case_covers(problem->op))
+        return yt_frame_case_create(problem, isa, &subject->frame);
+    return yt_case_create(problem, isa, &subject->tensors);
+}
+
+/* What there is to say when a candidate was checked. */
+static void take_check(enum yt_status status, struct yt_worker_result *r)
+{
+    r->lost = status == YT_NO_MEMORY;
+    r->outcome = status == YT_OK ? YT_DB_OK : YT_DB_WRONG;
+    if (status != YT_OK)
+        snprintf(r->detail, sizeof r->detail, "%.*s", (int)sizeof r->detail - 1,
+                 yt_error());
+}
+
+static void time_kernel(yt_kernel_fn kernel, const void *args, int64_t tasks,
+                        double give_up_ns, struct yt_worker_result *r)
+{
+    const struct yt_measure_options options = {
+        .min_sample_ns = SAMPLE_NS,
+        .budget_ns = BUDGET_NS,
+        .give_up_ns = give_up_ns,
+    };
+    /* Too few samples are still samples; their spread says it. */
+    (void)yt_measure(kernel, args, tasks, &options, &r->timing);
+}
+
+static void measure_frame(struct yt_frame_case *c,
+                          const struct subject *subject, int32_t threads,
+                          const struct request *request, yt_kernel_fn kernel,
+                          struct yt_worker_result *r)
+{
+    const int64_t tasks =
+        yt_schedule_tasks(&subject->problem, &request->schedule, subject->isa);
+    take_check(yt_frame_case_check(c, kernel, tasks, &r->max_error), r);
+    if (r->outcome != YT_DB_OK)
+        return;
+    const struct yt_frame_run run =
+        yt_frame_case_run(c, kernel, tasks, threads);
+    time_kernel(run.kernel, run.args, run.tasks, request->give_up_ns, r);
+}
+
 static void measure_kernel(struct yt_case *c, int32_t threads,
                            const struct request *request, yt_kernel_fn kernel,
                            struct yt_worker_result *r)
@@ -56,29 +112,16 @@ static void measure_kernel(struct yt_case *c, int32_t threads,
     if (bytes)
         yt_pack_weights(&c->problem, s, c->isa, &c->filter, packed);
     const int64_t tasks = yt_schedule_tasks(&c->problem, s, c->isa);
-    const enum yt_status status =
-        yt_case_check(c, kernel, tasks, s, packed, &r->max_error);
-    if (status != YT_OK) {
-        r->lost = status == YT_NO_MEMORY;
-        r->outcome = YT_DB_WRONG;
-        snprintf(r->detail, sizeof r->detail, "%.*s", (int)sizeof r->detail - 1,
-                 yt_error());
-    } else {
+    take_check(yt_case_check(c, kernel, tasks, s, packed, &r->max_error), r);
+    if (r->outcome == YT_DB_OK) {
         const struct yt_args args = yt_case_args(c, packed);
-        const struct yt_measure_options options = {
-            .min_sample_ns = SAMPLE_NS,
-            .budget_ns = BUDGET_NS,
-            .give_up_ns = request->give_up_ns,
-        };
-        /* Too few samples are still samples; their spread says it. */
-        (void)yt_measure(kernel, &args, (tasks + threads - 1) / threads,
-                         &options, &r->timing);
-        r->outcome = YT_DB_OK;
+        time_kernel(kernel, &args, (tasks + threads - 1) / threads,
+                    request->give_up_ns, r);
     }
     free(packed);
 }
 
-static void try_candidate(struct yt_case *c, int32_t threads,
+static void try_candidate(const struct subject *c, int32_t threads,
                           struct yt_jit *jit, const struct request *request,
                           struct yt_worker_result *r)
 {
@@ -98,8 +141,10 @@ static void try_candidate(struct yt_case *c, int32_t threads,
                      object.spills);
         } else {
             status = yt_jit_add(jit, &object, &kernel);
-            if (status == YT_OK)
-                measure_kernel(c, threads, request, kernel, r);
+            if (status == YT_OK && c->frame)
+                measure_frame(c->frame, c, threads, request, kernel, r);
+            else if (status == YT_OK)
+                measure_kernel(c->tensors, threads, request, kernel, r);
         }
         yt_object_deinit(&object);
     }
@@ -180,15 +225,15 @@ static void child_main(const struct yt_problem *problem,
         CPU_SET(cpu, &set);
         (void)sched_setaffinity(0, sizeof set, &set);
     }
-    struct yt_case *c = NULL;
+    struct subject subject;
     struct yt_jit *jit = NULL;
-    if (yt_case_create(problem, isa, &c) != YT_OK ||
+    if (open_subject(problem, isa, &subject) != YT_OK ||
         yt_jit_create(&jit) != YT_OK)
         _exit(EXIT_LOST);
     struct request request;
     struct yt_worker_result result;
     while (read_all(fd, &request, sizeof request)) {
-        try_candidate(c, threads, jit, &request, &result);
+        try_candidate(&subject, threads, jit, &request, &result);
         if (!write_all(fd, &result, sizeof result))
             break;
     }

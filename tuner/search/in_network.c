@@ -233,6 +233,15 @@ static const void *const *thread_args(struct contest *c,
     return c->each_thread;
 }
 
+/* Of steps that are no layers of the network there are none. */
+static int32_t count_finalists(struct contest *c, int32_t t)
+{
+    const struct yt_target *target = &c->search->targets[t];
+    return yt_frame_kernel_c(target->problem.op)
+               ? 0
+               : yt_target_finalists(target, c->network->isa, c->finalists[t]);
+}
+
 static enum yt_status contest_init(struct contest *c, uint64_t compile_ns)
 {
     const struct yt_net *net = c->network->net;
@@ -251,8 +260,7 @@ static enum yt_status contest_init(struct contest *c, uint64_t compile_ns)
                    !c->sorted || !c->arena,
                YT_NO_MEMORY, "no memory to compare %zu layers", layers);
     for (size_t t = 0; t < targets; t++)
-        c->finalist_count[t] = yt_target_finalists(
-            &c->search->targets[t], c->network->isa, c->finalists[t]);
+        c->finalist_count[t] = count_finalists(c, (int32_t)t);
     YT_TRY(compile_finalists(c, compile_ns));
     for (size_t i = 0; i < layers; i++)
         YT_TRY(prepare_layer(c, (int32_t)i));

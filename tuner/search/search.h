@@ -34,12 +34,13 @@ struct yt_search {
     char why_lost[200]; /* the sentence of the last of them */
 };
 
-/** The distinct problems of a net (borrowed until destroy: layer names), with
- *  what the site's database holds on them.
+/** The distinct problems of a network (borrowed until destroy: layer names) and
+ *  of the steps before and behind it, with what the site's database holds on
+ *  them.
  *  @return YT_OK; YT_NO_MEMORY; what the database returned. */
 enum yt_status yt_search_create(const struct yt_site *site,
-                                const struct yt_net *net, int32_t threads,
-                                struct yt_search **search_out);
+                                const struct yt_network *network,
+                                int32_t threads, struct yt_search **search_out);
 
 /** Take up what the database holds by now.
  *  @return YT_OK; YT_NO_MEMORY; what the database returned. */
@@ -64,6 +65,12 @@ enum yt_status yt_search_run(struct yt_search *search,
 int32_t yt_target_finalists(const struct yt_target *target,
                             const struct yt_isa *isa,
                             struct yt_schedule out[YT_FINALISTS_MAX]);
+
+/** Set the schedules of the steps before and behind the network to the fastest
+ *  of each, as measured alone: their times depend on the picture more than on
+ *  what the network leaves in the caches. */
+void yt_search_choose_frame(const struct yt_search *search,
+                            struct yt_network *network);
 
 /** The least time of a trial; 0 when none was ok. */
 double yt_target_best_ns(const struct yt_target *target);

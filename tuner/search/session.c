@@ -46,6 +46,7 @@ struct session {
 
     /* The plan that was stored before, while a new one challenges it. */
     struct yt_schedule *old_schedules; /* NULL: there was none */
+    struct yt_frame_schedules old_frame;
     int32_t old_threads;
     struct yt_network *old_network;
     struct yt_model *old_model;
@@ -83,7 +84,7 @@ static void report_phase(const struct session *s, const char *phase)
 
 static enum yt_status search_alone(struct session *s)
 {
-    YT_TRY(yt_search_create(s->engine->site, s->engine->network->net,
+    YT_TRY(yt_search_create(s->engine->site, s->engine->network,
                             s->engine->threads, &s->search));
     s->search->peak_gflops = s->peak.gflops_n;
     for (int32_t i = 0; i < s->search->target_count; i++)
@@ -137,6 +138,7 @@ static enum yt_status remember_old(struct session *s)
     s->old_schedules = malloc(bytes);
     YT_FAIL_IF(!s->old_schedules, YT_NO_MEMORY, "no memory for a plan");
     memcpy(s->old_schedules, network->schedules, bytes);
+    s->old_frame = network->frame;
     s->old_threads = network->plan.threads;
     return YT_OK;
 }
@@ -156,6 +158,7 @@ static enum yt_status decide_in_network(struct session *s)
     engine->tuned = 0;
     /* Threads are decided afresh, on what is chosen now. */
     engine->network->plan.threads = engine->threads;
+    yt_search_choose_frame(s->search, engine->network);
     if (!stopped(s)) {
         const enum yt_status status = yt_in_network_choose(
             engine->network, s->search, s->options, CONTEST_FRAMES,
@@ -243,6 +246,7 @@ static enum yt_status open_old(struct session *s)
     YT_TRY(yt_network_create(s->engine->graph, &options, &s->old_network));
     memcpy(s->old_network->schedules, s->old_schedules,
            (size_t)s->old_network->net->layer_count * sizeof *s->old_schedules);
+    s->old_network->frame = s->old_frame;
     YT_TRY(yt_network_build(s->old_network, s->engine->site->host.threads));
     return yt_network_open(s->old_network, 0, &s->old_model);
 }
@@ -254,6 +258,7 @@ static enum yt_status keep_old(struct session *s)
     assert(s->old_schedules);
     memcpy(network->schedules, s->old_schedules,
            (size_t)network->net->layer_count * sizeof *s->old_schedules);
+    network->frame = s->old_frame;
     network->plan.threads = s->old_threads;
     s->engine->tuned = 1;
     return yt_engine_reopen(s->engine);
@@ -267,6 +272,7 @@ static enum yt_status keep_baseline(struct session *s)
     const size_t layers = (size_t)network->net->layer_count;
     memcpy(network->schedules, s->base_network->schedules,
            layers * sizeof *network->schedules);
+    network->frame = s->base_network->frame;
     memset(s->times, 0, layers * sizeof *s->times); /* of other schedules */
     return yt_engine_reopen(s->engine);
 }

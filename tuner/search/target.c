@@ -66,14 +66,37 @@ enum yt_status yt_search_read(struct yt_search *search)
     return status;
 }
 
-enum yt_status yt_search_create(const struct yt_site *site,
-                                const struct yt_net *net, int32_t threads,
-                                struct yt_search **search_out)
+/* A step of the plan: one more of a problem, or the first. */
+static void add_step(struct yt_search *search, const struct yt_problem *problem,
+                     const char *layer)
 {
+    char name[YT_PROBLEM_NAME_MAX];
+    yt_problem_name(problem, name);
+    int32_t at = 0;
+    while (at < search->target_count &&
+           strcmp(search->targets[at].name, name) != 0)
+        at++;
+    struct yt_target *target = &search->targets[at];
+    target->layers++;
+    if (at < search->target_count)
+        return;
+    search->target_count++;
+    target->problem = *problem;
+    target->layer = layer;
+    memcpy(target->name, name, sizeof name);
+}
+
+enum yt_status yt_search_create(const struct yt_site *site,
+                                const struct yt_network *network,
+                                int32_t threads, struct yt_search **search_out)
+{
+    const struct yt_net *net = network->net;
+    const struct yt_plan *plan = &network->plan;
+    const int32_t frame = yt_frame_steps(plan);
     struct yt_search *search = calloc(1, sizeof *search);
     if (search)
         search->targets =
-            calloc((size_t)net->layer_count, sizeof *search->targets);
+            calloc((size_t)(net->layer_count + frame), sizeof *search->targets);
     if (!search || !search->targets) {
         yt_search_destroy(search);
         return yt_fail(YT_NO_MEMORY, "no memory for %d layers",
@@ -81,21 +104,11 @@ enum yt_status yt_search_create(const struct yt_site *site,
     }
     search->site = site;
     search->threads = threads;
-    for (int32_t i = 0; i < net->layer_count; i++) {
-        char name[YT_PROBLEM_NAME_MAX];
-        yt_problem_name(&net->layers[i].problem, name);
-        int32_t at = 0;
-        while (at < search->target_count &&
-               strcmp(search->targets[at].name, name) != 0)
-            at++;
-        struct yt_target *target = &search->targets[at];
-        target->layers++;
-        if (at < search->target_count)
-            continue;
-        search->target_count++;
-        target->problem = net->layers[i].problem;
-        target->layer = net->layers[i].name;
-        memcpy(target->name, name, sizeof name);
+    for (int32_t i = 0; i < net->layer_count; i++)
+        add_step(search, &net->layers[i].problem, net->layers[i].name);
+    for (int32_t i = 0; i < frame; i++) {
+        const struct yt_step *step = yt_frame_step_of(plan, i);
+        add_step(search, &step->problem, step->name);
     }
     qsort(search->targets, (size_t)search->target_count,
           sizeof *search->targets, by_work);
@@ -169,6 +182,21 @@ int32_t yt_target_finalists(const struct yt_target *target,
     if (count == 0)
         yt_schedule_default(&target->problem, isa, &out[count++]);
     return count;
+}
+
+void yt_search_choose_frame(const struct yt_search *search,
+                            struct yt_network *network)
+{
+    for (int32_t i = 0; i < yt_frame_steps(&network->plan); i++) {
+        char name[YT_PROBLEM_NAME_MAX];
+        struct yt_schedule finalists[YT_FINALISTS_MAX];
+        int32_t t = 0;
+        yt_problem_name(&yt_frame_step(&network->plan, i)->problem, name);
+        while (strcmp(search->targets[t].name, name) != 0)
+            t++;
+        (void)yt_target_finalists(&search->targets[t], network->isa, finalists);
+        network->frame.of[i] = finalists[0];
+    }
 }
 
 uint32_t yt_target_code_bytes(const struct yt_target *target,
