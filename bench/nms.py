@@ -8,6 +8,7 @@ import argparse
 import json
 import os
 import pathlib
+import sqlite3
 import sys
 import tempfile
 
@@ -126,8 +127,59 @@ def parse_arguments():
         "--yolotune",
         help="path of the program (default: newest in build*, or on PATH)",
     )
+    add("--before", help="another build of yolotune, in the same rounds")
+    add(
+        "--schedules",
+        default="",
+        help="ways of NMS to show beside the untuned one, by commas",
+    )
+    add(
+        "--db",
+        help="a database of yolotune's: show what was chosen there for as many "
+        "boxes, as 'yolotune tuned'",
+    )
     add("--json", help="write every sample to this file")
     return parser.parse_args()
+
+
+def tuned(path):
+    """[(candidates, fastest schedule)] of a database, fewest candidates first."""
+    with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as db:
+        rows = db.execute(
+            "SELECT problem, schedule, min(min_us) FROM measurements"
+            " WHERE problem LIKE 'nms-%' AND outcome = 'ok' AND NOT stale"
+            " GROUP BY problem"
+        ).fetchall()
+    return sorted((int(row[0].rpartition("-n")[2]), row[1]) for row in rows)
+
+
+def choose(contender, count):
+    """Have a tuned contender take what a plan has for COUNT candidates."""
+    if not contender.choices:
+        return
+    fitting = [s for n, s in contender.choices if n >= count]
+    schedule = fitting[0] if fitting else contender.choices[-1][1]
+    if "error" in contender.ask(f"schedule {schedule}"):
+        raise Refused(f"{contender.name}: no schedule {schedule}")
+    if len(contender.choices) > 1:
+        contender.name = f"yolotune tuned ({schedule})"
+
+
+def own_rows(options):
+    """(name, command, choices) of each of yolotune's contenders."""
+    program = peers.find_yolotune(options.yolotune)
+    rows = []
+    if options.before:
+        words = peers.serve_words(options.before, nms=True)
+        rows.append(("before", words, None))
+    if program:
+        words = peers.serve_words(program, nms=True)
+        rows.append(("yolotune", words, None))
+        for schedule in filter(None, options.schedules.split(",")):
+            rows.append((f"yolotune {schedule}", words, [(0, schedule)]))
+        if options.db:
+            rows.append(("yolotune tuned", words, tuned(options.db)))
+    return rows
 
 
 def start(options):
@@ -138,19 +190,23 @@ def start(options):
             [sys.executable, peers.HERE / "worker.py", "torchvision", entry]
             + [options.threads, "-"],
             True,
+            None,
         )
         for label, entry in (
             ("nms + offset", "offset"),
             ("batched_nms", "batched"),
         )
     ]
-    program = peers.find_yolotune(options.yolotune)
-    if program:
-        rows.append(("yolotune", peers.serve_words(program, nms=True), False))
+    rows += [
+        (name, words, False, choices)
+        for name, words, choices in own_rows(options)
+    ]
     started = []
-    for name, command, peer in rows:
+    for name, command, peer, choices in rows:
         try:
-            started.append(Contender(name, command, cpus, peer))
+            contender = Contender(name, command, cpus, peer)
+            contender.choices = choices
+            started.append(contender)
         except Refused as why:
             print(f"{name}: left out: {why}", file=sys.stderr)
     return started
@@ -209,6 +265,8 @@ def main():
                 rows = candidates(count, options.seed)
                 path = os.path.join(folder, f"{count}.bin")
                 rows.tofile(path)
+                for contender in contenders:
+                    choose(contender, count)
                 race(contenders, path, options)
                 results += summarise(contenders, count, exact(rows))
     except Refused as why:
@@ -241,7 +299,9 @@ def main():
         document = {"host": report.host(), "results": results}
         pathlib.Path(options.json).write_text(json.dumps(document, indent=1))
     wrong = [
-        r for r in results if r["contender"] == "yolotune" and r["differs"]
+        r
+        for r in results
+        if r["contender"].startswith("yolotune") and r["differs"]
     ]
     return 1 if wrong else 0
 

@@ -234,7 +234,8 @@ static void open_block(struct yt_emit *e, const struct yt_emit_list *list,
         .area = yt_emit_splat(e, FLT_MAX),
         .class_id = yt_emit_splat_i32(e, 0),
     };
-    const int32_t step = list->block % lanes == 0 ? lanes : 1;
+    /* Both are powers of two. */
+    const int32_t step = list->block < lanes ? 1 : lanes;
     for (int32_t i = 0; i < list->block; i += step)
         yt_emit_box_put(e, step == 1 ? &none : &all, list->columns,
                         yt_emit_addi(e, at, i));

@@ -144,7 +144,7 @@ static void names_are_canonical(void **state)
         {YT_OP_UPSAMPLE, "rows-g"},
         {YT_OP_CONVERT, "rows-h"},
         {YT_OP_LETTERBOX, "rows-h"},
-        {YT_OP_DECODE, "rows-h"},
+        {YT_OP_DECODE, "rows-k8-h"},
         {YT_OP_NMS, "lists-k1-h"},
     };
     for (size_t i = 0; i < COUNT(names); i++) {

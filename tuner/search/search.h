@@ -23,7 +23,7 @@ struct yt_target {
 struct yt_search {
     const struct yt_site *site; /* borrowed */
     int32_t threads;            /* that steps are shared by */
-    struct yt_target *targets;  /* most work first */
+    struct yt_target *targets;  /* of a frame's steps, then most work first */
     int32_t target_count;
     double peak_gflops; /* all threads, for progress */
     int64_t newest_ms;  /* of the rows read, of any outcome; 0: there were none.

@@ -12,10 +12,16 @@ double yt_target_work(const struct yt_target *target)
     return (double)yt_problem_flops(&target->problem) * target->layers;
 }
 
+/* Steps of a frame first: they have few candidates, whose code is small, and no
+ * flops to speak for them. */
 static int by_work(const void *a, const void *b)
 {
     const struct yt_target *x = a;
     const struct yt_target *y = b;
+    const int frame_x = yt_frame_kernel_c(x->problem.op) != NULL;
+    const int frame_y = yt_frame_kernel_c(y->problem.op) != NULL;
+    if (frame_x != frame_y)
+        return frame_y - frame_x;
     const double work_x = yt_target_work(x);
     const double work_y = yt_target_work(y);
     if (work_x != work_y)
