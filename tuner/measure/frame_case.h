@@ -18,7 +18,8 @@ int yt_frame_case_covers(enum yt_op op);
  *
  *  A letterbox gets a picture of 16 to 9, twice as wide as the input, as
  *  cameras give. A head has an object in one cell of a hundred. NMS gets as
- *  many candidates as the problem says, in clusters of twenty.
+ *  many candidates as the problem says, in clusters of twenty, all that is
+ *  to be kept is, and another set each time.
  *
  *  @pre yt_frame_case_covers(problem->op).
  *  @return YT_OK; YT_NO_MEMORY. */

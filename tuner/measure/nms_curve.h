@@ -16,15 +16,15 @@ struct yt_nms_point {
 
 /** Seeded candidates as a detector makes them: clusters of twenty about one
  *  object and of its class, jittered by a tenth of its size, in an input of
- *  @p h x @p w pixels. The arrays have room for @p count.
+ *  640x640 pixels (its size changes no overlap). The arrays have room for @p count.
  *  @param classes >= 1. */
 void yt_nms_candidates(const struct yt_candidates *out, int32_t count,
-                       int32_t classes, int32_t h, int32_t w);
+                       int32_t classes, uint32_t seed);
 
-/** Measure each point on yt_nms_candidates() of the plan's input, with YOLOv5's
+/** Measure each point on yt_nms_candidates() with YOLOv5's
  * overlap of 0.45 and at most 300 boxes kept.
  *
- * @param plan    h, w, nc and its NMS, bound; a cluster has one class.
+ * @param plan    nc and its NMS, bound; a cluster has one class.
  * @param[in,out] points [count], boxes >= 1.
  * @return YT_OK; YT_NO_MEMORY; as yt_measure().
  */
