@@ -186,7 +186,7 @@ static void the_contest_hands_out_scratch(void **state)
                                                .threads = 2,
                                                .kernels = g.site->kernels};
     assert_int_equal(yt_network_create(g.graph, &options, &network), YT_OK);
-    assert_int_equal(yt_search_create(g.site, network->net, 2, &search), YT_OK);
+    assert_int_equal(yt_search_create(g.site, network, 2, &search), YT_OK);
     for (int32_t i = 0; i < search->target_count; i++) {
         struct yt_target *target = &search->targets[i];
         struct yt_trial trial = {.ok = 1, .min_ns = 1000};
