@@ -16,7 +16,8 @@ struct yt_nms_point {
 
 /** Seeded candidates as a detector makes them: clusters of twenty about one
  *  object and of its class, jittered by a tenth of its size, in an input of
- *  640x640 pixels (its size changes no overlap). The arrays have room for @p count.
+ *  640x640 pixels (its size changes no overlap). The arrays have room for
+ *  @p count.
  *  @param classes >= 1. */
 void yt_nms_candidates(const struct yt_candidates *out, int32_t count,
                        int32_t classes, uint32_t seed);
