@@ -140,7 +140,7 @@ static void add_lists(struct yt_json *doc, const struct yt_advice_report *r)
     struct yt_guidance guidance[YT_GUIDANCE_MAX];
     const int32_t count =
         yt_guidance_list(advice, yt_lab_choices(r->lab),
-                         yt_lab_host(r->lab)->cpu.can.usable, guidance);
+                         yt_lab_site(r->lab)->host.cpu.can.usable, guidance);
     list = yt_json_array(doc, NULL, "advice");
     for (int32_t i = 0; i < count; i++) {
         json_t *at = yt_json_element(doc, list);
@@ -167,7 +167,7 @@ int yt_advice_print_json(const struct yt_advice_report *r)
     yt_json_int(&doc, NULL, "imgsz", c->h > c->w ? c->h : c->w);
     yt_json_int(&doc, NULL, "height", c->h);
     yt_json_int(&doc, NULL, "width", c->w);
-    yt_json_text(&doc, NULL, "isa", yt_lab_isa(r->lab));
+    yt_json_text(&doc, NULL, "isa", yt_lab_site(r->lab)->isa->name);
     yt_json_text(&doc, NULL, "precision", yt_precision_key(c->precision));
     add_calibrations(&doc, r);
     yt_json_int(&doc, NULL, "threads", c->threads);

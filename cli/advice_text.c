@@ -36,7 +36,7 @@ static void print_models(const struct yt_advice_report *r)
     const struct yt_choices *choices = yt_lab_choices(r->lab);
     for (int32_t m = 0; m < choices->model_count; m++) {
         const struct yt_engine *e = yt_lab_model(r->lab, m);
-        const struct yt_net *net = e->network->net;
+        const struct yt_net *net = e->build->net;
         char parameters[YT_TEXT_MAX], flops[YT_TEXT_MAX];
         printf("%-10s %s (%s), %s parameters, %sFLOPs at %dx%d\n",
                m ? "" : "model", e->graph->name, e->graph->format,
@@ -128,7 +128,7 @@ static void print_calibration(const struct yt_advice_report *r)
 
 static void print_heading(const struct yt_advice_report *r)
 {
-    const struct yt_host *host = yt_lab_host(r->lab);
+    const struct yt_host *host = &yt_lab_site(r->lab)->host;
     const struct yt_dataset *data = yt_lab_dataset(r->lab);
     print_models(r);
     if (data)
@@ -140,7 +140,7 @@ static void print_heading(const struct yt_advice_report *r)
     print_calibration(r);
     printf("host       %s, %d of %d CPUs\n", host->cpu.brand,
            host->allowed_cpus, host->logical_cores);
-    printf("code       %s, %s, LLVM %s\n", yt_lab_isa(r->lab),
+    printf("code       %s, %s, LLVM %s\n", yt_lab_site(r->lab)->isa->name,
            yt_precision_word(r->advice->choice.config.precision),
            yt_codegen_llvm_version());
     printf("scenario   %s: %s\n", r->advice->scenario->name,
@@ -347,9 +347,9 @@ static void print_layers(const struct yt_advice_report *r)
     char precision[YT_PRECISION_MAX];
     struct yt_db_plan_key key;
     struct yt_db_plan *plan = NULL;
-    if (!c->tuned || !yt_lab_db(r->lab) ||
+    if (!c->tuned || !yt_lab_site(r->lab)->db ||
         yt_lab_plan_key(r->lab, c, precision, &key) != YT_OK ||
-        yt_db_plan_find(yt_lab_db(r->lab), &key, &plan) != YT_OK)
+        yt_db_plan_find(yt_lab_site(r->lab)->db, &key, &plan) != YT_OK)
         return;
     const struct yt_db_layer **sorted =
         calloc((size_t)plan->layer_count, sizeof *sorted);
@@ -409,7 +409,7 @@ static void print_guidance(const struct yt_advice_report *r)
     struct yt_guidance list[YT_GUIDANCE_MAX];
     const int32_t count =
         yt_guidance_list(r->advice, yt_lab_choices(r->lab),
-                         yt_lab_host(r->lab)->cpu.can.usable, list);
+                         yt_lab_site(r->lab)->host.cpu.can.usable, list);
     printf("\nBeyond inference (advice, nothing of it was measured):\n");
     for (int32_t i = 0; i < count; i++)
         printf("  %d. %s\n     because %s\n     basis: %s\n     needs: %s\n",
@@ -461,7 +461,8 @@ void yt_advice_print_text(const struct yt_advice_report *r)
     if (advice->recommendation)
         printf("\nStored in %s: recommendation r%lld, baseline e%lld, choice "
                "e%lld, plan p%lld; yolotune db show r%lld prints them.\n",
-               yt_db_path(yt_lab_db(r->lab)), (long long)advice->recommendation,
+               yt_db_path(yt_lab_site(r->lab)->db),
+               (long long)advice->recommendation,
                (long long)advice->baseline.evaluation,
                (long long)advice->choice.evaluation,
                (long long)advice->choice.plan,

@@ -64,7 +64,7 @@ static void add_types(struct yt_json *doc, const struct yt_analysis *a)
 static void add_model(struct yt_json *doc,
                       const struct yt_analysis_report *report)
 {
-    const struct yt_plan *plan = &report->engine->network->plan;
+    const struct yt_plan *plan = &report->engine->build->plan;
     const struct yt_graph *graph = report->engine->graph;
     const struct yt_analysis *a = report->analysis;
     yt_json_text(doc, NULL, "model", plan->model);

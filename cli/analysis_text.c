@@ -61,7 +61,7 @@ static void add_layer(struct yt_table *table,
 
 static void print_head(const struct yt_analysis_report *report)
 {
-    const struct yt_plan *plan = &report->engine->network->plan;
+    const struct yt_plan *plan = &report->engine->build->plan;
     const struct yt_graph *graph = report->engine->graph;
     char precision[YT_PRECISION_WORD_MAX];
     printf("%s (%s), %d classes, input %dx%d, %s, %s\n\n", plan->model,
@@ -157,10 +157,10 @@ int yt_analysis_print_text(const struct yt_analysis_report *report)
     yt_table_print(&table, stdout);
     yt_table_deinit(&table);
     print_totals(report);
-    if (report->engine->network->quantisation)
+    if (report->engine->build->quantisation)
         print_types(report->analysis);
     if (report->measured)
-        print_measured(report->measured, report->engine->network->plan.threads);
+        print_measured(report->measured, report->engine->build->plan.threads);
     else
         printf("\nNot tuned on this machine yet: no times.\n");
     print_nms(report->nms);

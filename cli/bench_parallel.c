@@ -101,7 +101,7 @@ static enum yt_status measure_row(const struct yt_parallel *p,
                                   const struct yt_image *image, double *costs,
                                   struct yt_parallel_row *row)
 {
-    const struct yt_bundle *bundle = &engine->network->bundle;
+    const struct yt_bundle *bundle = &engine->build->bundle;
     struct yt_throughput_options options = {
         .batch = row->batch,
         .detect = {.conf = p->conf},
@@ -125,7 +125,7 @@ enum yt_status yt_parallel_measure(struct yt_parallel *parallel,
                                    const struct yt_engine *engine,
                                    const struct yt_image *image)
 {
-    const struct yt_plan *plan = &engine->network->plan;
+    const struct yt_plan *plan = &engine->build->plan;
     const int32_t items = yt_stages_items(plan);
     double *costs = calloc((size_t)items, sizeof *costs);
     YT_FAIL_IF(!costs, YT_NO_MEMORY, "no memory for %d steps' costs", items);

@@ -70,8 +70,8 @@ static enum yt_status count_as_published(const struct yt_engine *engine,
 {
     const struct yt_net_options unfused = {
         .lanes = 4,
-        .h = engine->network->net->h,
-        .w = engine->network->net->w,
+        .h = engine->build->net->h,
+        .w = engine->build->net->w,
         .no_fuse_upsample = 1,
         .no_fuse_twin = 1,
     };
@@ -92,7 +92,7 @@ static enum yt_status measure_nms(const struct yt_engine *engine,
                                   struct yt_analysis_report *report)
 {
     static const int32_t boxes[YT_NMS_POINTS] = {100, 1000, 10000, 30000};
-    const struct yt_plan *plan = &engine->network->plan;
+    const struct yt_plan *plan = &engine->build->plan;
     for (int i = 0; i < YT_NMS_POINTS; i++)
         report->nms[i].boxes = boxes[i];
     return yt_nms_curve(plan, report->nms, YT_NMS_POINTS);
@@ -109,7 +109,7 @@ static enum yt_status make_report(const struct yt_cli_engine *cli,
     YT_TRY(yt_cli_open(&wanted, opened));
     report->engine = opened->engine;
     yt_cli_engine_notes(report->engine);
-    YT_TRY(yt_analyze(report->engine->network->net, &report->analysis));
+    YT_TRY(yt_analyze(report->engine->build->net, &report->analysis));
     const enum yt_status status =
         yt_measured_read(report->engine, report->analysis, &report->measured);
     if (status != YT_OK && status != YT_NOT_FOUND && status != YT_STALE)

@@ -94,10 +94,10 @@ static enum yt_status open_engines(struct job *job)
     struct yt_engine_options options;
     yt_cli_engine_options(&job->engine_options, &options);
     options.untuned = 1;
-    options.quantisation = engine->network->quantisation;
+    options.quantisation = engine->build->quantisation;
     /* The plan may have settled on fewer threads; the baseline gets as many,
      * so that the comparison is about kernels. */
-    options.threads = engine->network->plan.threads;
+    options.threads = engine->build->plan.threads;
     YT_TRY(yt_engine_open(job->opened.site, job->opened.graph, &options,
                           &job->untuned));
     job->baseline = job->untuned;
@@ -179,7 +179,7 @@ static void print_stats(const char *title, const struct yt_frame_stats *stats)
 static void print_text(const struct job *job)
 {
     const struct yt_engine *engine = job->tuned ? job->tuned : job->baseline;
-    const struct yt_plan *plan = &engine->network->plan;
+    const struct yt_plan *plan = &engine->build->plan;
     printf("%s, %dx%d, %s, ", plan->model, plan->h, plan->w, plan->isa->name);
     if (is_plain(job))
         printf("%d thread%s, ", plan->threads, plan->threads == 1 ? "" : "s");
@@ -231,7 +231,7 @@ static void add_frame_stats(struct yt_json *doc, json_t *to,
 static int print_json(const struct job *job)
 {
     const struct yt_engine *engine = job->tuned ? job->tuned : job->baseline;
-    const struct yt_plan *plan = &engine->network->plan;
+    const struct yt_plan *plan = &engine->build->plan;
     struct yt_json doc;
     yt_json_init(&doc);
     yt_json_text(&doc, NULL, "model", plan->model);

@@ -230,7 +230,7 @@ static int check_names(char **files, int count)
 static void note_plan(const struct job *job, const struct yt_engine *engine)
 {
     char size[32] = "";
-    const struct yt_plan *plan = &engine->network->plan;
+    const struct yt_plan *plan = &engine->build->plan;
     if (engine != job->engine)
         snprintf(size, sizeof size, " at %dx%d", plan->h, plan->w);
     yt_cli_engine_notes(engine);
@@ -306,7 +306,7 @@ static enum yt_status dump_heads(struct job *job, const char *file)
         .stride_bytes = 3 * (int64_t)picture.width,
         .format = YT_PIXEL_RGB,
     };
-    const struct yt_plan *plan = &job->engine->network->plan;
+    const struct yt_plan *plan = &job->engine->build->plan;
     const struct yt_framing framing = {.h = plan->h,
                                        .w = plan->w,
                                        .fit = job->frame.fit,

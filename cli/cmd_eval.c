@@ -116,10 +116,10 @@ static enum yt_status open_model(struct job *job, struct yt_eval_run *run)
                                          .site = job->runs[0].opened.site};
     YT_TRY(yt_cli_open(&wanted, &run->opened));
     run->engine = run->opened.engine;
-    const struct yt_plan *plan = &run->engine->network->plan;
+    const struct yt_plan *plan = &run->engine->build->plan;
     const struct yt_engine *other = job->runs[0].engine;
     if (run != job->runs && other)
-        YT_TRY(check_same_order(&other->network->plan, plan));
+        YT_TRY(check_same_order(&other->build->plan, plan));
     return yt_dataset_match_classes(job->dataset, plan->nc, plan->classes);
 }
 
@@ -128,12 +128,12 @@ static enum yt_status predict(struct job *job, struct yt_eval_run *run,
 {
     const struct yt_engine_set *set = &run->opened.set;
     if (!options->augment)
-        return yt_predict(&run->engine->network->bundle, job->dataset, options,
+        return yt_predict(&run->engine->build->bundle, job->dataset, options,
                           &run->results);
     struct yt_predict_pass passes[YT_AUGMENT_SCALES];
     for (int32_t i = 0; i < set->count; i++)
         passes[i] = (struct yt_predict_pass){
-            .bundle = &set->engines[i]->network->bundle,
+            .bundle = &set->engines[i]->build->bundle,
             .flip = yt_augment_scales[i].flip,
         };
     return yt_predict_passes(passes, set->count, job->dataset, options,

@@ -40,7 +40,7 @@ static void print_text(const struct yt_engine *engine, const char *name,
     printf("%s/lib/lib%s.a\n%s/lib/lib%s.so\n%s/include/%s.h\n", dir, name, dir,
            name, dir, name);
     char precision[YT_PRECISION_WORD_MAX], bytes[YT_TEXT_MAX];
-    const struct yt_plan *plan = &engine->network->plan;
+    const struct yt_plan *plan = &engine->build->plan;
     printf("\n%s, %dx%d, %s, %s, %s of weights\n", plan->model, plan->h,
            plan->w, plan->isa->name, yt_cli_precision(engine, precision),
            yt_text_bytes((uint64_t)plan->blob_bytes, bytes));
@@ -57,12 +57,12 @@ static int print_json(const struct yt_engine *engine, const char *name,
     yt_json_text(&doc, NULL, "name", name);
     yt_json_text(&doc, NULL, "dir", dir);
     yt_json_text(&doc, NULL, "model", engine->graph->name);
-    yt_json_text(&doc, NULL, "isa", engine->network->isa->name);
-    yt_json_int(&doc, NULL, "threads", engine->network->plan.threads);
+    yt_json_text(&doc, NULL, "isa", engine->build->isa->name);
+    yt_json_int(&doc, NULL, "threads", engine->build->plan.threads);
     char precision[YT_PRECISION_WORD_MAX];
     yt_json_text(&doc, NULL, "precision", yt_cli_precision(engine, precision));
     yt_json_bool(&doc, NULL, "tuned", engine->tuned);
-    yt_json_int(&doc, NULL, "weight_bytes", engine->network->plan.blob_bytes);
+    yt_json_int(&doc, NULL, "weight_bytes", engine->build->plan.blob_bytes);
     return yt_json_print(&doc);
 }
 

@@ -274,9 +274,9 @@ static enum yt_status apply_text(const struct job *job, const char *text,
     YT_TRY(yt_plan_text_head(text, &head));
     YT_TRY(open_target(job, text, &head, target));
     struct yt_engine *engine = target->engine;
-    YT_TRY(yt_plan_text_read(engine->network, text));
+    YT_TRY(yt_plan_text_read(engine->build, text));
     YT_TRY(yt_engine_reopen(engine));
-    YT_TRY(yt_plan_store(engine, engine->network, YT_DB_TUNED, NULL, row_out));
+    YT_TRY(yt_plan_store(engine, engine->build, YT_DB_TUNED, NULL, row_out));
     return job->out
                ? yt_cli_export(engine, job->name, job->out,
                                *head.configuration ? head.configuration : NULL)
@@ -304,8 +304,8 @@ static int apply(const struct job *job, const char *path)
         code = yt_cli_fail(status);
     else
         printf("p%lld is the plan of %s at %dx%d, %s, %s, %d thread%s%s%s\n",
-               (long long)row, engine->graph->name, engine->network->plan.h,
-               engine->network->plan.w, engine->network->isa->name,
+               (long long)row, engine->graph->name, engine->build->plan.h,
+               engine->build->plan.w, engine->build->isa->name,
                yt_cli_precision(engine, precision), engine->threads,
                engine->threads == 1 ? "" : "s",
                job->out ? "; its library is in " : "",

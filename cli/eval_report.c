@@ -101,7 +101,7 @@ void yt_eval_print_text(const struct yt_eval_report *r)
         const struct yt_eval_run *run = &r->runs[i];
         if (!run->engine)
             continue;
-        const struct yt_plan *plan = &run->engine->network->plan;
+        const struct yt_plan *plan = &run->engine->build->plan;
         char time[YT_TEXT_MAX];
         char precision[YT_PRECISION_WORD_MAX];
         printf("%s: %dx%d, %s, %s, %s, in %s\n", run->name, plan->h, plan->w,
@@ -168,7 +168,7 @@ static void add_run(struct yt_json *doc, json_t *to,
     yt_json_text(doc, to, "name", run->name);
     yt_json_text(doc, to, "source", run->source);
     if (run->engine) {
-        const struct yt_plan *plan = &run->engine->network->plan;
+        const struct yt_plan *plan = &run->engine->build->plan;
         yt_json_int(doc, to, "imgsz", plan->h > plan->w ? plan->h : plan->w);
         yt_json_int(doc, to, "height", plan->h);
         yt_json_int(doc, to, "width", plan->w);

@@ -469,7 +469,7 @@ static void put_row(struct yt_lab *lab, const struct yt_assessment *like,
         .memory_bytes = like->figures.memory_bytes,
         .size_bytes = like->figures.size_bytes,
     };
-    assert_ok(yt_db_evaluation_put(yt_lab_db(lab), &row, &id));
+    assert_ok(yt_db_evaluation_put(yt_lab_site(lab)->db, &row, &id));
 }
 
 /* What the advice would be with no more than rows. */

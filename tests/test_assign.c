@@ -142,7 +142,7 @@ static void bench_open(struct bench *b)
     b->ground = engine_open(&site, "builtin:n", &options);
     b->engine = b->ground.engine;
     assert_int_equal(yt_dataset_open(&data, &b->pictures), YT_OK);
-    assert_int_equal(yt_calibrate(b->engine->graph, b->engine->network->isa, 96,
+    assert_int_equal(yt_calibrate(b->engine->graph, b->engine->build->isa, 96,
                                   96, 1, b->pictures, NULL, &b->q),
                      YT_OK);
 }
@@ -161,9 +161,9 @@ static void a_network_loses_nothing_to_itself(void **state)
     struct yt_loss *loss;
     double moved;
     bench_open(&b);
-    assert_int_equal(yt_loss_open(b.pictures, 4, b.engine->network, &loss),
+    assert_int_equal(yt_loss_open(b.pictures, 4, b.engine->build, &loss),
                      YT_OK);
-    assert_int_equal(yt_loss_measure(loss, b.engine->network, &moved), YT_OK);
+    assert_int_equal(yt_loss_measure(loss, b.engine->build, &moved), YT_OK);
     assert_true(moved == 0);
     yt_loss_close(loss);
     bench_close(&b);

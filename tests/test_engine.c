@@ -73,7 +73,7 @@ static void a_stored_plan_is_used(void **state)
     struct ground g = open_engine(*state, &o);
     assert_int_equal(g.engine->tuned, 0);
     assert_string_equal(g.engine->plan_note, "");
-    char *text = yt_plan_text_write(g.engine->network, NULL);
+    char *text = yt_plan_text_write(g.engine->build, NULL);
     store_plan(g.engine, text);
     ground_close(&g);
 
@@ -127,7 +127,7 @@ static void plans_of_precisions_are_kept_apart(void **state)
         assert_string_equal(ground.engine->plan_note, "");
         assert_memory_equal(ground.engine->precision, names[i],
                             strlen(names[i]));
-        char *text = yt_plan_text_write(ground.engine->network, NULL);
+        char *text = yt_plan_text_write(ground.engine->build, NULL);
         store_plan(ground.engine, text);
         ground_close(&ground);
         free(text);
@@ -158,7 +158,7 @@ static void a_quantised_plan_brings_its_quantisation(void **state)
     o.unbuilt = 1;
     o.quantisation = q;
     struct ground ground = open_engine(*state, &o);
-    char *text = yt_plan_text_write(ground.engine->network, NULL), *broken;
+    char *text = yt_plan_text_write(ground.engine->build, NULL), *broken;
     char precision[YT_PRECISION_MAX];
     strcpy(precision, ground.engine->precision);
     store_plan(ground.engine, text);
@@ -166,7 +166,7 @@ static void a_quantised_plan_brings_its_quantisation(void **state)
     o.quantisation = NULL;
     struct ground plain = open_engine(*state, &o);
     assert_string_equal(plain.engine->precision, "f32");
-    assert_null(plain.engine->network->quantisation);
+    assert_null(plain.engine->build->quantisation);
     ground_close(&plain);
     o.preferred = "int16-";
     plain = open_engine(*state, &o);
@@ -176,7 +176,7 @@ static void a_quantised_plan_brings_its_quantisation(void **state)
     struct ground found = open_engine(*state, &o);
     assert_string_equal(found.engine->precision, precision);
     assert_int_equal(found.engine->tuned, 1);
-    char *again = yt_plan_text_write(found.engine->network, NULL);
+    char *again = yt_plan_text_write(found.engine->build, NULL);
     assert_string_equal(text, again);
     ground_close(&found);
     free(again);
@@ -209,7 +209,7 @@ static void reading_writes_nothing(void **state)
     assert_int_not_equal(access(f->path, F_OK), 0);
 
     g = open_engine(f, &o);
-    char *text = yt_plan_text_write(g.engine->network, NULL);
+    char *text = yt_plan_text_write(g.engine->build, NULL);
     store_plan(g.engine, text);
     const struct yt_db_here here = g.site->here;
     const int64_t model = g.engine->model_id;
@@ -245,7 +245,7 @@ static void a_plan_that_cannot_be_read_is_none(void **state)
     };
     const struct yt_engine_options o = small;
     struct ground ground = open_engine(*state, &o);
-    char *text = yt_plan_text_write(ground.engine->network, NULL);
+    char *text = yt_plan_text_write(ground.engine->build, NULL);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         char *broken = changed(text, cases[i].from, cases[i].to);
         store_plan(ground.engine, broken);

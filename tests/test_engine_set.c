@@ -44,8 +44,8 @@ static void an_engine_for_each_scale(void **state)
     assert_int_equal(set.count, YT_AUGMENT_SCALES);
     const struct yt_augment passes = yt_engine_set_passes(&set);
     for (int32_t i = 0; i < set.count; i++) {
-        assert_int_equal(set.engines[i]->network->plan.h, sizes[i][0]);
-        assert_int_equal(set.engines[i]->network->plan.w, sizes[i][1]);
+        assert_int_equal(set.engines[i]->build->plan.h, sizes[i][0]);
+        assert_int_equal(set.engines[i]->build->plan.w, sizes[i][1]);
         assert_ptr_equal(passes.passes[i].model, set.engines[i]->model);
         assert_int_equal(passes.passes[i].flip, i == 1);
     }

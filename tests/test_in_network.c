@@ -20,9 +20,9 @@ static int setup(void **state)
 {
     static struct bed bed;
     small_ground_open(&bed.g, 1);
-    const struct yt_network *network = bed.g.on.engine->network;
-    const struct yt_net *net = network->net;
-    assert_int_equal(yt_search_create(bed.g.on.site, network, 1, &bed.search),
+    const struct yt_build *build = bed.g.on.engine->build;
+    const struct yt_net *net = build->net;
+    assert_int_equal(yt_search_create(bed.g.on.site, build, 1, &bed.search),
                      YT_OK);
     bed.times = calloc((size_t)net->layer_count, sizeof *bed.times);
     assert_non_null(bed.times);
@@ -51,8 +51,8 @@ static void try_it(struct yt_target *target, const struct yt_schedule *schedule,
 static enum yt_status choose(struct bed *bed, const volatile int *stop)
 {
     const struct yt_tune_options options = {.stop = stop};
-    return yt_in_network_choose(bed->g.on.engine->network, bed->search,
-                                &options, 15, UINT64_C(600000000000),
+    return yt_in_network_choose(bed->g.on.engine->build, bed->search, &options,
+                                15, UINT64_C(600000000000),
                                 UINT64_C(600000000000), bed->times);
 }
 
@@ -71,27 +71,27 @@ static struct yt_schedule slowest(const struct yt_problem *problem,
 static void the_faster_finalist_wins(void **state)
 {
     struct bed *bed = *state;
-    struct yt_network *network = bed->g.on.engine->network;
+    struct yt_build *build = bed->g.on.engine->build;
     const int32_t count = yt_kernels_count(bed->g.on.site->kernels);
     for (int32_t t = 0; t < bed->search->target_count; t++) {
         struct yt_target *target = &bed->search->targets[t];
         struct yt_schedule fast;
         if (target->problem.op != YT_OP_CONV2D)
             continue;
-        const struct yt_schedule slow = slowest(&target->problem, network->isa);
-        yt_schedule_default(&target->problem, network->isa, &fast);
+        const struct yt_schedule slow = slowest(&target->problem, build->isa);
+        yt_schedule_default(&target->problem, build->isa, &fast);
         try_it(target, &slow, 1000);
         try_it(target, &fast, 1000);
     }
     assert_int_equal(choose(bed, NULL), YT_OK);
     assert_true(yt_kernels_count(bed->g.on.site->kernels) > count);
-    for (int32_t i = 0; i < network->net->layer_count; i++) {
+    for (int32_t i = 0; i < build->net->layer_count; i++) {
         assert_true(bed->times[i].median_ns > 0);
         assert_true(bed->times[i].mad_ns >= 0);
-        const struct yt_problem *problem = &network->net->layers[i].problem;
-        const struct yt_schedule slow = slowest(problem, network->isa);
+        const struct yt_problem *problem = &build->net->layers[i].problem;
+        const struct yt_schedule slow = slowest(problem, build->isa);
         char chosen[YT_SCHEDULE_NAME_MAX], other[YT_SCHEDULE_NAME_MAX];
-        yt_schedule_name(&network->schedules[i], chosen);
+        yt_schedule_name(&build->schedules[i], chosen);
         yt_schedule_name(&slow, other);
         assert_string_not_equal(chosen, other);
     }
@@ -102,13 +102,13 @@ static void the_faster_finalist_wins(void **state)
 static void a_stop_sets_nothing(void **state)
 {
     struct bed *bed = *state;
-    struct yt_network *network = bed->g.on.engine->network;
+    struct yt_build *build = bed->g.on.engine->build;
     const int stop = 1;
-    char *before = yt_plan_text_write(network, NULL);
+    char *before = yt_plan_text_write(build, NULL);
     assert_int_equal(choose(bed, &stop), YT_INTERRUPTED);
-    char *after = yt_plan_text_write(network, NULL);
+    char *after = yt_plan_text_write(build, NULL);
     assert_string_equal(before, after);
-    for (int32_t i = 0; i < network->net->layer_count; i++)
+    for (int32_t i = 0; i < build->net->layer_count; i++)
         assert_float_equal(bed->times[i].median_ns, 0, 0);
     free(before);
     free(after);
@@ -118,12 +118,12 @@ static void a_stop_sets_nothing(void **state)
 static void layers_without_trials_keep_the_default(void **state)
 {
     struct bed *bed = *state;
-    struct yt_network *network = bed->g.on.engine->network;
-    char *before = yt_plan_text_write(network, NULL);
+    struct yt_build *build = bed->g.on.engine->build;
+    char *before = yt_plan_text_write(build, NULL);
     assert_int_equal(choose(bed, NULL), YT_OK);
-    char *after = yt_plan_text_write(network, NULL);
+    char *after = yt_plan_text_write(build, NULL);
     assert_string_equal(before, after);
-    for (int32_t i = 0; i < network->net->layer_count; i++) {
+    for (int32_t i = 0; i < build->net->layer_count; i++) {
         assert_true(bed->times[i].median_ns > 0);
         assert_string_equal(bed->times[i].ties, "");
     }

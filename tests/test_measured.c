@@ -42,12 +42,12 @@ struct fixture {
 
 static void fill_layers(struct fixture *f)
 {
-    const struct yt_network *network = f->engine->network;
+    const struct yt_build *build = f->engine->build;
     assert_true(f->analysis->layer_count <= LAYERS_MAX);
-    assert_int_equal(f->analysis->layer_count, network->plan.step_count);
+    assert_int_equal(f->analysis->layer_count, build->plan.step_count);
     for (int32_t i = 0; i < f->analysis->layer_count; i++) {
-        yt_problem_name(&network->plan.steps[i].problem, f->problems[i]);
-        yt_schedule_name(&network->schedules[i], f->schedules[i]);
+        yt_problem_name(&build->plan.steps[i].problem, f->problems[i]);
+        yt_schedule_name(&build->schedules[i], f->schedules[i]);
         f->layers[i] = (struct yt_db_layer){
             .name = f->analysis->layers[i].name,
             .problem = f->problems[i],
@@ -72,7 +72,7 @@ static int setup(void **state)
     assert_ok(yt_site_open(&site, &f.site));
     assert_ok(yt_graph_read(NULL, &f.graph));
     assert_ok(yt_engine_open(f.site, f.graph, &options, &f.engine));
-    assert_ok(yt_analyze(f.engine->network->net, &f.analysis));
+    assert_ok(yt_analyze(f.engine->build->net, &f.analysis));
     fill_layers(&f);
     const struct yt_db_peak peak = {.isa = "sse4.2",
                                     .precision = "f32",

@@ -40,8 +40,8 @@ static void a_plan_is_stored_with_its_layers(void **state)
 {
     struct small_ground *g = *state;
     struct yt_engine *engine = g->on.engine;
-    struct yt_network *network = engine->network;
-    const int32_t count = network->net->layer_count;
+    struct yt_build *build = engine->build;
+    const int32_t count = build->net->layer_count;
     struct yt_layer_time *times = calloc((size_t)count, sizeof *times);
     int64_t id = 0;
     assert_non_null(times);
@@ -49,18 +49,18 @@ static void a_plan_is_stored_with_its_layers(void **state)
     times[1].median_ns = 1000;
     times[1].mad_ns = 10;
     strcpy(times[1].ties, "one two");
-    assert_int_equal(yt_plan_store(engine, network, YT_DB_TUNED, times, &id),
+    assert_int_equal(yt_plan_store(engine, build, YT_DB_TUNED, times, &id),
                      YT_OK);
     struct yt_db_plan *plan = stored(engine, YT_DB_TUNED);
-    char *text = yt_plan_text_write(network, NULL);
+    char *text = yt_plan_text_write(build, NULL);
     assert_int_equal(plan->id, id);
     assert_string_equal(plan->text, text);
     assert_int_equal(plan->layer_count, count);
     for (int32_t i = 0; i < count; i++) {
         char problem[YT_PROBLEM_NAME_MAX], schedule[YT_SCHEDULE_NAME_MAX];
-        const struct yt_layer *layer = &network->net->layers[i];
+        const struct yt_layer *layer = &build->net->layers[i];
         yt_problem_name(&layer->problem, problem);
-        yt_schedule_name(&network->schedules[i], schedule);
+        yt_schedule_name(&build->schedules[i], schedule);
         assert_string_equal(plan->layers[i].name, layer->name);
         assert_string_equal(plan->layers[i].problem, problem);
         assert_string_equal(plan->layers[i].schedule, schedule);
@@ -81,11 +81,10 @@ static void a_stored_plan_is_loaded(void **state)
     int64_t id = 0;
     assert_int_equal(yt_engine_load_plan(engine), YT_NOT_FOUND);
     assert_int_equal(
-        yt_plan_store(engine, engine->network, YT_DB_BASELINE, NULL, &id),
-        YT_OK);
+        yt_plan_store(engine, engine->build, YT_DB_BASELINE, NULL, &id), YT_OK);
     assert_int_equal(yt_engine_load_plan(engine), YT_NOT_FOUND);
     assert_int_equal(
-        yt_plan_store(engine, engine->network, YT_DB_TUNED, NULL, &id), YT_OK);
+        yt_plan_store(engine, engine->build, YT_DB_TUNED, NULL, &id), YT_OK);
     assert_int_equal(yt_engine_load_plan(engine), YT_OK);
     assert_int_equal(engine->tuned, 1);
     assert_int_equal(engine->plan_id, id);
@@ -102,7 +101,7 @@ static void the_same_baseline_is_one_row(void **state)
     assert_int_equal(yt_plan_row(engine, &one), YT_OK);
     assert_int_equal(yt_plan_row(engine, &two), YT_OK);
     assert_int_equal(one, two);
-    engine->network->plan.threads = 2; /* another plan */
+    engine->build->plan.threads = 2; /* another plan */
     assert_int_equal(yt_plan_row(engine, &two), YT_OK);
     assert_true(two > one);
 }

@@ -37,25 +37,25 @@ static struct yt_quantisation *quantisation(enum yt_dtype dtype)
 }
 
 static enum yt_status create(const struct yt_quantisation *q, enum yt_isa_id id,
-                             struct yt_network **network_out)
+                             struct yt_build **build_out)
 {
-    const struct yt_network_options options = {.isa = yt_isa_get(id),
-                                               .h = SIZE,
-                                               .w = SIZE,
-                                               .threads = 1,
-                                               .quantisation = q};
-    return yt_network_create(graph(), &options, network_out);
+    const struct yt_build_options options = {.isa = yt_isa_get(id),
+                                             .h = SIZE,
+                                             .w = SIZE,
+                                             .threads = 1,
+                                             .quantisation = q};
+    return yt_build_create(graph(), &options, build_out);
 }
 
-static struct yt_network *network(const struct yt_quantisation *q)
+static struct yt_build *build(const struct yt_quantisation *q)
 {
-    struct yt_network *n = NULL;
+    struct yt_build *n = NULL;
     if (create(q, YT_ISA_AVX2, &n) != YT_OK)
         fail_msg("%s", yt_error());
     return n;
 }
 
-static char *text_of(const struct yt_network *n)
+static char *text_of(const struct yt_build *n)
 {
     char *text = yt_plan_text_write(n, "some-configuration");
     assert_non_null(text);
@@ -66,7 +66,7 @@ static void quantisations_come_back(void **state)
 {
     (void)state;
     struct yt_quantisation *q = quantisation(YT_DTYPE_U8S8), *read = NULL;
-    struct yt_network *n = network(q);
+    struct yt_build *n = build(q);
     char *text = text_of(n);
     char hash[17], read_hash[17];
     struct yt_plan_head head;
@@ -79,14 +79,14 @@ static void quantisations_come_back(void **state)
     yt_quantisation_hash(read, read_hash);
     assert_string_equal(read_hash, hash);
 
-    struct yt_network *m = network(read);
+    struct yt_build *m = build(read);
     assert_int_equal(yt_plan_text_read(m, text), YT_OK);
     char *again = text_of(m);
     assert_string_equal(text, again);
     free(again);
     free(text);
-    yt_network_destroy(n);
-    yt_network_destroy(m);
+    yt_build_destroy(n);
+    yt_build_destroy(m);
     yt_quantisation_destroy(q);
     yt_quantisation_destroy(read);
 }
@@ -96,7 +96,7 @@ static void plain_plans_have_none(void **state)
 {
     (void)state;
     struct yt_quantisation *q = quantisation(YT_DTYPE_F32), *read = q;
-    struct yt_network *plain = network(NULL), *observed = network(q);
+    struct yt_build *plain = build(NULL), *observed = build(q);
     char *text = text_of(plain), *other = text_of(observed);
     struct yt_plan_head head;
     assert_string_equal(text, other);
@@ -108,8 +108,8 @@ static void plain_plans_have_none(void **state)
     assert_null(read);
     free(text);
     free(other);
-    yt_network_destroy(plain);
-    yt_network_destroy(observed);
+    yt_build_destroy(plain);
+    yt_build_destroy(observed);
     yt_quantisation_destroy(q);
 }
 
@@ -122,10 +122,10 @@ static void other_precisions_are_stale(void **state)
         quantisation(YT_DTYPE_U8S8),
         quantisation(YT_DTYPE_S16),
     };
-    struct yt_network *n[4];
+    struct yt_build *n[4];
     q[2]->ranges[5].hi *= 1.25f;
     for (int i = 0; i < 4; i++)
-        n[i] = network(q[i]);
+        n[i] = build(q[i]);
     for (int i = 0; i < 4; i++) {
         char *text = text_of(n[i]);
         for (int k = 0; k < 4; k++) {
@@ -137,7 +137,7 @@ static void other_precisions_are_stale(void **state)
         free(text);
     }
     for (int i = 0; i < 4; i++) {
-        yt_network_destroy(n[i]);
+        yt_build_destroy(n[i]);
         yt_quantisation_destroy(q[i]);
     }
 }
@@ -146,7 +146,7 @@ static void damage_is_told(void **state)
 {
     (void)state;
     struct yt_quantisation *q = quantisation(YT_DTYPE_U8S8);
-    struct yt_network *n = network(q);
+    struct yt_build *n = build(q);
     static const struct {
         const char *from, *to, *says;
     } cases[] = {
@@ -170,7 +170,7 @@ static void damage_is_told(void **state)
             fail_msg("'%s' does not say '%s'", yt_error(), cases[i].says);
         free(text);
     }
-    yt_network_destroy(n);
+    yt_build_destroy(n);
     yt_quantisation_destroy(q);
 }
 
@@ -178,12 +178,12 @@ static void missing_arithmetic_is_told(void **state)
 {
     (void)state;
     struct yt_quantisation *q = quantisation(YT_DTYPE_BF16);
-    struct yt_network *n = NULL;
+    struct yt_build *n = NULL;
     assert_int_equal(create(q, YT_ISA_AVX2, &n), YT_UNSUPPORTED);
     assert_non_null(strstr(yt_error(), "'avx2' has no bf16"));
     assert_null(n);
     assert_int_equal(create(q, YT_ISA_AVX512BF16, &n), YT_OK);
-    yt_network_destroy(n);
+    yt_build_destroy(n);
     q->node_count--;
     assert_int_equal(create(q, YT_ISA_AVX512BF16, &n), YT_STALE);
     q->node_count++;
@@ -222,17 +222,17 @@ static char *replaced(const char *text, const char *from, const char *to)
 static void refuse_frame(const char *text, const char *from, const char *to,
                          enum yt_status status)
 {
-    struct yt_network *n = network(NULL);
+    struct yt_build *n = build(NULL);
     char *bad = replaced(text, from, to);
     assert_int_equal(yt_plan_text_read(n, bad), status);
     free(bad);
-    yt_network_destroy(n);
+    yt_build_destroy(n);
 }
 
 static void frames_keep_their_schedules(void **state)
 {
     (void)state;
-    struct yt_network *n = network(NULL), *other = network(NULL);
+    struct yt_build *n = build(NULL), *other = build(NULL);
     struct yt_schedule *first = &n->frame.of[yt_frame_steps(&n->plan) - 1];
     assert_int_equal(yt_schedule_parse(YT_OP_NMS, "buckets-k2-g", first),
                      YT_OK);
@@ -248,15 +248,15 @@ static void frames_keep_their_schedules(void **state)
     refuse_frame(text, "c80-n252", "c80-n253", YT_STALE);
     free(text);
     free(again);
-    yt_network_destroy(n);
-    yt_network_destroy(other);
+    yt_build_destroy(n);
+    yt_build_destroy(other);
 }
 
 /* As earlier versions wrote them. */
 static void plans_without_a_frame_are_read(void **state)
 {
     (void)state;
-    struct yt_network *n = network(NULL);
+    struct yt_build *n = build(NULL);
     char *text = text_of(n);
     char *old = strdup(text);
     *strstr(old, "frame ") = '\0';
@@ -266,7 +266,7 @@ static void plans_without_a_frame_are_read(void **state)
     free(text);
     free(old);
     free(again);
-    yt_network_destroy(n);
+    yt_build_destroy(n);
 }
 
 int main(void)

@@ -27,7 +27,7 @@ struct bed {
     struct fixture f;
     struct yt_graph *graph;
     struct yt_site site;
-    struct yt_network *network;
+    struct yt_build *build;
     struct yt_search *search;
 
     /* What the progress callback does. */
@@ -45,9 +45,9 @@ static int make(void **state)
     assert_non_null(bed);
     fixture_open(&bed->f);
     assert_ok(yt_graph_builtin("n", 1, &bed->graph));
-    const struct yt_network_options options = {
+    const struct yt_build_options options = {
         .isa = yt_isa_best(yt_cpu_features()), .h = 64, .w = 64, .threads = 1};
-    assert_ok(yt_network_create(bed->graph, &options, &bed->network));
+    assert_ok(yt_build_create(bed->graph, &options, &bed->build));
     bed->site.isa = options.isa;
     bed->site.db = bed->f.db;
     bed->site.here = bed->f.here;
@@ -60,7 +60,7 @@ static int unmake(void **state)
 {
     struct bed *bed = *state;
     yt_search_destroy(bed->search);
-    yt_network_destroy(bed->network);
+    yt_build_destroy(bed->build);
     yt_graph_destroy(bed->graph);
     fixture_close(&bed->f);
     free(bed);
@@ -86,10 +86,10 @@ static void put_row(struct bed *bed, int64_t created_ms,
                     enum yt_db_outcome outcome)
 {
     char problem[YT_PROBLEM_NAME_MAX];
-    yt_problem_name(&bed->network->net->layers[0].problem, problem);
+    yt_problem_name(&bed->build->net->layers[0].problem, problem);
     struct yt_db_measurement m =
         fixture_measurement(&bed->f, problem, "direct-m4n1k1-t0p-h", 5000);
-    m.isa = bed->network->isa->name;
+    m.isa = bed->build->isa->name;
     m.created_ms = created_ms;
     m.outcome = outcome;
     m.detail = outcome == YT_DB_OK ? "" : "off";
@@ -145,7 +145,7 @@ static void results_are_stored_and_read_back(void **state)
 {
     struct bed *bed = *state;
     int32_t rows[2], count = 0;
-    assert_ok(yt_search_create(&bed->site, bed->network, 1, &bed->search));
+    assert_ok(yt_search_create(&bed->site, bed->build, 1, &bed->search));
     assert_true(bed->search->target_count > 10);
     assert_int_equal(bed->search->newest_ms, 0);
     bed->stop_after = 5;
@@ -155,7 +155,7 @@ static void results_are_stored_and_read_back(void **state)
     assert_int_equal(rows[0], bed->search->fresh);
 
     yt_search_destroy(bed->search);
-    assert_ok(yt_search_create(&bed->site, bed->network, 1, &bed->search));
+    assert_ok(yt_search_create(&bed->site, bed->build, 1, &bed->search));
     for (int32_t i = 0; i < bed->search->target_count; i++)
         count += bed->search->targets[i].trials.count;
     assert_int_equal(count, rows[0]);
@@ -167,10 +167,10 @@ static void the_newest_row_of_a_schedule_counts(void **state)
 {
     struct bed *bed = *state;
     char problem[YT_PROBLEM_NAME_MAX];
-    yt_problem_name(&bed->network->net->layers[0].problem, problem);
+    yt_problem_name(&bed->build->net->layers[0].problem, problem);
     put_row(bed, 1000, YT_DB_OK);
     put_row(bed, 3000, YT_DB_WRONG);
-    assert_ok(yt_search_create(&bed->site, bed->network, 1, &bed->search));
+    assert_ok(yt_search_create(&bed->site, bed->build, 1, &bed->search));
     assert_true(bed->search->newest_ms == 3000);
     for (int32_t i = 0; i < bed->search->target_count; i++) {
         const struct yt_target *target = &bed->search->targets[i];
@@ -187,7 +187,7 @@ static void killed_workers_leave_no_row(void **state)
 {
     struct bed *bed = *state;
     int32_t rows[2];
-    assert_ok(yt_search_create(&bed->site, bed->network, 1, &bed->search));
+    assert_ok(yt_search_create(&bed->site, bed->build, 1, &bed->search));
     bed->kills = 2;
     bed->stop_after = 8;
     run(bed);
@@ -248,7 +248,7 @@ static void time_that_is_left_is_used(void **state)
 {
     struct bed *bed = *state;
     pthread_t killer;
-    assert_ok(yt_search_create(&bed->site, bed->network, 1, &bed->search));
+    assert_ok(yt_search_create(&bed->site, bed->build, 1, &bed->search));
     const int32_t count = keep_two(bed->search);
     bed->site.host.threads = 1; /* one worker at a time */
     assert_int_equal(pthread_create(&killer, NULL, kill_three, bed), 0);
@@ -273,7 +273,7 @@ static void two_processes_take_turns(void **state)
     struct bed *bed = *state;
     int ready[2];
     char byte = 0;
-    assert_ok(yt_search_create(&bed->site, bed->network, 1, &bed->search));
+    assert_ok(yt_search_create(&bed->site, bed->build, 1, &bed->search));
     assert_int_equal(pipe(ready), 0);
     bed->other = fork();
     assert_true(bed->other >= 0);

@@ -68,8 +68,8 @@ static void what_was_tuned_is_stored_and_runs(void **state)
     assert_int_equal(yt_engine_open(g->on.site, g->on.graph, &small, &other),
                      YT_OK);
     assert_int_equal(other->plan_id, r.plan_id);
-    const struct yt_plan *one = &engine->network->plan;
-    const struct yt_plan *two = &other->network->plan;
+    const struct yt_plan *one = &engine->build->plan;
+    const struct yt_plan *two = &other->build->plan;
     for (int32_t i = 0; i < one->step_count; i++)
         assert_true(one->steps[i].kernel == two->steps[i].kernel);
     yt_engine_close(other);

@@ -107,14 +107,14 @@ static void unknown_instruction_sets_are_refused(void **state)
 /* The head tensors of an engine on a fixed picture, as they lie in memory. */
 static void *run_heads(const struct yt_engine *engine, size_t *bytes_out)
 {
-    const struct yt_plan *plan = &engine->network->plan;
+    const struct yt_plan *plan = &engine->build->plan;
     const struct yt_level *level = &plan->levels[0];
     struct yt_model_info info;
     yt_model_describe(engine->model, &info);
     char *arena = yt_memory_alloc(info.workspace_bytes);
     assert_non_null(arena);
     memset(arena, 0, info.workspace_bytes);
-    float *pixels = (float *)(void *)(arena + engine->network->net->input);
+    float *pixels = (float *)(void *)(arena + engine->build->net->input);
     for (int i = 0; i < 3 * SIDE * SIDE; i++)
         pixels[i] = (float)((unsigned)i * 2654435761u >> 24);
     yt_model_run_steps(engine->model, -1000, arena, 0, plan->step_count);
@@ -182,9 +182,9 @@ static void changed_graphs_share_kernels_and_nothing_else(void **state)
             assert_int_equal(memcmp(heads[i], heads[k], bytes[i]) == 0, same);
             assert_int_equal(engines[i]->model_id == engines[k]->model_id,
                              same);
-            for (int32_t s = 0; s < engines[i]->network->plan.step_count; s++)
-                assert_true(engines[i]->network->plan.steps[s].kernel ==
-                            engines[k]->network->plan.steps[s].kernel);
+            for (int32_t s = 0; s < engines[i]->build->plan.step_count; s++)
+                assert_true(engines[i]->build->plan.steps[s].kernel ==
+                            engines[k]->build->plan.steps[s].kernel);
         }
     for (int i = 0; i < GRAPHS; i++)
         free(heads[i]);

@@ -14,7 +14,7 @@
 #include "model/graph.h"
 #include "runtime/memory.h"
 #include "runtime/model.h"
-#include "tuner/build/network.h"
+#include "tuner/build/build.h"
 #include "tuner/measure/bench_case.h"
 #include "tuner/search/in_network.h"
 
@@ -107,29 +107,29 @@ static void scratch_is_guarded(void **state)
 
 /* ---------------------------------------------------------------- network */
 
-static int32_t sppf_of(const struct yt_network *network)
+static int32_t sppf_of(const struct yt_build *build)
 {
     int32_t i = 0;
-    while (network->net->layers[i].problem.op != YT_OP_SPPF)
+    while (build->net->layers[i].problem.op != YT_OP_SPPF)
         i++;
     return i;
 }
 
 /* Heads of one run of a made-up image on two threads. */
-static void run(struct yt_network *network, char **arena_out, size_t *bytes_out)
+static void run(struct yt_build *build, char **arena_out, size_t *bytes_out)
 {
     const struct yt_open_options options = {.threads = 2};
     struct yt_model *model;
     struct yt_model_info info;
-    assert_int_equal(yt_model_open(&network->bundle, &options, &model), YT_OK);
+    assert_int_equal(yt_model_open(&build->bundle, &options, &model), YT_OK);
     yt_model_describe(model, &info);
     char *arena = yt_memory_alloc(info.workspace_bytes);
     assert_non_null(arena);
     memset(arena, 0xff, info.workspace_bytes);
-    float *image = (float *)(void *)(arena + network->net->input);
+    float *image = (float *)(void *)(arena + build->net->input);
     for (int32_t i = 0; i < 3 * 64 * 64; i++)
         image[i] = (float)(i * 2654435761u >> 24);
-    yt_model_run_steps(model, -1e30f, arena, 0, network->plan.step_count);
+    yt_model_run_steps(model, -1e30f, arena, 0, build->plan.step_count);
     yt_model_close(model);
     *arena_out = arena;
     *bytes_out = info.workspace_bytes;
@@ -141,32 +141,31 @@ static void networks_hand_out_scratch(void **state)
 {
     (void)state;
     struct yt_graph *graph;
-    struct yt_network *network;
+    struct yt_build *build;
     struct yt_schedule s;
     char *arenas[2];
     size_t bytes[2];
     assert_int_equal(yt_graph_builtin("n", 2, &graph), YT_OK);
-    const struct yt_network_options options = {
+    const struct yt_build_options options = {
         .isa = yt_isa_best(yt_cpu_features()), .h = 64, .w = 64, .threads = 2};
-    assert_int_equal(yt_network_create(graph, &options, &network), YT_OK);
-    const int32_t i = sppf_of(network);
-    const struct yt_problem *p = &network->net->layers[i].problem;
-    assert_int_equal(yt_network_build(network, 2), YT_OK);
-    assert_int_equal(network->plan.scratch_bytes, 0);
-    run(network, &arenas[0], &bytes[0]);
+    assert_int_equal(yt_build_create(graph, &options, &build), YT_OK);
+    const int32_t i = sppf_of(build);
+    const struct yt_problem *p = &build->net->layers[i].problem;
+    assert_int_equal(yt_build_make(build, 2), YT_OK);
+    assert_int_equal(build->plan.scratch_bytes, 0);
+    run(build, &arenas[0], &bytes[0]);
 
     assert_int_equal(yt_schedule_parse(p->op, "strips-h", &s), YT_OK);
-    assert_int_equal(yt_network_set(network, i, &s), YT_OK);
-    assert_int_equal(yt_network_build(network, 2), YT_OK);
-    assert_int_equal(network->plan.scratch_bytes,
+    assert_int_equal(yt_build_set(build, i, &s), YT_OK);
+    assert_int_equal(yt_build_make(build, 2), YT_OK);
+    assert_int_equal(build->plan.scratch_bytes,
                      yt_schedule_scratch_bytes(p, &s, options.isa));
-    run(network, &arenas[1], &bytes[1]);
+    run(build, &arenas[1], &bytes[1]);
     assert_true(bytes[1] > bytes[0]);
-    assert_memory_equal(arenas[0], arenas[1],
-                        (size_t)network->plan.arena_bytes);
+    assert_memory_equal(arenas[0], arenas[1], (size_t)build->plan.arena_bytes);
     for (int k = 0; k < 2; k++)
         yt_memory_free(arenas[k], bytes[k]);
-    yt_network_destroy(network);
+    yt_build_destroy(build);
     yt_graph_destroy(graph);
 }
 
@@ -176,17 +175,17 @@ static void the_contest_hands_out_scratch(void **state)
     (void)state;
     const struct yt_site_options alone = {.access = YT_SITE_ALONE};
     struct ground g = ground_open(&alone, "builtin:n");
-    struct yt_network *network;
+    struct yt_build *build;
     struct yt_search *search;
     const struct yt_tune_options quiet = {0};
     const uint64_t budget_ns = 60000000000u;
-    const struct yt_network_options options = {.isa = g.site->isa,
-                                               .h = 64,
-                                               .w = 64,
-                                               .threads = 2,
-                                               .kernels = g.site->kernels};
-    assert_int_equal(yt_network_create(g.graph, &options, &network), YT_OK);
-    assert_int_equal(yt_search_create(g.site, network, 2, &search), YT_OK);
+    const struct yt_build_options options = {.isa = g.site->isa,
+                                             .h = 64,
+                                             .w = 64,
+                                             .threads = 2,
+                                             .kernels = g.site->kernels};
+    assert_int_equal(yt_build_create(g.graph, &options, &build), YT_OK);
+    assert_int_equal(yt_search_create(g.site, build, 2, &search), YT_OK);
     for (int32_t i = 0; i < search->target_count; i++) {
         struct yt_target *target = &search->targets[i];
         struct yt_trial trial = {.ok = 1, .min_ns = 1000};
@@ -196,18 +195,18 @@ static void the_contest_hands_out_scratch(void **state)
             yt_schedule_parse(YT_OP_SPPF, "strips-h", &trial.schedule), YT_OK);
         assert_int_equal(yt_trials_put(&target->trials, &trial), YT_OK);
     }
-    const int32_t layers = network->net->layer_count;
+    const int32_t layers = build->net->layer_count;
     struct yt_layer_time *times = calloc((size_t)layers, sizeof *times);
     assert_non_null(times);
-    assert_int_equal(yt_in_network_choose(network, search, &quiet, 2, budget_ns,
+    assert_int_equal(yt_in_network_choose(build, search, &quiet, 2, budget_ns,
                                           budget_ns, times),
                      YT_OK);
-    const int32_t i = sppf_of(network);
-    assert_int_equal(network->schedules[i].algo, YT_ALGO_STRIPS);
+    const int32_t i = sppf_of(build);
+    assert_int_equal(build->schedules[i].algo, YT_ALGO_STRIPS);
     assert_true(times[i].median_ns > 0);
     free(times);
     yt_search_destroy(search);
-    yt_network_destroy(network);
+    yt_build_destroy(build);
     ground_close(&g);
 }
 

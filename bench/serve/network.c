@@ -17,7 +17,7 @@
 
 static void ready(const struct yt_engine *engine)
 {
-    const struct yt_plan *plan = &engine->network->plan;
+    const struct yt_plan *plan = &engine->build->plan;
     json_t *facts = json_object();
     json_object_set_new(facts, "model", json_string(plan->model));
     json_object_set_new(facts, "isa", json_string(plan->isa->name));
@@ -33,7 +33,7 @@ static void ready(const struct yt_engine *engine)
 static enum yt_status make_noise(const struct yt_engine *engine,
                                  struct yt_picture *noise_out)
 {
-    const struct yt_plan *plan = &engine->network->plan;
+    const struct yt_plan *plan = &engine->build->plan;
     YT_TRY(yt_picture_init(plan->w, plan->h, noise_out));
     yt_picture_noise(noise_out, 1);
     return YT_OK;
@@ -42,7 +42,7 @@ static enum yt_status make_noise(const struct yt_engine *engine,
 static void fill_input(const struct yt_engine *engine,
                        const struct yt_picture *noise, void *workspace)
 {
-    const struct yt_plan *plan = &engine->network->plan;
+    const struct yt_plan *plan = &engine->build->plan;
     const struct yt_framing framing = {.h = plan->h, .w = plan->w};
     const struct yt_image image = {
         .pixels = noise->rgb,
@@ -65,7 +65,7 @@ static void run(struct yt_engine *engine, const struct yt_picture *noise,
         fill_input(engine, noise, workspace);
         const uint64_t begin = yt_now_ns();
         yt_model_run_steps(engine->model, threshold, workspace, 0,
-                           engine->network->plan.step_count);
+                           engine->build->plan.step_count);
         json_array_append_new(times,
                               json_integer((json_int_t)(yt_now_ns() - begin)));
     }

@@ -25,7 +25,7 @@ struct work {
     const struct yt_engine *engine;
     const struct yt_quantisation *calibrated;
     const struct yt_assign_options *options;
-    struct yt_network *base; /* all f32 */
+    struct yt_build *base; /* all f32 */
     struct yt_loss *loss;
 
     enum yt_dtype types[TYPES_MAX]; /* F32 first */
@@ -54,19 +54,19 @@ static enum yt_status report(struct work *w)
 
 /* With the best kernels that were ever measured here. */
 static enum yt_status use_known_schedules(const struct work *w,
-                                          struct yt_network *network)
+                                          struct yt_build *build)
 {
     struct yt_search *search = NULL;
-    YT_TRY(yt_search_create(w->engine->site, network, w->engine->threads,
-                            &search));
-    for (int32_t i = 0; i < network->net->layer_count; i++) {
+    YT_TRY(
+        yt_search_create(w->engine->site, build, w->engine->threads, &search));
+    for (int32_t i = 0; i < build->net->layer_count; i++) {
         char name[YT_PROBLEM_NAME_MAX];
         struct yt_schedule best[YT_FINALISTS_MAX];
-        yt_problem_name(&network->net->layers[i].problem, name);
+        yt_problem_name(&build->net->layers[i].problem, name);
         for (int32_t t = 0; t < search->target_count; t++)
             if (strcmp(search->targets[t].name, name) == 0) {
-                yt_target_finalists(&search->targets[t], network->isa, best);
-                network->schedules[i] = best[0];
+                yt_target_finalists(&search->targets[t], build->isa, best);
+                build->schedules[i] = best[0];
             }
     }
     yt_search_destroy(search);
@@ -75,10 +75,10 @@ static enum yt_status use_known_schedules(const struct work *w,
 
 static enum yt_status build_with(const struct work *w,
                                  const struct yt_quantisation *q,
-                                 struct yt_network **network_out)
+                                 struct yt_build **build_out)
 {
-    const struct yt_plan *plan = &w->engine->network->plan;
-    const struct yt_network_options options = {
+    const struct yt_plan *plan = &w->engine->build->plan;
+    const struct yt_build_options options = {
         .isa = plan->isa,
         .h = plan->h,
         .w = plan->w,
@@ -87,16 +87,16 @@ static enum yt_status build_with(const struct work *w,
         .quantisation = q,
         .kernels = w->engine->site->kernels,
     };
-    struct yt_network *network = NULL;
-    YT_TRY(yt_network_create(w->engine->graph, &options, &network));
-    enum yt_status status = use_known_schedules(w, network);
+    struct yt_build *build = NULL;
+    YT_TRY(yt_build_create(w->engine->graph, &options, &build));
+    enum yt_status status = use_known_schedules(w, build);
     if (status == YT_OK)
-        status = yt_network_build(network, w->engine->site->host.threads);
+        status = yt_build_make(build, w->engine->site->host.threads);
     if (status != YT_OK) {
-        yt_network_destroy(network);
+        yt_build_destroy(build);
         return status;
     }
-    *network_out = network;
+    *build_out = build;
     return YT_OK;
 }
 
@@ -185,7 +185,7 @@ static enum yt_status time_type(struct work *w, int32_t type)
 {
     int32_t *choices = malloc((size_t)w->group_count * sizeof *choices);
     struct yt_quantisation *q = NULL;
-    struct yt_network *network = NULL;
+    struct yt_build *build = NULL;
     double *ns = NULL;
     enum yt_status status;
     YT_FAIL_IF_GOTO(!choices, YT_NO_MEMORY, "no memory to time layers");
@@ -193,19 +193,19 @@ static enum yt_status time_type(struct work *w, int32_t type)
         choices[g] = type;
     YT_TRY_GOTO(report(w));
     YT_TRY_GOTO(make(w, choices, &q));
-    YT_TRY_GOTO(build_with(w, q, &network));
-    ns = malloc((size_t)network->net->layer_count * sizeof *ns);
+    YT_TRY_GOTO(build_with(w, q, &build));
+    ns = malloc((size_t)build->net->layer_count * sizeof *ns);
     YT_FAIL_IF_GOTO(!ns, YT_NO_MEMORY, "no memory to time layers");
-    YT_TRY_GOTO(yt_loss_time(w->loss, network, FRAMES, ns));
-    for (int32_t i = 0; i < network->net->layer_count; i++) {
-        const int32_t g = group_of(w, &network->net->layers[i]);
+    YT_TRY_GOTO(yt_loss_time(w->loss, build, FRAMES, ns));
+    for (int32_t i = 0; i < build->net->layer_count; i++) {
+        const int32_t g = group_of(w, &build->net->layers[i]);
         if (g >= 0)
             w->ns[g * w->type_count + type] += ns[i];
     }
 done:
     free(ns);
     free(choices);
-    yt_network_destroy(network);
+    yt_build_destroy(build);
     yt_quantisation_destroy(q);
     return status;
 }
@@ -215,18 +215,18 @@ static enum yt_status isolate(struct work *w, int32_t group, int32_t type)
 {
     int32_t *choices = calloc((size_t)w->group_count, sizeof *choices);
     struct yt_quantisation *q = NULL;
-    struct yt_network *network = NULL;
+    struct yt_build *build = NULL;
     enum yt_status status;
     YT_FAIL_IF_GOTO(!choices, YT_NO_MEMORY, "no memory for a layer's loss");
     choices[group] = type;
     YT_TRY_GOTO(report(w));
     YT_TRY_GOTO(make(w, choices, &q));
-    YT_TRY_GOTO(build_with(w, q, &network));
-    YT_TRY_GOTO(yt_loss_measure(w->loss, network,
+    YT_TRY_GOTO(build_with(w, q, &build));
+    YT_TRY_GOTO(yt_loss_measure(w->loss, build,
                                 &w->losses[group * w->type_count + type]));
 done:
     free(choices);
-    yt_network_destroy(network);
+    yt_build_destroy(build);
     yt_quantisation_destroy(q);
     return status;
 }
@@ -268,18 +268,18 @@ static enum yt_status copy_table(const struct work *w,
 static enum yt_status measure_mix(struct work *w, const int32_t *choices,
                                   struct yt_mix *mix)
 {
-    struct yt_network *network = NULL;
+    struct yt_build *build = NULL;
     double *ns = NULL;
     uint64_t flops = 0;
     enum yt_status status;
     YT_TRY_GOTO(report(w));
     YT_TRY_GOTO(make(w, choices, &mix->quantisation));
-    YT_TRY_GOTO(build_with(w, mix->quantisation, &network));
-    YT_TRY_GOTO(yt_loss_measure(w->loss, network, &mix->loss));
-    const int32_t layers = network->net->layer_count;
+    YT_TRY_GOTO(build_with(w, mix->quantisation, &build));
+    YT_TRY_GOTO(yt_loss_measure(w->loss, build, &mix->loss));
+    const int32_t layers = build->net->layer_count;
     ns = malloc((size_t)layers * sizeof *ns);
     YT_FAIL_IF_GOTO(!ns, YT_NO_MEMORY, "no memory to time layers");
-    YT_TRY_GOTO(yt_loss_time(w->loss, network, FRAMES, ns));
+    YT_TRY_GOTO(yt_loss_time(w->loss, build, FRAMES, ns));
     mix->ns = mix->predicted = 0;
     for (int32_t i = 0; i < layers; i++)
         mix->ns += ns[i];
@@ -291,7 +291,7 @@ static enum yt_status measure_mix(struct work *w, const int32_t *choices,
     mix->flops = w->all_flops ? (double)flops / (double)w->all_flops : 0;
 done:
     free(ns);
-    yt_network_destroy(network);
+    yt_build_destroy(build);
     return status;
 }
 
@@ -374,7 +374,7 @@ static void choose_types(struct work *w)
     const uint32_t bits = w->options->dtypes
                               ? w->options->dtypes
                               : 1u << YT_DTYPE_U8S8 | 1u << YT_DTYPE_S16;
-    const struct yt_isa *isa = w->engine->network->isa;
+    const struct yt_isa *isa = w->engine->build->isa;
     w->types[w->type_count++] = YT_DTYPE_F32;
     for (int t = 0; t < YT_DTYPE_COUNT; t++)
         if (t != YT_DTYPE_F32 && bits & 1u << t &&
@@ -411,7 +411,7 @@ enum yt_status yt_assign(const struct yt_engine *engine,
     memset(out, 0, sizeof *out);
     const enum yt_status status = assign(&w, pictures, out);
     yt_loss_close(w.loss);
-    yt_network_destroy(w.base);
+    yt_build_destroy(w.base);
     free(w.groups);
     free(w.names);
     free(w.flops);

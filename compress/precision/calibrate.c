@@ -51,7 +51,7 @@ struct part {
 static enum yt_status observe_part(struct yt_calibration *w,
                                    const struct part *part)
 {
-    const int32_t lanes = w->network->isa->lanes;
+    const int32_t lanes = w->build->isa->lanes;
     int32_t node = -1;
     int32_t channel = 0;
     for (int32_t at = 0; at < part->count; at += lanes) {
@@ -116,7 +116,7 @@ static int is_copy(const struct yt_layer *layer)
 
 static enum yt_status observe_layer(struct yt_calibration *w, int32_t i)
 {
-    const struct yt_layer *layer = &w->network->net->layers[i];
+    const struct yt_layer *layer = &w->build->net->layers[i];
     const float *values =
         (const float *)(const void *)(w->workspace + layer->out);
     const struct yt_conv2d *p = &layer->problem.u.conv2d;
@@ -138,7 +138,7 @@ static enum yt_status observe_layer(struct yt_calibration *w, int32_t i)
 static enum yt_status observe_image(struct yt_calibration *w, int32_t image)
 {
     (void)image;
-    const struct yt_net *net = w->network->net;
+    const struct yt_net *net = w->build->net;
     struct yt_observer *o;
     YT_TRY(find_observer(w, 0, &o));
     yt_observer_add(o, 0,
@@ -248,16 +248,16 @@ static enum yt_status open_model(struct yt_calibration *w,
                                  const struct yt_isa *isa, int32_t h,
                                  int32_t width, int32_t threads)
 {
-    const struct yt_network_options options = {.isa = isa,
-                                               .h = h,
-                                               .w = width,
-                                               .threads = threads,
-                                               .keep_nodes = 1,
-                                               .kernels = w->options->kernels};
+    const struct yt_build_options options = {.isa = isa,
+                                             .h = h,
+                                             .w = width,
+                                             .threads = threads,
+                                             .keep_nodes = 1,
+                                             .kernels = w->options->kernels};
     YT_TRY(yt_calibration_report(w, YT_CALIBRATE_COMPILE, 0, 1));
-    YT_TRY(yt_network_create(w->graph, &options, &w->network));
-    YT_TRY(yt_network_build(w->network, threads));
-    YT_TRY(yt_network_open(w->network, 0, &w->model));
+    YT_TRY(yt_build_create(w->graph, &options, &w->build));
+    YT_TRY(yt_build_make(w->build, threads));
+    YT_TRY(yt_build_open(w->build, 0, &w->model));
     YT_TRY(yt_calibration_report(w, YT_CALIBRATE_COMPILE, 1, 1));
     w->workspace_bytes = (size_t)yt_model_workspace_bytes(w->model);
     w->workspace = yt_memory_alloc(w->workspace_bytes);
@@ -276,7 +276,7 @@ static void close_work(struct yt_calibration *w)
     free(w->observers);
     yt_memory_free(w->workspace, w->workspace_bytes);
     yt_model_close(w->model);
-    yt_network_destroy(w->network);
+    yt_build_destroy(w->build);
     yt_dataset_close(w->images);
 }
 

@@ -49,8 +49,8 @@ struct yt_calibrate_options {
  * @param[out] q_out ranges and means of all nodes, types all F32, rounding
  * where asked for; the caller's.
  * @return YT_OK; YT_INTERRUPTED; YT_BAD_INPUT when no picture could be read or
- *         a layer's values are not finite; as yt_network_create() and
- *         yt_network_build(); YT_NO_MEMORY.
+ *         a layer's values are not finite; as yt_build_create() and
+ *         yt_build_make(); YT_NO_MEMORY.
  */
 enum yt_status yt_calibrate(const struct yt_graph *graph,
                             const struct yt_isa *isa, int32_t h, int32_t w,

@@ -6,13 +6,13 @@
 
 #include "runtime/model.h"
 #include "compress/precision/calibrate.h"
-#include "tuner/build/network.h"
+#include "tuner/build/build.h"
 
 struct yt_calibration {
     const struct yt_graph *graph;
     const struct yt_calibrate_options *options;
     struct yt_dataset *images;
-    struct yt_network *network;
+    struct yt_build *build;
     struct yt_model *model;
     char *workspace; /* the arena comes first */
     size_t workspace_bytes;

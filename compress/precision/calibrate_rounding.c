@@ -72,11 +72,11 @@ static uint32_t scatter(uint32_t *state, uint32_t count)
 static void sample_layer(struct yt_calibration *w, int32_t i, int32_t image)
 {
     struct yt_calibration_group *group = w->group;
-    const struct yt_layer *layer = &w->network->net->layers[i];
+    const struct yt_layer *layer = &w->build->net->layers[i];
     const struct yt_conv2d *p = &layer->problem.u.conv2d;
     const struct input in = {
         p, (const float *)(const void *)(w->workspace + layer->in),
-        w->network->isa->lanes};
+        w->build->isa->lanes};
     uint32_t state = 2654435761u * (uint32_t)(image + 1) + (uint32_t)i;
     for (int32_t c = 0; c < p->c; c++)
         group->steps[c] =
@@ -91,7 +91,7 @@ static void sample_layer(struct yt_calibration *w, int32_t i, int32_t image)
 
 static enum yt_status sample_image(struct yt_calibration *w, int32_t image)
 {
-    for (int32_t i = 0; i < w->network->net->layer_count; i++) {
+    for (int32_t i = 0; i < w->build->net->layer_count; i++) {
         if (w->group->rounding[i].layer)
             sample_layer(w, i, image);
         yt_model_run_steps(w->model, -INFINITY, w->workspace, i, i + 1);
@@ -103,9 +103,9 @@ static enum yt_status learn_group(struct yt_calibration *w,
                                   struct yt_quantisation *q, int32_t *done,
                                   int32_t total)
 {
-    const int32_t weight_max = yt_isa_weight_max(w->network->isa);
+    const int32_t weight_max = yt_isa_weight_max(w->build->isa);
     YT_TRY(yt_calibration_run(w, YT_CALIBRATE_COLLECT, sample_image));
-    for (int32_t i = 0; i < w->network->net->layer_count; i++) {
+    for (int32_t i = 0; i < w->build->net->layer_count; i++) {
         struct yt_rounding *r = &w->group->rounding[i];
         if (!r->layer)
             continue;
@@ -121,7 +121,7 @@ static enum yt_status learn_group(struct yt_calibration *w,
 static enum yt_status open_group(struct yt_calibration *w,
                                  const struct yt_quantisation *q, int32_t *next)
 {
-    const struct yt_net *net = w->network->net;
+    const struct yt_net *net = w->build->net;
     int64_t bytes = 0;
     for (; *next < net->layer_count; ++*next) {
         const struct yt_layer *layer = &net->layers[*next];
@@ -138,7 +138,7 @@ static enum yt_status open_group(struct yt_calibration *w,
 static enum yt_status learn_all(struct yt_calibration *w,
                                 struct yt_quantisation *q)
 {
-    const struct yt_net *net = w->network->net;
+    const struct yt_net *net = w->build->net;
     int32_t total = 0, done = 0, next = 0;
     for (int32_t i = 0; i < net->layer_count; i++)
         total += yt_rounding_applies(&net->layers[i], q);
@@ -162,7 +162,7 @@ static int32_t most_channels(const struct yt_net *net)
 enum yt_status yt_calibration_round(struct yt_calibration *w,
                                     struct yt_quantisation *q)
 {
-    const struct yt_net *net = w->network->net;
+    const struct yt_net *net = w->build->net;
     const int32_t used = yt_dataset_used(w->images);
     struct yt_calibration_group group = {.q = q};
     enum yt_status status;

@@ -40,11 +40,10 @@ static void run_close(struct run *run)
     yt_model_close(run->model);
 }
 
-static enum yt_status run_open(const struct yt_network *network,
-                               struct run *run)
+static enum yt_status run_open(const struct yt_build *build, struct run *run)
 {
     memset(run, 0, sizeof *run);
-    const enum yt_status status = yt_network_open(network, 0, &run->model);
+    const enum yt_status status = yt_build_open(build, 0, &run->model);
     if (status != YT_OK)
         return status;
     run->bytes = (size_t)yt_model_workspace_bytes(run->model);
@@ -218,10 +217,10 @@ static enum yt_status load(const struct yt_dataset *pictures, int32_t images,
 }
 
 static enum yt_status run_wanted(struct yt_loss *loss,
-                                 const struct yt_network *network)
+                                 const struct yt_build *build)
 {
     struct run run;
-    YT_TRY(run_open(network, &run));
+    YT_TRY(run_open(build, &run));
     loss->cells = yt_model_cells(run.model);
     loss->wanted =
         calloc((size_t)loss->count * (size_t)loss->cells, sizeof *loss->wanted);
@@ -237,14 +236,14 @@ static enum yt_status run_wanted(struct yt_loss *loss,
 }
 
 enum yt_status yt_loss_open(const struct yt_dataset *pictures, int32_t images,
-                            const struct yt_network *network,
+                            const struct yt_build *build,
                             struct yt_loss **loss_out)
 {
     struct yt_loss *loss = calloc(1, sizeof *loss);
     YT_FAIL_IF(!loss, YT_NO_MEMORY, "no memory to compare networks");
     enum yt_status status = load(pictures, images, loss);
     if (status == YT_OK)
-        status = run_wanted(loss, network);
+        status = run_wanted(loss, build);
     if (status != YT_OK) {
         yt_loss_close(loss);
         return status;
@@ -254,15 +253,14 @@ enum yt_status yt_loss_open(const struct yt_dataset *pictures, int32_t images,
 }
 
 enum yt_status yt_loss_measure(const struct yt_loss *loss,
-                               const struct yt_network *network,
-                               double *loss_out)
+                               const struct yt_build *build, double *loss_out)
 {
     struct run run;
     double sum = 0;
     int64_t seen = 0;
     struct cell *cells = calloc((size_t)loss->cells, sizeof *cells);
     YT_FAIL_IF(!cells, YT_NO_MEMORY, "no memory for cells");
-    enum yt_status status = run_open(network, &run);
+    enum yt_status status = run_open(build, &run);
     if (status != YT_OK) {
         free(cells);
         return status;
@@ -295,14 +293,14 @@ static void time_frame(const struct run *run, int32_t layers, double *times,
 }
 
 enum yt_status yt_loss_time(const struct yt_loss *loss,
-                            const struct yt_network *network, int32_t frames,
+                            const struct yt_build *build, int32_t frames,
                             double *ns_out)
 {
-    const int32_t layers = network->net->layer_count;
+    const int32_t layers = build->net->layer_count;
     struct run run;
     double *times = malloc((size_t)layers * (size_t)frames * sizeof *times);
     YT_FAIL_IF(!times, YT_NO_MEMORY, "no memory to time layers");
-    enum yt_status status = run_open(network, &run);
+    enum yt_status status = run_open(build, &run);
     for (int32_t f = -1; status == YT_OK && f < frames; f++) {
         status = run_letterbox(&run, &loss->pictures[0]);
         if (status == YT_OK)

@@ -7,7 +7,7 @@
  * something, not of the few boxes that are left in the end. */
 
 #include "eval/dataset.h"
-#include "tuner/build/network.h"
+#include "tuner/build/build.h"
 
 #define YT_LOSS_SCORE 0.05f
 
@@ -16,24 +16,23 @@ struct yt_loss;
 
 /** Load at most @p images pictures, evenly spread, and run the network that
  *  others are compared with.
- *  @param network built; borrowed for the call.
+ *  @param build built; borrowed for the call.
  *  @return YT_OK; YT_BAD_INPUT when no picture could be read; YT_NO_MEMORY. */
 enum yt_status yt_loss_open(const struct yt_dataset *pictures, int32_t images,
-                            const struct yt_network *network,
+                            const struct yt_build *build,
                             struct yt_loss **loss_out);
 
 /** Run a network of the same graph and input size on the pictures.
  *  @return YT_OK; YT_NO_MEMORY; what opening it returned. */
 enum yt_status yt_loss_measure(const struct yt_loss *loss,
-                               const struct yt_network *network,
-                               double *loss_out);
+                               const struct yt_build *build, double *loss_out);
 
 /** Median nanoseconds of each layer of a network, one after the other, on one
  *  of the pictures.
  *  @param ns_out [layer_count].
  *  @return as yt_loss_measure(). */
 enum yt_status yt_loss_time(const struct yt_loss *loss,
-                            const struct yt_network *network, int32_t frames,
+                            const struct yt_build *build, int32_t frames,
                             double *ns_out);
 
 /** NULL is fine. */

@@ -270,7 +270,7 @@ struct search {
  * learned for the weights that the instruction set takes. */
 static void name_settings(struct search *s)
 {
-    const struct yt_isa *isa = s->engine->network->isa;
+    const struct yt_isa *isa = s->engine->build->isa;
     const char *method = s->wish->method ? s->wish->method : "auto";
     if (s->wish->learn_rounding)
         snprintf(s->settings, sizeof s->settings, "%s, learned rounding to %d",
@@ -282,7 +282,7 @@ static void name_settings(struct search *s)
 static struct yt_db_quantisation key_of(const struct search *s,
                                         const struct yt_dataset *pictures)
 {
-    const struct yt_plan *plan = &s->engine->network->plan;
+    const struct yt_plan *plan = &s->engine->build->plan;
     return (struct yt_db_quantisation){
         .model = s->engine->model_id,
         .h = plan->h,
@@ -358,7 +358,7 @@ calibrate(struct search *s, const struct yt_dataset *pictures, const char *path)
 {
     struct yt_precision_found *found = s->found;
     const uint64_t begin = yt_now_ns();
-    const struct yt_plan *plan = &s->engine->network->plan;
+    const struct yt_plan *plan = &s->engine->build->plan;
     const struct yt_calibrate_options options = {
         .range.method = range_method(s->wish),
         .images_max = pictures->image_count,

@@ -72,7 +72,7 @@ static void question(const struct yt_advisor *a, int complete,
     }
     yt_text_add(text, "]");
     add_member(text, "dataset", data ? data->hash : "");
-    add_member(text, "isa", yt_lab_isa(a->lab));
+    add_member(text, "isa", yt_lab_site(a->lab)->isa->name);
     yt_text_add(text, ",\"threads\":%d", a->choices->threads);
     yt_text_add(
         text, ",\"imgsz\":[%d,%d],\"dense_heads\":%d,\"background_load\":%d",
@@ -123,7 +123,7 @@ static void reasons(const struct yt_advisor *a, struct yt_text *text)
 enum yt_status yt_advisor_store(struct yt_advisor *a)
 {
     struct yt_advice *advice = a->advice;
-    struct yt_db *db = yt_lab_db(a->lab);
+    struct yt_db *db = yt_lab_site(a->lab)->db;
     struct yt_db_recommendation_step steps[YT_ADVICE_STEPS];
     struct yt_db_recommendation_rival rivals[YT_ADVICE_RIVALS];
     struct yt_text constraints = {0}, why = {0};
@@ -253,8 +253,8 @@ static enum yt_status read_back(struct yt_advisor *a)
     question(a, 1, &constraints);
     YT_FAIL_IF_GOTO(constraints.failed, YT_NO_MEMORY, "no memory for a text");
     YT_TRY_GOTO(yt_db_recommendation_find(
-        yt_lab_db(a->lab), yt_lab_here(a->lab), a->options->scenario->name,
-        yt_text_get(&constraints), &reader));
+        yt_lab_site(a->lab)->db, &yt_lab_site(a->lab)->here,
+        a->options->scenario->name, yt_text_get(&constraints), &reader));
     if (!r.broken)
         restore(&r);
     YT_FAIL_IF_GOTO(r.broken, YT_NOT_FOUND, "its rows are not there any more");
@@ -270,7 +270,8 @@ done:
 enum yt_status yt_advisor_recall(struct yt_advisor *a)
 {
     struct yt_advice *advice = a->advice;
-    YT_FAIL_IF(!yt_lab_db(a->lab), YT_NOT_FOUND, "no database to look in");
+    YT_FAIL_IF(!yt_lab_site(a->lab)->db, YT_NOT_FOUND,
+               "no database to look in");
     const enum yt_status status = read_back(a);
     if (status != YT_OK) {
         const struct yt_scenario *scenario = advice->scenario;

@@ -144,7 +144,7 @@ static enum yt_status check_opened(const struct yt_engine *engine,
                                    const struct yt_config *config,
                                    const char *stored)
 {
-    const struct yt_plan *plan = &engine->network->plan;
+    const struct yt_plan *plan = &engine->build->plan;
     YT_FAIL_IF(
         config->precision != YT_PRECISION_F32 &&
             strncmp(engine->precision, stored, strlen(stored)) != 0,

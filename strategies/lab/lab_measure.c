@@ -100,7 +100,7 @@ static enum yt_status time_batch(struct yt_lab *lab, const struct yt_engine *e,
                                  struct yt_assessment *trial)
 {
     const struct yt_config *c = &trial->config;
-    const struct yt_plan *plan = &e->network->plan;
+    const struct yt_plan *plan = &e->build->plan;
     const struct yt_detect_options detect = detect_options(c);
     double *costs = NULL;
     enum yt_status status;
@@ -120,13 +120,13 @@ static enum yt_status time_batch(struct yt_lab *lab, const struct yt_engine *e,
         options.batch.step_cost_count = plan->step_count + 2;
         costs = calloc((size_t)plan->step_count + 2, sizeof *costs);
         YT_FAIL_IF(!costs, YT_NO_MEMORY, "no memory for a pipeline");
-        YT_TRY_GOTO(yt_throughput_step_costs(&e->network->bundle,
-                                             &lab->images[0], &detect,
-                                             options.batch.threads, costs));
+        YT_TRY_GOTO(yt_throughput_step_costs(&e->build->bundle, &lab->images[0],
+                                             &detect, options.batch.threads,
+                                             costs));
         options.batch.step_costs = costs;
     }
     struct yt_throughput result;
-    YT_TRY_GOTO(yt_throughput_measure(&e->network->bundle, lab->images,
+    YT_TRY_GOTO(yt_throughput_measure(&e->build->bundle, lab->images,
                                       lab->image_count, &options, &result));
     take_stats(trial, &result.latency, result.fps);
     trial->figures.memory_bytes = result.workspace_bytes;
@@ -210,9 +210,9 @@ static void add_constants(const struct passes *passes,
 {
     trial->figures.size_bytes = 0;
     for (int32_t i = 0; i < passes->count; i++) {
-        const struct yt_network *network = passes->engines[i]->network;
+        const struct yt_build *build = passes->engines[i]->build;
         trial->figures.size_bytes +=
-            network->plan.blob_bytes + yt_network_code_bytes(network);
+            build->plan.blob_bytes + yt_build_code_bytes(build);
     }
     trial->figures.memory_bytes += trial->figures.size_bytes;
 }
@@ -237,7 +237,7 @@ static struct yt_predict_options predict_options(const struct yt_lab *lab,
 {
     return (struct yt_predict_options){
         /* Boxes do not depend on it: all there are. */
-        .workers = yt_lab_host(lab)->threads,
+        .workers = yt_lab_site(lab)->host.threads,
         .conf = CONF_OF_MAP,
         .iou = (double)c->iou,
         .max_det = c->max_det,
@@ -272,13 +272,13 @@ static enum yt_status match_boxes(struct yt_lab *lab,
     YT_TRY(open_passes(lab, config, &passes));
     enum yt_status status;
     if (passes.count == 1) {
-        status = yt_predict(&passes.engines[0]->network->bundle, data, &options,
+        status = yt_predict(&passes.engines[0]->build->bundle, data, &options,
                             &results);
     } else {
         struct yt_predict_pass each[YT_AUGMENT_SCALES];
         for (int32_t i = 0; i < passes.count; i++)
             each[i] = (struct yt_predict_pass){
-                &passes.engines[i]->network->bundle, passes.flips[i]};
+                &passes.engines[i]->build->bundle, passes.flips[i]};
         status =
             yt_predict_passes(each, passes.count, data, &options, &results);
     }
@@ -357,7 +357,7 @@ static enum yt_status store(struct yt_lab *lab, const struct yt_engine *engine,
                             const struct yt_assessment *base,
                             struct yt_assessment *trial)
 {
-    struct yt_db *db = yt_lab_db(lab);
+    struct yt_db *db = yt_lab_site(lab)->db;
     const struct yt_dataset *data = yt_lab_data(lab, trial->depth);
     char hash[33] = "";
     if (data)
@@ -371,8 +371,8 @@ static enum yt_status store(struct yt_lab *lab, const struct yt_engine *engine,
                   trial->figures.latency_ns},
         .fps = trial->figures.fps,
         .samples = trial->frames,
-        .arena_bytes = engine->network->plan.arena_bytes,
-        .blob_bytes = engine->network->plan.blob_bytes,
+        .arena_bytes = engine->build->plan.arena_bytes,
+        .blob_bytes = engine->build->plan.blob_bytes,
         .map = trial->images ? trial->figures.map : NAN,
         .map50 = trial->images ? trial->map50 : NAN,
         .map75 = trial->images ? trial->map75 : NAN,

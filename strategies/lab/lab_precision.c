@@ -115,7 +115,7 @@ static int is_wanted(const struct yt_lab *lab, enum yt_precision precision)
 
 static int has_bf16(const struct yt_lab *lab)
 {
-    return yt_isa_computes(lab->facts[0]->network->isa, YT_DTYPE_BF16);
+    return yt_isa_computes(lab->facts[0]->build->isa, YT_DTYPE_BF16);
 }
 
 static int wants_pictures(const struct yt_lab *lab)
@@ -210,7 +210,8 @@ enum yt_status yt_lab_open_precisions(struct yt_lab *lab,
                YT_UNSUPPORTED,
                "--precision bf16: the instruction set '%s' has no bf16 "
                "arithmetic; '%s' has",
-               yt_lab_isa(lab), yt_isa_that_computes(YT_DTYPE_BF16)->name);
+               yt_lab_site(lab)->isa->name,
+               yt_isa_that_computes(YT_DTYPE_BF16)->name);
     if (wants_pictures(lab))
         YT_TRY(open_pictures(lab));
     for (int32_t m = 0; m < lab->choices.model_count; m++) {
@@ -257,7 +258,7 @@ enum yt_status yt_lab_plan_quantisation(const struct yt_lab *lab, int32_t model,
 {
     char id[32], *text = NULL, *configuration = NULL;
     snprintf(id, sizeof id, "p%lld", (long long)plan);
-    YT_TRY(yt_db_plan_text(yt_lab_db(lab), id, &text, &configuration));
+    YT_TRY(yt_db_plan_text(yt_lab_site(lab)->db, id, &text, &configuration));
     const enum yt_status status =
         yt_plan_text_quantisation(lab->facts[model]->graph, text, q_out);
     free(text);
@@ -289,7 +290,7 @@ enum yt_status yt_lab_restore(struct yt_lab *lab, const struct yt_assessment *a)
     const char *name = yt_quantisations_name(all, &a->config);
     if (name && strncmp(a->precision, name, strlen(name)) == 0)
         return YT_OK;
-    YT_FAIL_IF(!yt_lab_db(lab), YT_NOT_FOUND, "no database to look in");
+    YT_FAIL_IF(!yt_lab_site(lab)->db, YT_NOT_FOUND, "no database to look in");
     return read_plan(lab, a);
 }
 

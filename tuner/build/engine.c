@@ -11,7 +11,7 @@
 /* Networks of one model whose kernels differ: their plans are kept apart. */
 static void name_precision(struct yt_engine *engine)
 {
-    yt_precision_name(engine->network->quantisation, engine->graph,
+    yt_precision_name(engine->build->quantisation, engine->graph,
                       engine->precision);
     const size_t used = strlen(engine->precision);
     if (engine->dense_heads)
@@ -22,7 +22,7 @@ static void name_precision(struct yt_engine *engine)
 struct yt_db_plan_key yt_engine_plan_key(const struct yt_engine *engine,
                                          enum yt_db_role role)
 {
-    const struct yt_plan *plan = &engine->network->plan;
+    const struct yt_plan *plan = &engine->build->plan;
     return (struct yt_db_plan_key){
         .here = engine->site->here,
         .model = engine->model_id,
@@ -40,8 +40,7 @@ struct yt_db_plan_key yt_engine_plan_key(const struct yt_engine *engine,
 static enum yt_status read_plan(struct yt_engine *engine,
                                 const struct yt_db_plan *plan)
 {
-    const enum yt_status status =
-        yt_plan_text_read(engine->network, plan->text);
+    const enum yt_status status = yt_plan_text_read(engine->build, plan->text);
     if (status == YT_OK || status == YT_NO_MEMORY)
         return status;
     return yt_fail_prefix(YT_STALE, "%s: p%lld", yt_db_path(engine->site->db),
@@ -73,9 +72,9 @@ enum yt_status yt_engine_reopen(struct yt_engine *engine)
 {
     yt_model_close(engine->model);
     engine->model = NULL;
-    struct yt_network *network = engine->network;
-    YT_TRY(yt_network_build(network, engine->site->host.threads));
-    return yt_network_open(network, 0, &engine->model);
+    struct yt_build *build = engine->build;
+    YT_TRY(yt_build_make(build, engine->site->host.threads));
+    return yt_build_open(build, 0, &engine->model);
 }
 
 static enum yt_status make_network(struct yt_engine *engine,
@@ -83,7 +82,7 @@ static enum yt_status make_network(struct yt_engine *engine,
                                    const struct yt_quantisation *quantisation)
 {
     const int32_t size = engine->graph->imgsz;
-    const struct yt_network_options network = {
+    const struct yt_build_options build = {
         .isa = engine->site->isa,
         .h = options->h ? options->h : size,
         .w = options->w ? options->w : size,
@@ -93,11 +92,11 @@ static enum yt_status make_network(struct yt_engine *engine,
         .quantisation = quantisation,
         .kernels = engine->site->kernels,
     };
-    engine->threads = network.threads;
+    engine->threads = build.threads;
     engine->dense_heads = options->dense_heads;
-    yt_network_destroy(engine->network);
-    engine->network = NULL;
-    YT_TRY(yt_network_create(engine->graph, &network, &engine->network));
+    yt_build_destroy(engine->build);
+    engine->build = NULL;
+    YT_TRY(yt_build_create(engine->graph, &build, &engine->build));
     name_precision(engine);
     return YT_OK;
 }
@@ -132,7 +131,7 @@ static enum yt_status open_into(struct yt_engine *engine,
                                 const struct yt_engine_options *options)
 {
     YT_TRY(make_network(engine, options, options->quantisation));
-    const struct yt_net *net = engine->network->net;
+    const struct yt_net *net = engine->build->net;
     YT_TRY(yt_site_model(engine->site, engine->graph, net->parameters,
                          net->flops, &engine->model_id));
     if (engine->site->db && options->preferred && !options->quantisation)
@@ -145,8 +144,8 @@ static enum yt_status open_into(struct yt_engine *engine,
     }
     if (options->unbuilt)
         return YT_OK;
-    YT_TRY(yt_network_build(engine->network, engine->site->host.threads));
-    return yt_network_open(engine->network, options->pin, &engine->model);
+    YT_TRY(yt_build_make(engine->build, engine->site->host.threads));
+    return yt_build_open(engine->build, options->pin, &engine->model);
 }
 
 enum yt_status yt_engine_open(const struct yt_site *site,
@@ -172,6 +171,6 @@ void yt_engine_close(struct yt_engine *engine)
     if (!engine)
         return;
     yt_model_close(engine->model);
-    yt_network_destroy(engine->network);
+    yt_build_destroy(engine->build);
     free(engine);
 }

@@ -35,7 +35,7 @@ struct yt_engine_options {
 struct yt_engine {
     const struct yt_site *site;   /* borrowed */
     const struct yt_graph *graph; /* borrowed */
-    struct yt_network *network;   /* owned; built unless .unbuilt */
+    struct yt_build *build;       /* owned; built unless .unbuilt */
     struct yt_model *model;       /* owned; NULL if .unbuilt */
     int32_t threads;              /* asked for; the plan may use fewer */
     int32_t dense_heads;

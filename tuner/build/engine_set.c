@@ -11,13 +11,13 @@ static enum yt_status open_all(const struct yt_site *site,
 {
     YT_TRY(yt_engine_open(site, graph, options, &set->engines[0]));
     set->count = 1;
-    const struct yt_plan *plan = &set->engines[0]->network->plan;
+    const struct yt_plan *plan = &set->engines[0]->build->plan;
     const int32_t stride = yt_graph_max_stride(graph);
     for (; set->count < count; set->count++) {
         const double scale = yt_augment_scales[set->count].scale;
         struct yt_engine_options scaled = *options;
         /* Ranges at one size are good at others near it. */
-        scaled.quantisation = set->engines[0]->network->quantisation;
+        scaled.quantisation = set->engines[0]->build->quantisation;
         scaled.preferred = NULL;
         scaled.h = yt_augment_side(plan->h, scale, stride);
         scaled.w = yt_augment_side(plan->w, scale, stride);

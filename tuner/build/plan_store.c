@@ -9,23 +9,22 @@
 #include "runtime/fail.h"
 
 enum yt_status yt_plan_store(const struct yt_engine *engine,
-                             const struct yt_network *network,
-                             enum yt_db_role role,
+                             const struct yt_build *build, enum yt_db_role role,
                              const struct yt_layer_time *times, int64_t *id_out)
 {
-    const int32_t count = network->net->layer_count;
-    char *text = yt_plan_text_write(network, NULL);
+    const int32_t count = build->net->layer_count;
+    char *text = yt_plan_text_write(build, NULL);
     struct yt_db_layer *layers = calloc((size_t)count, sizeof *layers);
     char(*names)[2][YT_PROBLEM_NAME_MAX] = calloc((size_t)count, sizeof *names);
     enum yt_status status = YT_OK;
     YT_FAIL_IF_GOTO(!text || !layers || !names, YT_NO_MEMORY,
                     "no memory to store a plan");
     for (int32_t i = 0; i < count; i++) {
-        const struct yt_layer *layer = &network->net->layers[i];
+        const struct yt_layer *layer = &build->net->layers[i];
         const struct yt_layer_time *time = times ? &times[i] : NULL;
         const int timed = time && time->median_ns > 0;
         yt_problem_name(&layer->problem, names[i][0]);
-        yt_schedule_name(&network->schedules[i], names[i][1]);
+        yt_schedule_name(&build->schedules[i], names[i][1]);
         layers[i] = (struct yt_db_layer){
             .name = layer->name,
             .problem = names[i][0],
@@ -56,7 +55,7 @@ static enum yt_status find_same(const struct yt_engine *engine, int64_t *id_out)
     const struct yt_db_plan_key key =
         yt_engine_plan_key(engine, YT_DB_BASELINE);
     struct yt_db_plan *plan = NULL;
-    char *text = yt_plan_text_write(engine->network, NULL);
+    char *text = yt_plan_text_write(engine->build, NULL);
     YT_FAIL_IF(!text, YT_NO_MEMORY, "no memory for a plan");
     enum yt_status status = yt_db_plan_find(engine->site->db, &key, &plan);
     if (status == YT_OK && strcmp(plan->text, text) == 0)
@@ -79,5 +78,5 @@ enum yt_status yt_plan_row(const struct yt_engine *engine, int64_t *id_out)
     const enum yt_status found = find_same(engine, id_out);
     if (found != YT_NOT_FOUND && found != YT_STALE)
         return found;
-    return yt_plan_store(engine, engine->network, YT_DB_BASELINE, NULL, id_out);
+    return yt_plan_store(engine, engine->build, YT_DB_BASELINE, NULL, id_out);
 }

@@ -12,13 +12,12 @@ struct yt_layer_time {
                                             one space */
 };
 
-/** Store the plan of @p network, the engine's own or another of its model, size
+/** Store the plan of @p build, the engine's own or another of its model, size
  *  and ISA.
  *  @param times [layer_count], or NULL: layers were not timed.
  *  @return YT_OK; YT_NO_MEMORY; what the database returned. */
 enum yt_status yt_plan_store(const struct yt_engine *engine,
-                             const struct yt_network *network,
-                             enum yt_db_role role,
+                             const struct yt_build *build, enum yt_db_role role,
                              const struct yt_layer_time *times,
                              int64_t *id_out);
 

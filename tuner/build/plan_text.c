@@ -44,27 +44,26 @@ void yt_precision_name(const struct yt_quantisation *q,
 }
 
 /* Of a network that is all f32 ranges are of no use. */
-static int write_quantisation(const struct yt_network *network,
+static int write_quantisation(const struct yt_build *build,
                               const char *precision, FILE *out)
 {
     return strcmp(precision, F32) == 0
                ? 0
-               : yt_quantisation_write(network->quantisation, network->graph,
-                                       out);
+               : yt_quantisation_write(build->quantisation, build->graph, out);
 }
 
-static void write_frame(const struct yt_network *network, FILE *out)
+static void write_frame(const struct yt_build *build, FILE *out)
 {
-    for (int32_t i = 0; i < yt_frame_steps(&network->plan); i++) {
-        const struct yt_step *step = yt_frame_step_of(&network->plan, i);
+    for (int32_t i = 0; i < yt_frame_steps(&build->plan); i++) {
+        const struct yt_step *step = yt_frame_step_of(&build->plan, i);
         char problem[YT_PROBLEM_NAME_MAX], schedule[YT_SCHEDULE_NAME_MAX];
         yt_problem_name(&step->problem, problem);
-        yt_schedule_name(&network->frame.of[i], schedule);
+        yt_schedule_name(&build->frame.of[i], schedule);
         fprintf(out, FRAME "%s %s %s\n", step->name, problem, schedule);
     }
 }
 
-char *yt_plan_text_write(const struct yt_network *network,
+char *yt_plan_text_write(const struct yt_build *build,
                          const char *configuration)
 {
     char *text = NULL;
@@ -72,24 +71,24 @@ char *yt_plan_text_write(const struct yt_network *network,
     FILE *out = open_memstream(&text, &size);
     if (!out)
         return NULL;
-    const struct yt_plan *plan = &network->plan;
+    const struct yt_plan *plan = &build->plan;
     fprintf(out, HEADER "\nmodel %s\n", plan->model);
     if (configuration)
         fprintf(out, "configuration %s\n", configuration);
     char precision[YT_PRECISION_MAX];
-    yt_precision_name(network->quantisation, network->graph, precision);
+    yt_precision_name(build->quantisation, build->graph, precision);
     fprintf(out, "input %dx%d\nisa %s\n", plan->h, plan->w, plan->isa->name);
     if (strcmp(precision, F32) != 0)
         fprintf(out, "precision %s\n", precision);
     fprintf(out, "threads %d\n", plan->threads);
-    const int unwritten = write_quantisation(network, precision, out);
+    const int unwritten = write_quantisation(build, precision, out);
     for (int32_t i = 0; i < plan->step_count; i++) {
         char problem[YT_PROBLEM_NAME_MAX], schedule[YT_SCHEDULE_NAME_MAX];
         yt_problem_name(&plan->steps[i].problem, problem);
-        yt_schedule_name(&network->schedules[i], schedule);
+        yt_schedule_name(&build->schedules[i], schedule);
         fprintf(out, "step %s %s %s\n", plan->steps[i].name, problem, schedule);
     }
-    write_frame(network, out);
+    write_frame(build, out);
     const int failed = unwritten || ferror(out);
     if (fclose(out) != 0 || failed) {
         free(text);
@@ -190,23 +189,23 @@ enum yt_status yt_plan_text_quantisation(const struct yt_graph *graph,
     return YT_OK;
 }
 
-static enum yt_status check_head(const struct yt_network *network,
+static enum yt_status check_head(const struct yt_build *build,
                                  const struct yt_plan_head *head)
 {
-    const struct yt_plan *plan = &network->plan;
+    const struct yt_plan *plan = &build->plan;
     YT_FAIL_IF(head->h != plan->h || head->w != plan->w, YT_STALE,
                "plan: made for an input of %dx%d, not %dx%d", head->h, head->w,
                plan->h, plan->w);
     YT_FAIL_IF(strcmp(head->isa, plan->isa->name) != 0, YT_STALE,
                "plan: made for %s, not %s", head->isa, plan->isa->name);
     char precision[YT_PRECISION_MAX];
-    yt_precision_name(network->quantisation, network->graph, precision);
+    yt_precision_name(build->quantisation, build->graph, precision);
     YT_FAIL_IF(strcmp(head->precision, precision) != 0, YT_STALE,
                "plan: made for %s, not %s", head->precision, precision);
     return YT_OK;
 }
 
-static enum yt_status read_step(const struct yt_network *network, int32_t i,
+static enum yt_status read_step(const struct yt_build *build, int32_t i,
                                 const char *line, int number,
                                 struct yt_schedule *schedule_out)
 {
@@ -215,18 +214,18 @@ static enum yt_status read_step(const struct yt_network *network, int32_t i,
     YT_FAIL_IF(
         sscanf(line, "step %63s %95s %63s", name, problem, schedule) != 3,
         YT_BAD_INPUT, "plan: line %d '%.40s' is not a step", number, line);
-    YT_FAIL_IF(i >= network->plan.step_count, YT_STALE,
+    YT_FAIL_IF(i >= build->plan.step_count, YT_STALE,
                "plan: has more than this network's %d steps",
-               network->plan.step_count);
-    yt_problem_name(&network->plan.steps[i].problem, expected);
+               build->plan.step_count);
+    yt_problem_name(&build->plan.steps[i].problem, expected);
     YT_FAIL_IF(strcmp(problem, expected) != 0, YT_STALE,
                "plan: line %d is for %s, this network has %s there", number,
                problem, expected);
-    if (yt_schedule_parse(network->plan.steps[i].problem.op, schedule,
+    if (yt_schedule_parse(build->plan.steps[i].problem.op, schedule,
                           schedule_out) != YT_OK)
         return yt_fail_prefix(YT_BAD_INPUT, "plan: line %d", number);
-    YT_FAIL_IF(!yt_schedule_applies(&network->plan.steps[i].problem,
-                                    schedule_out, network->isa),
+    YT_FAIL_IF(!yt_schedule_applies(&build->plan.steps[i].problem, schedule_out,
+                                    build->isa),
                YT_BAD_INPUT, "plan: line %d: %s does not apply to %s", number,
                schedule, problem);
     return YT_OK;
@@ -246,9 +245,8 @@ static int32_t find_frame_step(const struct yt_plan *plan, const char *problem)
     return i;
 }
 
-static enum yt_status read_frame(const struct yt_network *network,
-                                 const char *line, int number,
-                                 struct yt_frame_schedules *frame)
+static enum yt_status read_frame(const struct yt_build *build, const char *line,
+                                 int number, struct yt_frame_schedules *frame)
 {
     char name[YT_LAYER_NAME_MAX], problem[YT_PROBLEM_NAME_MAX];
     char schedule[YT_SCHEDULE_NAME_MAX];
@@ -256,49 +254,49 @@ static enum yt_status read_frame(const struct yt_network *network,
                    3,
                YT_BAD_INPUT, "plan: line %d '%.40s' is not a step of a frame",
                number, line);
-    const int32_t i = find_frame_step(&network->plan, problem);
-    YT_FAIL_IF(i == yt_frame_steps(&network->plan), YT_STALE,
+    const int32_t i = find_frame_step(&build->plan, problem);
+    YT_FAIL_IF(i == yt_frame_steps(&build->plan), YT_STALE,
                "plan: line %d is for %s, which is no part of this frame",
                number, problem);
-    const struct yt_problem *p = &yt_frame_step_of(&network->plan, i)->problem;
+    const struct yt_problem *p = &yt_frame_step_of(&build->plan, i)->problem;
     if (yt_schedule_parse(p->op, schedule, &frame->of[i]) != YT_OK)
         return yt_fail_prefix(YT_BAD_INPUT, "plan: line %d", number);
-    YT_FAIL_IF(!yt_schedule_applies(p, &frame->of[i], network->isa),
-               YT_BAD_INPUT, "plan: line %d: %s does not apply to %s", number,
-               schedule, problem);
+    YT_FAIL_IF(!yt_schedule_applies(p, &frame->of[i], build->isa), YT_BAD_INPUT,
+               "plan: line %d: %s does not apply to %s", number, schedule,
+               problem);
     return YT_OK;
 }
 
-enum yt_status yt_plan_text_read(struct yt_network *network, const char *text)
+enum yt_status yt_plan_text_read(struct yt_build *build, const char *text)
 {
-    const int32_t steps = network->plan.step_count;
+    const int32_t steps = build->plan.step_count;
     struct yt_schedule *read = calloc((size_t)steps, sizeof *read);
     YT_FAIL_IF(!read, YT_NO_MEMORY, "no memory for a plan of %d steps", steps);
     const char *at = text;
     char line[512];
     struct yt_plan_head head;
-    struct yt_frame_schedules frame = network->frame;
+    struct yt_frame_schedules frame = build->frame;
     int number = 1;
     int32_t count = 0;
     enum yt_status status;
     YT_TRY_GOTO(read_head(&at, &number, &head));
-    YT_TRY_GOTO(check_head(network, &head));
+    YT_TRY_GOTO(check_head(build, &head));
     for (; next_line(&at, line, sizeof line); number++) {
         struct yt_schedule schedule;
         if (strncmp(line, QUANT, sizeof QUANT - 1) == 0)
             continue; /* the head's hash says which: the network's */
         if (strncmp(line, FRAME, sizeof FRAME - 1) == 0) {
-            YT_TRY_GOTO(read_frame(network, line, number, &frame));
+            YT_TRY_GOTO(read_frame(build, line, number, &frame));
             continue;
         }
-        YT_TRY_GOTO(read_step(network, count, line, number, &schedule));
+        YT_TRY_GOTO(read_step(build, count, line, number, &schedule));
         read[count++] = schedule;
     }
     YT_FAIL_IF_GOTO(count != steps, YT_STALE,
                     "plan: has %d steps, this network %d", count, steps);
-    memcpy(network->schedules, read, (size_t)steps * sizeof *read);
-    network->frame = frame;
-    network->plan.threads = head.threads;
+    memcpy(build->schedules, read, (size_t)steps * sizeof *read);
+    build->frame = frame;
+    build->plan.threads = head.threads;
 done:
     free(read);
     return status;

@@ -3,7 +3,7 @@
 
 /* A plan as text: what a database keeps, and a user moves between machines. */
 
-#include "tuner/build/network.h"
+#include "tuner/build/build.h"
 
 /** Longest name of a precision, with its terminating zero. */
 #define YT_PRECISION_MAX 48
@@ -18,7 +18,7 @@ void yt_precision_name(const struct yt_quantisation *q,
  *  A quantisation is part of it.
  *  @param configuration the choices around it, as a line of their own, or NULL.
  *  malloc'ed, the caller's to free; NULL when out of memory. */
-char *yt_plan_text_write(const struct yt_network *network,
+char *yt_plan_text_write(const struct yt_build *build,
                          const char *configuration);
 
 /** What a plan's text is for: its first lines. */
@@ -49,6 +49,6 @@ enum yt_status yt_plan_text_quantisation(const struct yt_graph *graph,
  *  @return YT_OK; YT_BAD_INPUT naming the line; YT_STALE when the plan is for
  *          another network, size, ISA or precision. Nothing is set unless
  *          YT_OK. */
-enum yt_status yt_plan_text_read(struct yt_network *network, const char *text);
+enum yt_status yt_plan_text_read(struct yt_build *build, const char *text);
 
 #endif

@@ -118,8 +118,8 @@ static enum yt_status read_peaks(const struct yt_engine *engine,
         if (!analysis->types[t].layers)
             continue;
         YT_TRY(yt_peak_get(engine->site->db, &engine->site->here,
-                           engine->network->isa, (enum yt_dtype)t, m->threads,
-                           0, &peak));
+                           engine->build->isa, (enum yt_dtype)t, m->threads, 0,
+                           &peak));
         m->peaks[t] = peak.gflops_n;
         m->bandwidth_gbs = fmax(m->bandwidth_gbs, peak.gbs_n);
     }

@@ -28,7 +28,7 @@ struct option {
 };
 
 struct contest {
-    struct yt_network *network;
+    struct yt_build *build;
     const struct yt_search *search;
     int32_t frames;
     struct yt_schedule (*finalists)[YT_FINALISTS_MAX]; /* [target] */
@@ -48,8 +48,8 @@ struct contest {
 
 static void contest_deinit(struct contest *c)
 {
-    const int32_t layers = c->network->net->layer_count;
-    const int32_t threads = c->network->plan.threads;
+    const int32_t layers = c->build->net->layer_count;
+    const int32_t threads = c->build->plan.threads;
     for (int32_t i = 0; i < layers; i++) {
         for (int32_t j = 0; c->options && j < YT_FINALISTS_MAX; j++) {
             yt_memory_free(c->options[i][j].weights,
@@ -66,7 +66,7 @@ static void contest_deinit(struct contest *c)
     free(c->finalist_count);
     free(c->winner);
     free(c->target_of);
-    yt_memory_free(c->arena, (size_t)c->network->net->arena_bytes);
+    yt_memory_free(c->arena, (size_t)c->build->net->arena_bytes);
     yt_memory_free(c->scratch, (size_t)(threads * c->scratch_bytes));
     free(c->each);
     free(c->each_thread);
@@ -86,48 +86,47 @@ static enum yt_status prepare_option(struct contest *c, int32_t i,
                                      const struct yt_schedule *schedule,
                                      struct option *option)
 {
-    struct yt_network *network = c->network;
-    const struct yt_layer *layer = &network->net->layers[i];
+    struct yt_build *build = c->build;
+    const struct yt_layer *layer = &build->net->layers[i];
     const struct yt_kernel *kernel;
-    YT_TRY(
-        yt_kernels_get(network->kernels, &layer->problem, schedule, &kernel));
+    YT_TRY(yt_kernels_get(build->kernels, &layer->problem, schedule, &kernel));
     option->kernel = kernel->run;
-    option->tasks = yt_schedule_tasks(&layer->problem, schedule, network->isa);
+    option->tasks = yt_schedule_tasks(&layer->problem, schedule, build->isa);
     const int64_t scratch = yt_align(
-        yt_schedule_scratch_bytes(&layer->problem, schedule, network->isa));
+        yt_schedule_scratch_bytes(&layer->problem, schedule, build->isa));
     if (scratch > c->scratch_bytes)
         c->scratch_bytes = scratch;
     option->samples = calloc((size_t)c->frames, sizeof(double));
     YT_FAIL_IF(!option->samples, YT_NO_MEMORY, "no memory for %d samples",
                c->frames);
     option->weight_bytes =
-        yt_pack_weight_bytes(&layer->problem, schedule, network->isa);
+        yt_pack_weight_bytes(&layer->problem, schedule, build->isa);
     if (!option->weight_bytes)
         return YT_OK;
     option->weights = yt_memory_alloc(option->weight_bytes);
     YT_FAIL_IF(!option->weights, YT_NO_MEMORY, "no memory for a filter");
-    const struct yt_weights filter = yt_network_weights(layer);
-    yt_pack_weights(&layer->problem, schedule, network->isa, &filter,
+    const struct yt_weights filter = yt_build_weights(layer);
+    yt_pack_weights(&layer->problem, schedule, build->isa, &filter,
                     option->weights);
     return YT_OK;
 }
 
 static enum yt_status prepare_layer(struct contest *c, int32_t i)
 {
-    const struct yt_network *network = c->network;
-    const struct yt_layer *layer = &network->net->layers[i];
+    const struct yt_build *build = c->build;
+    const struct yt_layer *layer = &build->net->layers[i];
     char name[YT_PROBLEM_NAME_MAX];
     yt_problem_name(&layer->problem, name);
     int32_t t = 0;
     while (strcmp(c->search->targets[t].name, name) != 0)
         t++;
     c->target_of[i] = t;
-    const size_t bytes = yt_pack_constant_bytes(&layer->problem, network->isa);
+    const size_t bytes = yt_pack_constant_bytes(&layer->problem, build->isa);
     if (bytes) {
-        const struct yt_weights filter = yt_network_weights(layer);
+        const struct yt_weights filter = yt_build_weights(layer);
         c->constants[i] = aligned_zeros(bytes);
         YT_FAIL_IF(!c->constants[i], YT_NO_MEMORY, "no memory for a bias");
-        yt_pack_constants(&layer->problem, network->isa, &filter,
+        yt_pack_constants(&layer->problem, build->isa, &filter,
                           c->constants[i]);
     }
     for (int32_t j = 0; j < c->finalist_count[t]; j++)
@@ -160,7 +159,7 @@ static void put_pixel(void *pixels, enum yt_dtype dtype, int64_t i,
 /* Any image will do for time; this one has no denormals and no zeros. */
 static void fill_input(struct contest *c)
 {
-    const struct yt_net *net = c->network->net;
+    const struct yt_net *net = c->build->net;
     const int64_t h = net->h + 2 * (int64_t)net->input_pad;
     const int64_t w = net->w + 2 * (int64_t)net->input_pad;
     void *pixels = c->arena + net->input;
@@ -184,7 +183,7 @@ static enum yt_status compile_place(struct contest *c, int32_t place)
             wishes[count++] = (struct yt_kernel_wish){
                 &c->search->targets[t].problem, &c->finalists[t][place]};
     const enum yt_status status = yt_kernels_compile(
-        c->network->kernels, wishes, count, c->search->site->host.threads);
+        c->build->kernels, wishes, count, c->search->site->host.threads);
     free(wishes);
     return status;
 }
@@ -209,7 +208,7 @@ static enum yt_status compile_finalists(struct contest *c, uint64_t budget_ns)
 /* Arguments for each thread, with scratch of its own. */
 static enum yt_status make_scratch(struct contest *c)
 {
-    const int32_t threads = c->network->plan.threads;
+    const int32_t threads = c->build->plan.threads;
     if (!c->scratch_bytes)
         return YT_OK;
     c->scratch = yt_memory_alloc((size_t)(threads * c->scratch_bytes));
@@ -226,7 +225,7 @@ static enum yt_status make_scratch(struct contest *c)
 static const void *const *thread_args(struct contest *c,
                                       const struct yt_args *args)
 {
-    for (int32_t i = 0; c->scratch && i < c->network->plan.threads; i++) {
+    for (int32_t i = 0; c->scratch && i < c->build->plan.threads; i++) {
         c->each[i] = *args;
         c->each[i].scratch = c->scratch + i * c->scratch_bytes;
     }
@@ -239,12 +238,12 @@ static int32_t count_finalists(struct contest *c, int32_t t)
     const struct yt_target *target = &c->search->targets[t];
     return yt_frame_kernel_c(target->problem.op)
                ? 0
-               : yt_target_finalists(target, c->network->isa, c->finalists[t]);
+               : yt_target_finalists(target, c->build->isa, c->finalists[t]);
 }
 
 static enum yt_status contest_init(struct contest *c, uint64_t compile_ns)
 {
-    const struct yt_net *net = c->network->net;
+    const struct yt_net *net = c->build->net;
     const size_t layers = (size_t)net->layer_count;
     const size_t targets = (size_t)c->search->target_count;
     c->finalists = calloc(targets, sizeof *c->finalists);
@@ -265,7 +264,7 @@ static enum yt_status contest_init(struct contest *c, uint64_t compile_ns)
     for (size_t i = 0; i < layers; i++)
         YT_TRY(prepare_layer(c, (int32_t)i));
     YT_TRY(make_scratch(c));
-    return yt_pool_create(c->network->plan.threads, 0, &c->pool);
+    return yt_pool_create(c->build->plan.threads, 0, &c->pool);
 }
 
 static void *at(struct contest *c, int64_t offset)
@@ -285,7 +284,7 @@ static int varies(int32_t t, int32_t group)
 static void run_layer(struct contest *c, int32_t i, int32_t group,
                       int32_t round, int32_t frame)
 {
-    const struct yt_layer *layer = &c->network->net->layers[i];
+    const struct yt_layer *layer = &c->build->net->layers[i];
     const int32_t t = c->target_of[i];
     const int32_t turn =
         varies(t, group) ? (round + t) % c->finalist_count[t] : c->winner[t];
@@ -315,7 +314,7 @@ static void run_round(struct contest *c, int32_t group, int32_t frame)
             rounds = c->finalist_count[t];
     for (int32_t round = 0; round < rounds; round++) {
         fill_input(c);
-        for (int32_t i = 0; i < c->network->net->layer_count; i++)
+        for (int32_t i = 0; i < c->build->net->layer_count; i++)
             run_layer(c, i, group, round, frame);
     }
 }
@@ -326,7 +325,7 @@ static void weigh(struct contest *c, int32_t t, int32_t finalist, int32_t done,
                   double *ns_out, double *noise_out)
 {
     double ns = 0, noise = 0;
-    for (int32_t i = 0; i < c->network->net->layer_count; i++) {
+    for (int32_t i = 0; i < c->build->net->layer_count; i++) {
         if (c->target_of[i] != t)
             continue;
         struct yt_stats stats;
@@ -395,11 +394,11 @@ static void pick_winners(struct contest *c, int32_t done)
 
 static void settle(struct contest *c, int32_t done, struct yt_layer_time *times)
 {
-    struct yt_network *network = c->network;
+    struct yt_build *build = c->build;
     for (int32_t t = 0; t < c->search->target_count; t++) {
         char ties[3 * YT_SCHEDULE_NAME_MAX];
         const int32_t winner = choose(c, t, done, ties);
-        for (int32_t i = 0; i < network->net->layer_count; i++) {
+        for (int32_t i = 0; i < build->net->layer_count; i++) {
             if (c->target_of[i] != t)
                 continue;
             struct yt_stats stats;
@@ -407,7 +406,7 @@ static void settle(struct contest *c, int32_t done, struct yt_layer_time *times)
             times[i].median_ns = stats.median_ns;
             times[i].mad_ns = stats.mad_ns;
             memcpy(times[i].ties, ties, sizeof ties);
-            network->schedules[i] = c->finalists[t][winner];
+            build->schedules[i] = c->finalists[t][winner];
         }
     }
 }
@@ -446,14 +445,14 @@ static int32_t run_pass(struct contest *c,
     return done;
 }
 
-enum yt_status yt_in_network_choose(struct yt_network *network,
+enum yt_status yt_in_network_choose(struct yt_build *build,
                                     const struct yt_search *search,
                                     const struct yt_tune_options *options,
                                     int32_t frames, uint64_t compile_ns,
                                     uint64_t budget_ns,
                                     struct yt_layer_time *times)
 {
-    struct contest c = {.network = network, .search = search, .frames = frames};
+    struct contest c = {.build = build, .search = search, .frames = frames};
     int32_t done = 0;
     enum yt_status status;
     YT_TRY_GOTO(contest_init(&c, compile_ns));

@@ -22,7 +22,7 @@
  * @return YT_OK; YT_INTERRUPTED when stopped before one round was complete
  *         (nothing is set); YT_COMPILE; YT_NO_MEMORY.
  */
-enum yt_status yt_in_network_choose(struct yt_network *network,
+enum yt_status yt_in_network_choose(struct yt_build *build,
                                     const struct yt_search *search,
                                     const struct yt_tune_options *options,
                                     int32_t frames, uint64_t compile_ns,

@@ -39,8 +39,8 @@ struct yt_search {
  *  them.
  *  @return YT_OK; YT_NO_MEMORY; what the database returned. */
 enum yt_status yt_search_create(const struct yt_site *site,
-                                const struct yt_network *network,
-                                int32_t threads, struct yt_search **search_out);
+                                const struct yt_build *build, int32_t threads,
+                                struct yt_search **search_out);
 
 /** Take up what the database holds by now.
  *  @return YT_OK; YT_NO_MEMORY; what the database returned. */
@@ -70,7 +70,7 @@ int32_t yt_target_finalists(const struct yt_target *target,
  *  of each, as measured alone: their times depend on the picture more than on
  *  what the network leaves in the caches. */
 void yt_search_choose_frame(const struct yt_search *search,
-                            struct yt_network *network);
+                            struct yt_build *build);
 
 /** The least time of a trial; 0 when none was ok. */
 double yt_target_best_ns(const struct yt_target *target);

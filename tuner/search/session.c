@@ -41,14 +41,14 @@ struct session {
     struct yt_tune_result *result;
     struct yt_search *search;
     struct yt_layer_time *times; /* [layer_count]; median 0: not measured */
-    struct yt_network *base_network;
+    struct yt_build *base_build;
     struct yt_model *base_model;
 
     /* The plan that was stored before, while a new one challenges it. */
     struct yt_schedule *old_schedules; /* NULL: there was none */
     struct yt_frame_schedules old_frame;
     int32_t old_threads;
-    struct yt_network *old_network;
+    struct yt_build *old_build;
     struct yt_model *old_model;
     struct yt_peak peak;
     uint64_t begin_ns, budget_ns;
@@ -84,7 +84,7 @@ static void report_phase(const struct session *s, const char *phase)
 
 static enum yt_status search_alone(struct session *s)
 {
-    YT_TRY(yt_search_create(s->engine->site, s->engine->network,
+    YT_TRY(yt_search_create(s->engine->site, s->engine->build,
                             s->engine->threads, &s->search));
     s->search->peak_gflops = s->peak.gflops_n;
     for (int32_t i = 0; i < s->search->target_count; i++)
@@ -115,31 +115,31 @@ static uint64_t share_ns(const struct session *s, double share,
 /* After Ctrl-C: the fastest of each problem, as measured alone. */
 static void take_fastest(struct session *s)
 {
-    struct yt_network *network = s->engine->network;
-    for (int32_t i = 0; i < network->net->layer_count; i++) {
+    struct yt_build *build = s->engine->build;
+    for (int32_t i = 0; i < build->net->layer_count; i++) {
         char name[YT_PROBLEM_NAME_MAX];
-        yt_problem_name(&network->net->layers[i].problem, name);
+        yt_problem_name(&build->net->layers[i].problem, name);
         for (int32_t t = 0; t < s->search->target_count; t++) {
             struct yt_schedule finalists[YT_FINALISTS_MAX];
             if (strcmp(s->search->targets[t].name, name) != 0)
                 continue;
-            (void)yt_target_finalists(&s->search->targets[t], network->isa,
+            (void)yt_target_finalists(&s->search->targets[t], build->isa,
                                       finalists);
-            network->schedules[i] = finalists[0];
+            build->schedules[i] = finalists[0];
         }
     }
 }
 
 static enum yt_status remember_old(struct session *s)
 {
-    const struct yt_network *network = s->engine->network;
+    const struct yt_build *build = s->engine->build;
     const size_t bytes =
-        (size_t)network->net->layer_count * sizeof *network->schedules;
+        (size_t)build->net->layer_count * sizeof *build->schedules;
     s->old_schedules = malloc(bytes);
     YT_FAIL_IF(!s->old_schedules, YT_NO_MEMORY, "no memory for a plan");
-    memcpy(s->old_schedules, network->schedules, bytes);
-    s->old_frame = network->frame;
-    s->old_threads = network->plan.threads;
+    memcpy(s->old_schedules, build->schedules, bytes);
+    s->old_frame = build->frame;
+    s->old_threads = build->plan.threads;
     return YT_OK;
 }
 
@@ -157,11 +157,11 @@ static enum yt_status decide_in_network(struct session *s)
         YT_TRY(remember_old(s));
     engine->tuned = 0;
     /* Threads are decided afresh, on what is chosen now. */
-    engine->network->plan.threads = engine->threads;
-    yt_search_choose_frame(s->search, engine->network);
+    engine->build->plan.threads = engine->threads;
+    yt_search_choose_frame(s->search, engine->build);
     if (!stopped(s)) {
         const enum yt_status status = yt_in_network_choose(
-            engine->network, s->search, s->options, CONTEST_FRAMES,
+            engine->build, s->search, s->options, CONTEST_FRAMES,
             share_ns(s, COMPILE_SHARE, 0, UINT64_MAX),
             share_ns(s, CONTEST_SHARE, 0, UINT64_MAX), s->times);
         if (status != YT_INTERRUPTED)
@@ -176,7 +176,7 @@ static enum yt_status time_threads(struct session *s, int32_t threads,
 {
     struct yt_model *model = NULL;
     const struct yt_open_options open = {.threads = threads};
-    YT_TRY(yt_model_open(&s->engine->network->bundle, &open, &model));
+    YT_TRY(yt_model_open(&s->engine->build->bundle, &open, &model));
     const struct yt_bench_options bench = {
         .frames = 30,
         .budget_ns = share_ns(s, THREADS_SHARE, 100000000u, 1000000000u),
@@ -197,7 +197,7 @@ static enum yt_status choose_threads(struct session *s)
     if (s->engine->tuned || most == 1 || stopped(s))
         return YT_OK;
     report_phase(s, "threads");
-    YT_TRY(yt_network_build(s->engine->network, s->engine->site->host.threads));
+    YT_TRY(yt_build_make(s->engine->build, s->engine->site->host.threads));
     double best = INFINITY;
     int32_t chosen = most;
     for (int32_t t = 1;; t = 2 * t < most ? 2 * t : most) {
@@ -210,56 +210,56 @@ static enum yt_status choose_threads(struct session *s)
         if (t == most)
             break;
     }
-    s->engine->network->plan.threads = chosen;
+    s->engine->build->plan.threads = chosen;
     return YT_OK;
 }
 
 static enum yt_status open_baseline(struct session *s)
 {
-    const struct yt_plan *plan = &s->engine->network->plan;
-    const struct yt_network_options options = {
+    const struct yt_plan *plan = &s->engine->build->plan;
+    const struct yt_build_options options = {
         .isa = plan->isa,
         .h = plan->h,
         .w = plan->w,
         .threads = plan->threads, /* so that the comparison is about kernels */
         .dense_heads = s->engine->dense_heads,
-        .quantisation = s->engine->network->quantisation,
+        .quantisation = s->engine->build->quantisation,
         .kernels = s->engine->site->kernels,
     };
-    YT_TRY(yt_network_create(s->engine->graph, &options, &s->base_network));
-    YT_TRY(yt_network_build(s->base_network, s->engine->site->host.threads));
-    return yt_network_open(s->base_network, 0, &s->base_model);
+    YT_TRY(yt_build_create(s->engine->graph, &options, &s->base_build));
+    YT_TRY(yt_build_make(s->base_build, s->engine->site->host.threads));
+    return yt_build_open(s->base_build, 0, &s->base_model);
 }
 
 static enum yt_status open_old(struct session *s)
 {
-    const struct yt_plan *plan = &s->engine->network->plan;
-    const struct yt_network_options options = {
+    const struct yt_plan *plan = &s->engine->build->plan;
+    const struct yt_build_options options = {
         .isa = plan->isa,
         .h = plan->h,
         .w = plan->w,
         .threads = s->old_threads,
         .dense_heads = s->engine->dense_heads,
-        .quantisation = s->engine->network->quantisation,
+        .quantisation = s->engine->build->quantisation,
         .kernels = s->engine->site->kernels,
     };
-    YT_TRY(yt_network_create(s->engine->graph, &options, &s->old_network));
-    memcpy(s->old_network->schedules, s->old_schedules,
-           (size_t)s->old_network->net->layer_count * sizeof *s->old_schedules);
-    s->old_network->frame = s->old_frame;
-    YT_TRY(yt_network_build(s->old_network, s->engine->site->host.threads));
-    return yt_network_open(s->old_network, 0, &s->old_model);
+    YT_TRY(yt_build_create(s->engine->graph, &options, &s->old_build));
+    memcpy(s->old_build->schedules, s->old_schedules,
+           (size_t)s->old_build->net->layer_count * sizeof *s->old_schedules);
+    s->old_build->frame = s->old_frame;
+    YT_TRY(yt_build_make(s->old_build, s->engine->site->host.threads));
+    return yt_build_open(s->old_build, 0, &s->old_model);
 }
 
 /* The stored plan stays: noise must not replace it by a worse one. */
 static enum yt_status keep_old(struct session *s)
 {
-    struct yt_network *network = s->engine->network;
+    struct yt_build *build = s->engine->build;
     assert(s->old_schedules);
-    memcpy(network->schedules, s->old_schedules,
-           (size_t)network->net->layer_count * sizeof *s->old_schedules);
-    network->frame = s->old_frame;
-    network->plan.threads = s->old_threads;
+    memcpy(build->schedules, s->old_schedules,
+           (size_t)build->net->layer_count * sizeof *s->old_schedules);
+    build->frame = s->old_frame;
+    build->plan.threads = s->old_threads;
     s->engine->tuned = 1;
     return yt_engine_reopen(s->engine);
 }
@@ -268,11 +268,11 @@ static enum yt_status keep_old(struct session *s)
  * began with, and what is slower must not be recommended. */
 static enum yt_status keep_baseline(struct session *s)
 {
-    struct yt_network *network = s->engine->network;
-    const size_t layers = (size_t)network->net->layer_count;
-    memcpy(network->schedules, s->base_network->schedules,
-           layers * sizeof *network->schedules);
-    network->frame = s->base_network->frame;
+    struct yt_build *build = s->engine->build;
+    const size_t layers = (size_t)build->net->layer_count;
+    memcpy(build->schedules, s->base_build->schedules,
+           layers * sizeof *build->schedules);
+    build->frame = s->base_build->frame;
     memset(s->times, 0, layers * sizeof *s->times); /* of other schedules */
     return yt_engine_reopen(s->engine);
 }
@@ -304,7 +304,7 @@ static enum yt_status evaluate(struct session *s)
         s->result->tuned = stats[0];
         YT_TRY(keep_baseline(s));
     }
-    s->result->threads = s->engine->network->plan.threads;
+    s->result->threads = s->engine->build->plan.threads;
     return YT_OK;
 }
 
@@ -333,7 +333,7 @@ static int64_t resident_bytes(void)
 }
 
 static enum yt_status store_evaluation(const struct session *s, int64_t plan,
-                                       const struct yt_network *network,
+                                       const struct yt_build *build,
                                        const struct yt_frame_stats *stats,
                                        int64_t *id_out)
 {
@@ -345,8 +345,8 @@ static enum yt_status store_evaluation(const struct session *s, int64_t plan,
         .total = times_of(&stats->total),
         .fps = 1e9 / stats->total.median_ns,
         .samples = stats->total.samples,
-        .arena_bytes = network->plan.arena_bytes,
-        .blob_bytes = network->plan.blob_bytes,
+        .arena_bytes = build->plan.arena_bytes,
+        .blob_bytes = build->plan.blob_bytes,
         .rss_bytes = resident_bytes(),
         .map = NAN,
         .map50 = NAN,
@@ -366,14 +366,14 @@ static enum yt_status store(struct session *s)
     YT_TRY(yt_db_begin(s->engine->site->db));
     enum yt_status status = YT_OK;
     if (!s->engine->tuned)
-        YT_TRY_GOTO(yt_plan_store(s->engine, s->engine->network, YT_DB_TUNED,
+        YT_TRY_GOTO(yt_plan_store(s->engine, s->engine->build, YT_DB_TUNED,
                                   s->times, &s->engine->plan_id));
     r->plan_id = s->engine->plan_id;
-    YT_TRY_GOTO(yt_plan_store(s->engine, s->base_network, YT_DB_BASELINE, NULL,
+    YT_TRY_GOTO(yt_plan_store(s->engine, s->base_build, YT_DB_BASELINE, NULL,
                               &base_plan));
-    YT_TRY_GOTO(store_evaluation(s, r->plan_id, s->engine->network, &r->tuned,
+    YT_TRY_GOTO(store_evaluation(s, r->plan_id, s->engine->build, &r->tuned,
                                  &r->evaluation_id));
-    YT_TRY_GOTO(store_evaluation(s, base_plan, s->base_network, &r->baseline,
+    YT_TRY_GOTO(store_evaluation(s, base_plan, s->base_build, &r->baseline,
                                  &r->baseline_id));
     s->engine->tuned = 1;
     return yt_db_commit(s->engine->site->db);
@@ -423,17 +423,16 @@ enum yt_status yt_tune(struct yt_engine *engine,
             options->budget_ns ? options->budget_ns : DEFAULT_BUDGET_NS,
     };
     enum yt_status status;
-    s.times =
-        calloc((size_t)engine->network->net->layer_count, sizeof *s.times);
+    s.times = calloc((size_t)engine->build->net->layer_count, sizeof *s.times);
     YT_FAIL_IF_GOTO(!s.times, YT_NO_MEMORY, "no memory for a session");
-    const enum yt_dtype dtype = main_type(engine->network->net);
+    const enum yt_dtype dtype = main_type(engine->build->net);
     YT_TRY_GOTO(yt_peak_get(engine->site->db, &engine->site->here,
-                            engine->network->isa, dtype, engine->threads, 0,
+                            engine->build->isa, dtype, engine->threads, 0,
                             &s.peak));
     YT_TRY_GOTO(search_alone(&s));
     if (result.measured)
         YT_TRY_GOTO(yt_peak_get(engine->site->db, &engine->site->here,
-                                engine->network->isa, dtype, engine->threads, 1,
+                                engine->build->isa, dtype, engine->threads, 1,
                                 &s.peak));
     YT_TRY_GOTO(decide_in_network(&s));
     YT_TRY_GOTO(choose_threads(&s));
@@ -445,9 +444,9 @@ enum yt_status yt_tune(struct yt_engine *engine,
 done:
     yt_search_destroy(s.search);
     yt_model_close(s.base_model);
-    yt_network_destroy(s.base_network);
+    yt_build_destroy(s.base_build);
     yt_model_close(s.old_model);
-    yt_network_destroy(s.old_network);
+    yt_build_destroy(s.old_build);
     free(s.old_schedules);
     free(s.times);
     return status;

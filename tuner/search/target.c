@@ -93,11 +93,11 @@ static void add_step(struct yt_search *search, const struct yt_problem *problem,
 }
 
 enum yt_status yt_search_create(const struct yt_site *site,
-                                const struct yt_network *network,
-                                int32_t threads, struct yt_search **search_out)
+                                const struct yt_build *build, int32_t threads,
+                                struct yt_search **search_out)
 {
-    const struct yt_net *net = network->net;
-    const struct yt_plan *plan = &network->plan;
+    const struct yt_net *net = build->net;
+    const struct yt_plan *plan = &build->plan;
     const int32_t frame = yt_frame_steps(plan);
     struct yt_search *search = calloc(1, sizeof *search);
     if (search)
@@ -191,17 +191,17 @@ int32_t yt_target_finalists(const struct yt_target *target,
 }
 
 void yt_search_choose_frame(const struct yt_search *search,
-                            struct yt_network *network)
+                            struct yt_build *build)
 {
-    for (int32_t i = 0; i < yt_frame_steps(&network->plan); i++) {
+    for (int32_t i = 0; i < yt_frame_steps(&build->plan); i++) {
         char name[YT_PROBLEM_NAME_MAX];
         struct yt_schedule finalists[YT_FINALISTS_MAX];
         int32_t t = 0;
-        yt_problem_name(&yt_frame_step(&network->plan, i)->problem, name);
+        yt_problem_name(&yt_frame_step(&build->plan, i)->problem, name);
         while (strcmp(search->targets[t].name, name) != 0)
             t++;
-        (void)yt_target_finalists(&search->targets[t], network->isa, finalists);
-        network->frame.of[i] = finalists[0];
+        (void)yt_target_finalists(&search->targets[t], build->isa, finalists);
+        build->frame.of[i] = finalists[0];
     }
 }
 

@@ -25,13 +25,13 @@ static struct yt_graph *graph(void)
     return built;
 }
 
-static struct yt_network *network(const struct yt_isa *isa)
+static struct yt_build *build(const struct yt_isa *isa)
 {
-    const struct yt_network_options options = {
+    const struct yt_build_options options = {
         .isa = isa, .h = SIZE, .w = 2 * SIZE, .threads = 2};
-    struct yt_network *n;
-    assert_int_equal(yt_network_create(graph(), &options, &n), YT_OK);
-    assert_int_equal(yt_network_build(n, 2), YT_OK);
+    struct yt_build *n;
+    assert_int_equal(yt_build_create(graph(), &options, &n), YT_OK);
+    assert_int_equal(yt_build_make(n, 2), YT_OK);
     return n;
 }
 
@@ -88,10 +88,10 @@ static void heads_equal_the_reference(void **state)
             print_message("skipped %s: %s\n", isa->name, yt_error());
             continue;
         }
-        struct yt_network *n = network(isa);
+        struct yt_build *n = build(isa);
         struct yt_model *model;
         struct yt_model_info info;
-        assert_int_equal(yt_network_open(n, 0, &model), YT_OK);
+        assert_int_equal(yt_build_open(n, 0, &model), YT_OK);
         yt_model_describe(model, &info);
         char *arena = yt_memory_alloc(info.workspace_bytes);
         memset(arena, 0xff, info.workspace_bytes);
@@ -102,7 +102,7 @@ static void heads_equal_the_reference(void **state)
             fail_msg("%s: heads differ by %g of the largest", isa->name, worst);
         yt_memory_free(arena, info.workspace_bytes);
         yt_model_close(model);
-        yt_network_destroy(n);
+        yt_build_destroy(n);
     }
     for (int i = 0; i < 3; i++)
         free(heads[i]);
@@ -113,13 +113,13 @@ static void heads_equal_the_reference(void **state)
 static void plans_round_trip(void **state)
 {
     (void)state;
-    struct yt_network *n = network(yt_isa_get(YT_ISA_SCALAR));
+    struct yt_build *n = build(yt_isa_get(YT_ISA_SCALAR));
     struct yt_schedule other = n->schedules[3];
     other.ku = 2;
-    assert_int_equal(yt_network_set(n, 3, &other), YT_OK);
+    assert_int_equal(yt_build_set(n, 3, &other), YT_OK);
     char *text = yt_plan_text_write(n, NULL);
     assert_non_null(text);
-    struct yt_network *m = network(yt_isa_get(YT_ISA_SCALAR));
+    struct yt_build *m = build(yt_isa_get(YT_ISA_SCALAR));
     assert_int_equal(yt_plan_text_read(m, text), YT_OK);
     char *again = yt_plan_text_write(m, NULL);
     assert_string_equal(text, again);
@@ -136,14 +136,14 @@ static void plans_round_trip(void **state)
     assert_string_equal(text, again);
     free(again);
     free(text);
-    yt_network_destroy(n);
-    yt_network_destroy(m);
+    yt_build_destroy(n);
+    yt_build_destroy(m);
 }
 
 static void plans_for_others_are_refused(void **state)
 {
     (void)state;
-    struct yt_network *n = network(yt_isa_get(YT_ISA_SCALAR));
+    struct yt_build *n = build(yt_isa_get(YT_ISA_SCALAR));
     char *text = yt_plan_text_write(n, NULL);
     char *at = strstr(text, "isa scalar");
     memcpy(at, "isa sse4.2", 10);
@@ -153,17 +153,17 @@ static void plans_for_others_are_refused(void **state)
     memcpy(at, "input 32", 8);
     assert_int_equal(yt_plan_text_read(n, text), YT_STALE);
     free(text);
-    yt_network_destroy(n);
+    yt_build_destroy(n);
 }
 
 static void schedules_that_do_not_apply_are_refused(void **state)
 {
     (void)state;
-    struct yt_network *n = network(yt_isa_get(YT_ISA_SCALAR));
+    struct yt_build *n = build(yt_isa_get(YT_ISA_SCALAR));
     struct yt_schedule bad = n->schedules[0];
     bad.nr = 7;
-    assert_int_equal(yt_network_set(n, 0, &bad), YT_BAD_ARGUMENT);
-    yt_network_destroy(n);
+    assert_int_equal(yt_build_set(n, 0, &bad), YT_BAD_ARGUMENT);
+    yt_build_destroy(n);
 }
 
 static int release(void **state)

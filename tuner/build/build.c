@@ -1,6 +1,6 @@
 /* From layers and schedules to a bound plan. */
 
-#include "tuner/build/network.h"
+#include "tuner/build/build.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -21,22 +21,21 @@ static void wish_for(struct yt_kernel_wish *wishes, int32_t *count,
         wishes[(*count)++] = (struct yt_kernel_wish){&step->problem, schedule};
 }
 
-static enum yt_status compile_missing(struct yt_network *network,
-                                      int32_t threads)
+static enum yt_status compile_missing(struct yt_build *build, int32_t threads)
 {
-    const struct yt_plan *plan = &network->plan;
+    const struct yt_plan *plan = &build->plan;
     int32_t count = 0;
     struct yt_kernel_wish *wishes =
         calloc((size_t)plan->step_count + YT_FRAME_STEPS_MAX, sizeof *wishes);
     YT_FAIL_IF(!wishes, YT_NO_MEMORY, "no memory to compile %d layers",
                plan->step_count);
     for (int32_t i = 0; i < plan->step_count; i++)
-        wish_for(wishes, &count, &plan->steps[i], &network->schedules[i]);
+        wish_for(wishes, &count, &plan->steps[i], &build->schedules[i]);
     for (int32_t i = 0; i < yt_frame_steps(plan); i++)
         wish_for(wishes, &count, yt_frame_step_of(plan, i),
-                 &network->frame.of[i]);
+                 &build->frame.of[i]);
     const enum yt_status status =
-        yt_kernels_compile(network->kernels, wishes, count, threads);
+        yt_kernels_compile(build->kernels, wishes, count, threads);
     free(wishes);
     return status;
 }
@@ -44,7 +43,7 @@ static enum yt_status compile_missing(struct yt_network *network,
 /* ---------------------------------------------------------------- plan */
 
 /* Bind a step to its generated kernel, or to the runtime's C one. */
-static void bind_step(struct yt_network *network, struct yt_step *step,
+static void bind_step(struct yt_build *build, struct yt_step *step,
                       const struct yt_schedule *schedule, yt_kernel_fn c_kernel)
 {
     if (!yt_codegen_generates(step->problem.op)) {
@@ -53,9 +52,9 @@ static void bind_step(struct yt_network *network, struct yt_step *step,
     } else {
         yt_schedule_name(schedule, step->schedule);
         step->kernel =
-            yt_kernels_find(network->kernels, &step->problem, schedule)->run;
+            yt_kernels_find(build->kernels, &step->problem, schedule)->run;
     }
-    step->tasks = yt_schedule_tasks(&step->problem, schedule, network->isa);
+    step->tasks = yt_schedule_tasks(&step->problem, schedule, build->isa);
 }
 
 static int64_t align_up(int64_t bytes)
@@ -63,7 +62,7 @@ static int64_t align_up(int64_t bytes)
     return (bytes + YT_ALIGN - 1) / YT_ALIGN * YT_ALIGN;
 }
 
-struct yt_weights yt_network_weights(const struct yt_layer *layer)
+struct yt_weights yt_build_weights(const struct yt_layer *layer)
 {
     return (struct yt_weights){.weights = layer->weights,
                                .bias = layer->bias,
@@ -71,77 +70,74 @@ struct yt_weights yt_network_weights(const struct yt_layer *layer)
 }
 
 /* Scratch that serves every step. */
-static void plan_scratch(struct yt_network *network)
+static void plan_scratch(struct yt_build *build)
 {
     int64_t most = 0;
-    for (int32_t i = 0; i < network->net->layer_count; i++) {
-        const int64_t bytes =
-            yt_schedule_scratch_bytes(&network->net->layers[i].problem,
-                                      &network->schedules[i], network->isa);
+    for (int32_t i = 0; i < build->net->layer_count; i++) {
+        const int64_t bytes = yt_schedule_scratch_bytes(
+            &build->net->layers[i].problem, &build->schedules[i], build->isa);
         most = bytes > most ? bytes : most;
     }
-    network->plan.scratch_bytes = most;
+    build->plan.scratch_bytes = most;
 }
 
-static void place_constants(struct yt_network *network)
+static void place_constants(struct yt_build *build)
 {
     int64_t at = 0;
-    for (int32_t i = 0; i < network->net->layer_count; i++) {
-        const struct yt_layer *layer = &network->net->layers[i];
-        struct yt_step *step = &network->plan.steps[i];
+    for (int32_t i = 0; i < build->net->layer_count; i++) {
+        const struct yt_layer *layer = &build->net->layers[i];
+        struct yt_step *step = &build->plan.steps[i];
         const size_t weights = yt_pack_weight_bytes(
-            &layer->problem, &network->schedules[i], network->isa);
+            &layer->problem, &build->schedules[i], build->isa);
         const size_t constants =
-            yt_pack_constant_bytes(&layer->problem, network->isa);
+            yt_pack_constant_bytes(&layer->problem, build->isa);
         step->weights = weights ? at : -1;
         at += align_up((int64_t)weights);
         step->bias = constants ? at : -1;
         at += align_up((int64_t)constants);
     }
-    network->plan.blob_bytes = at;
+    build->plan.blob_bytes = at;
 }
 
-static enum yt_status pack_constants(struct yt_network *network)
+static enum yt_status pack_constants(struct yt_build *build)
 {
-    const size_t bytes = (size_t)network->plan.blob_bytes;
+    const size_t bytes = (size_t)build->plan.blob_bytes;
     void *blob = yt_memory_alloc(bytes);
     YT_FAIL_IF(!blob, YT_NO_MEMORY, "no memory for %zu bytes of weights",
                bytes);
-    for (int32_t i = 0; i < network->net->layer_count; i++) {
-        const struct yt_layer *layer = &network->net->layers[i];
-        const struct yt_step *step = &network->plan.steps[i];
-        const struct yt_weights filter = yt_network_weights(layer);
+    for (int32_t i = 0; i < build->net->layer_count; i++) {
+        const struct yt_layer *layer = &build->net->layers[i];
+        const struct yt_step *step = &build->plan.steps[i];
+        const struct yt_weights filter = yt_build_weights(layer);
         if (step->weights >= 0)
-            yt_pack_weights(&layer->problem, &network->schedules[i],
-                            network->isa, &filter,
-                            (char *)blob + step->weights);
+            yt_pack_weights(&layer->problem, &build->schedules[i], build->isa,
+                            &filter, (char *)blob + step->weights);
         if (step->bias >= 0)
-            yt_pack_constants(&layer->problem, network->isa, &filter,
+            yt_pack_constants(&layer->problem, build->isa, &filter,
                               (char *)blob + step->bias);
     }
-    yt_memory_free(network->blob, network->blob_mapped);
-    network->blob = blob;
-    network->blob_mapped = bytes;
-    network->bundle.blob = blob;
-    network->bundle.plan = &network->plan;
+    yt_memory_free(build->blob, build->blob_mapped);
+    build->blob = blob;
+    build->blob_mapped = bytes;
+    build->bundle.blob = blob;
+    build->bundle.plan = &build->plan;
     return YT_OK;
 }
 
-enum yt_status yt_network_build(struct yt_network *network,
-                                int32_t compile_threads)
+enum yt_status yt_build_make(struct yt_build *build, int32_t compile_threads)
 {
-    YT_TRY(compile_missing(network, compile_threads));
-    struct yt_plan *plan = &network->plan;
+    YT_TRY(compile_missing(build, compile_threads));
+    struct yt_plan *plan = &build->plan;
     for (int32_t i = 0; i < plan->step_count; i++)
-        bind_step(network, &plan->steps[i], &network->schedules[i], NULL);
+        bind_step(build, &plan->steps[i], &build->schedules[i], NULL);
     for (int32_t i = 0; i < yt_frame_steps(plan); i++) {
         struct yt_step *step = yt_frame_step(plan, i);
-        bind_step(network, step, &network->frame.of[i],
+        bind_step(build, step, &build->frame.of[i],
                   yt_frame_kernel_c(step->problem.op));
     }
-    plan_scratch(network);
-    place_constants(network);
-    return pack_constants(network);
+    plan_scratch(build);
+    place_constants(build);
+    return pack_constants(build);
 }
 
 /* -------------------------------------------------------------- create */
@@ -152,17 +148,16 @@ static void name_step(struct yt_step *step, const char *name)
     step->in = step->out = step->add = step->weights = step->bias = -1;
 }
 
-static void fill_levels(struct yt_network *network,
-                        const struct yt_graph *graph)
+static void fill_levels(struct yt_build *build, const struct yt_graph *graph)
 {
-    struct yt_plan *plan = &network->plan;
-    plan->level_count = network->net->head_count;
+    struct yt_plan *plan = &build->plan;
+    plan->level_count = build->net->head_count;
     for (int32_t i = 0; i < plan->level_count; i++) {
         struct yt_level *level = &plan->levels[i];
-        level->head = network->net->heads[i].offset;
-        level->h = network->net->heads[i].h;
-        level->w = network->net->heads[i].w;
-        level->stride = network->net->heads[i].stride;
+        level->head = build->net->heads[i].offset;
+        level->h = build->net->heads[i].h;
+        level->w = build->net->heads[i].w;
+        level->stride = build->net->heads[i].stride;
         level->na = graph->na;
         memcpy(level->anchors, graph->heads[i].anchors, sizeof level->anchors);
         char name[YT_LAYER_NAME_MAX];
@@ -200,11 +195,11 @@ static void fill_nms(struct yt_plan *plan)
     }
 }
 
-static void fill_plan(struct yt_network *network, const struct yt_graph *graph,
-                      const struct yt_network_options *options)
+static void fill_plan(struct yt_build *build, const struct yt_graph *graph,
+                      const struct yt_build_options *options)
 {
-    struct yt_plan *plan = &network->plan;
-    const struct yt_net *net = network->net;
+    struct yt_plan *plan = &build->plan;
+    const struct yt_net *net = build->net;
     snprintf(plan->model, sizeof plan->model, "%s", graph->name);
     plan->isa = options->isa;
     plan->h = net->h;
@@ -223,7 +218,7 @@ static void fill_plan(struct yt_network *network, const struct yt_graph *graph,
         step->out = layer->out;
         step->add = layer->add;
         yt_schedule_default(&layer->problem, options->isa,
-                            &network->schedules[i]);
+                            &build->schedules[i]);
     }
     name_step(&plan->letterbox, "letterbox");
     plan->letterbox.out = net->input;
@@ -232,16 +227,16 @@ static void fill_plan(struct yt_network *network, const struct yt_graph *graph,
     plan->letterbox.problem.out = net->input_dtype;
     plan->letterbox.problem.u.letterbox =
         (struct yt_letterbox){.h = net->h, .w = net->w, .pad = net->input_pad};
-    fill_levels(network, graph);
+    fill_levels(build, graph);
     fill_nms(plan);
     for (int32_t i = 0; i < yt_frame_steps(plan); i++)
         yt_schedule_default(&yt_frame_step(plan, i)->problem, options->isa,
-                            &network->frame.of[i]);
+                            &build->frame.of[i]);
 }
 
 /* Integers can be had everywhere, at worst one by one. */
 static enum yt_status check_types(const struct yt_graph *graph,
-                                  const struct yt_network_options *options)
+                                  const struct yt_build_options *options)
 {
     const struct yt_quantisation *q = options->quantisation;
     if (!q)
@@ -261,15 +256,15 @@ static enum yt_status check_types(const struct yt_graph *graph,
     return YT_OK;
 }
 
-enum yt_status yt_network_create(const struct yt_graph *graph,
-                                 const struct yt_network_options *options,
-                                 struct yt_network **network_out)
+enum yt_status yt_build_create(const struct yt_graph *graph,
+                               const struct yt_build_options *options,
+                               struct yt_build **build_out)
 {
-    struct yt_network *network = calloc(1, sizeof *network);
-    YT_FAIL_IF(!network, YT_NO_MEMORY, "no memory for a network");
-    network->isa = options->isa;
-    network->kernels = options->kernels;
-    network->graph = graph;
+    struct yt_build *build = calloc(1, sizeof *build);
+    YT_FAIL_IF(!build, YT_NO_MEMORY, "no memory for a network");
+    build->isa = options->isa;
+    build->kernels = options->kernels;
+    build->graph = graph;
     const struct yt_net_options lower = {
         .lanes = options->isa->lanes,
         .h = options->h,
@@ -282,97 +277,97 @@ enum yt_status yt_network_create(const struct yt_graph *graph,
     };
     enum yt_status status;
     YT_TRY_GOTO(check_types(graph, options));
-    YT_TRY_GOTO(yt_net_lower(graph, &lower, &network->net));
+    YT_TRY_GOTO(yt_net_lower(graph, &lower, &build->net));
     if (options->quantisation) {
-        YT_TRY_GOTO(yt_quantisation_copy(options->quantisation,
-                                         &network->quantisation));
-        YT_TRY_GOTO(yt_quantise(network->net, graph, options->quantisation,
+        YT_TRY_GOTO(
+            yt_quantisation_copy(options->quantisation, &build->quantisation));
+        YT_TRY_GOTO(yt_quantise(build->net, graph, options->quantisation,
                                 yt_isa_weight_max(options->isa)));
     }
-    if (!network->kernels) {
-        YT_TRY_GOTO(yt_kernels_create(options->isa, &network->own_kernels));
-        network->kernels = network->own_kernels;
+    if (!build->kernels) {
+        YT_TRY_GOTO(yt_kernels_create(options->isa, &build->own_kernels));
+        build->kernels = build->own_kernels;
     }
-    assert(yt_kernels_isa(network->kernels) == options->isa);
-    const size_t layers = (size_t)network->net->layer_count;
-    network->schedules = calloc(layers, sizeof *network->schedules);
-    network->plan.steps = calloc(layers, sizeof *network->plan.steps);
-    YT_FAIL_IF_GOTO(!network->schedules || !network->plan.steps, YT_NO_MEMORY,
+    assert(yt_kernels_isa(build->kernels) == options->isa);
+    const size_t layers = (size_t)build->net->layer_count;
+    build->schedules = calloc(layers, sizeof *build->schedules);
+    build->plan.steps = calloc(layers, sizeof *build->plan.steps);
+    YT_FAIL_IF_GOTO(!build->schedules || !build->plan.steps, YT_NO_MEMORY,
                     "no memory for %zu layers", layers);
-    fill_plan(network, graph, options);
+    fill_plan(build, graph, options);
 done:
     if (status != YT_OK) {
-        yt_network_destroy(network);
+        yt_build_destroy(build);
         return status;
     }
-    *network_out = network;
+    *build_out = build;
     return YT_OK;
 }
 
-enum yt_status yt_network_set(struct yt_network *network, int32_t i,
-                              const struct yt_schedule *schedule)
+enum yt_status yt_build_set(struct yt_build *build, int32_t i,
+                            const struct yt_schedule *schedule)
 {
-    const struct yt_layer *layer = &network->net->layers[i];
-    if (!yt_schedule_applies(&layer->problem, schedule, network->isa)) {
+    const struct yt_layer *layer = &build->net->layers[i];
+    if (!yt_schedule_applies(&layer->problem, schedule, build->isa)) {
         char name[YT_SCHEDULE_NAME_MAX];
         yt_schedule_name(schedule, name);
         return yt_fail(YT_BAD_ARGUMENT,
                        "schedule %s does not apply to layer %s", name,
                        layer->name);
     }
-    network->schedules[i] = *schedule;
+    build->schedules[i] = *schedule;
     return YT_OK;
 }
 
-const struct yt_kernel *yt_network_kernel(const struct yt_network *network,
-                                          const struct yt_step *step)
+const struct yt_kernel *yt_build_kernel(const struct yt_build *build,
+                                        const struct yt_step *step)
 {
     struct yt_schedule schedule;
     /* Kernels in C have no schedule. */
     if (yt_schedule_parse(step->problem.op, step->schedule, &schedule) != YT_OK)
         return NULL;
-    return yt_kernels_find(network->kernels, &step->problem, &schedule);
+    return yt_kernels_find(build->kernels, &step->problem, &schedule);
 }
 
-static int64_t code_bytes(const struct yt_network *network,
+static int64_t code_bytes(const struct yt_build *build,
                           const struct yt_step *step)
 {
-    const struct yt_kernel *kernel = yt_network_kernel(network, step);
+    const struct yt_kernel *kernel = yt_build_kernel(build, step);
     return kernel ? kernel->object.code_bytes : 0;
 }
 
-int64_t yt_network_code_bytes(const struct yt_network *network)
+int64_t yt_build_code_bytes(const struct yt_build *build)
 {
-    const struct yt_plan *plan = &network->plan;
+    const struct yt_plan *plan = &build->plan;
     int64_t bytes = 0;
     for (int32_t i = 0; i < plan->step_count; i++) {
         int seen = 0;
         for (int32_t k = 0; k < i && !seen; k++)
             seen = plan->steps[k].kernel == plan->steps[i].kernel;
-        bytes += seen ? 0 : code_bytes(network, &plan->steps[i]);
+        bytes += seen ? 0 : code_bytes(build, &plan->steps[i]);
     }
     for (int32_t i = 0; i < yt_frame_steps(plan); i++)
-        bytes += code_bytes(network, yt_frame_step_of(plan, i));
+        bytes += code_bytes(build, yt_frame_step_of(plan, i));
     return bytes;
 }
 
-enum yt_status yt_network_open(const struct yt_network *network, int32_t pin,
-                               struct yt_model **model_out)
+enum yt_status yt_build_open(const struct yt_build *build, int32_t pin,
+                             struct yt_model **model_out)
 {
-    const struct yt_open_options options = {.threads = network->plan.threads,
+    const struct yt_open_options options = {.threads = build->plan.threads,
                                             .pin = pin};
-    return yt_model_open(&network->bundle, &options, model_out);
+    return yt_model_open(&build->bundle, &options, model_out);
 }
 
-void yt_network_destroy(struct yt_network *network)
+void yt_build_destroy(struct yt_build *build)
 {
-    if (!network)
+    if (!build)
         return;
-    yt_kernels_destroy(network->own_kernels);
-    yt_memory_free(network->blob, network->blob_mapped);
-    free(network->plan.steps);
-    free(network->schedules);
-    yt_net_destroy(network->net);
-    yt_quantisation_destroy(network->quantisation);
-    free(network);
+    yt_kernels_destroy(build->own_kernels);
+    yt_memory_free(build->blob, build->blob_mapped);
+    free(build->plan.steps);
+    free(build->schedules);
+    yt_net_destroy(build->net);
+    yt_quantisation_destroy(build->quantisation);
+    free(build);
 }

@@ -1,5 +1,5 @@
-#ifndef YT_NETWORK_H
-#define YT_NETWORK_H
+#ifndef YT_BUILD_H
+#define YT_BUILD_H
 
 /* A graph made runnable on this machine: lowered, a schedule chosen per layer,
  * kernels compiled and loaded, constants packed. Its bundle is what
@@ -12,7 +12,7 @@
 #include "tuner/build/frame_steps.h"
 #include "tuner/build/kernels.h"
 
-struct yt_network_options {
+struct yt_build_options {
     const struct yt_isa *isa;
     int32_t h, w;    /* network input, pixels */
     int32_t threads; /* goes into the plan; tasks are cut for it */
@@ -26,14 +26,14 @@ struct yt_network_options {
     struct yt_kernels *kernels;
 };
 
-struct yt_network {
+struct yt_build {
     const struct yt_isa *isa;
     const struct yt_graph *graph;         /* borrowed */
     struct yt_quantisation *quantisation; /* owned copy; NULL: f32 */
     struct yt_net *net;
     struct yt_schedule *schedules;   /* [net->layer_count] */
     struct yt_plan plan;             /* steps[i] is net->layers[i] */
-    struct yt_bundle bundle;         /* valid after yt_network_build() */
+    struct yt_bundle bundle;         /* valid after yt_build_make() */
     struct yt_frame_schedules frame; /* of letterbox, decoding, NMS */
 
     struct yt_kernels *kernels; /* borrowed, or own_kernels */
@@ -46,40 +46,39 @@ struct yt_network {
  *  schedules. Nothing is compiled yet.
  *  @return YT_OK; as yt_net_lower() and yt_quantise(); YT_UNSUPPORTED when the
  *          instruction set lacks a type's arithmetic; YT_NO_MEMORY. */
-enum yt_status yt_network_create(const struct yt_graph *graph,
-                                 const struct yt_network_options *options,
-                                 struct yt_network **network_out);
+enum yt_status yt_build_create(const struct yt_graph *graph,
+                               const struct yt_build_options *options,
+                               struct yt_build **build_out);
 
 /** Choose layer @p i's schedule; takes effect with the next build.
  *  @return YT_OK; YT_BAD_ARGUMENT when it does not apply. */
-enum yt_status yt_network_set(struct yt_network *network, int32_t i,
-                              const struct yt_schedule *schedule);
+enum yt_status yt_build_set(struct yt_build *build, int32_t i,
+                            const struct yt_schedule *schedule);
 
 /** Compile what is missing on @p compile_threads threads, pack the constants,
  *  bind the plan. May be called again after other choices.
  *  @return YT_OK; YT_COMPILE; YT_NO_MEMORY. */
-enum yt_status yt_network_build(struct yt_network *network,
-                                int32_t compile_threads);
+enum yt_status yt_build_make(struct yt_build *build, int32_t compile_threads);
 
 /** Open the built network with the threads of its plan, be they more than the
  *  CPUs at hand: what is measured is what was asked for.
  *  @param pin as in struct yt_open_options.
  *  @return as yt_model_open(). */
-enum yt_status yt_network_open(const struct yt_network *network, int32_t pin,
-                               struct yt_model **model_out);
+enum yt_status yt_build_open(const struct yt_build *build, int32_t pin,
+                             struct yt_model **model_out);
 
 /** What a layer computes with, borrowed from it. */
-struct yt_weights yt_network_weights(const struct yt_layer *layer);
+struct yt_weights yt_build_weights(const struct yt_layer *layer);
 
 /** The generated kernel that a step of the built plan runs; NULL when it runs
  *  one of the runtime's in C. */
-const struct yt_kernel *yt_network_kernel(const struct yt_network *network,
-                                          const struct yt_step *step);
+const struct yt_kernel *yt_build_kernel(const struct yt_build *build,
+                                        const struct yt_step *step);
 
 /** Bytes of machine code of the plan's generated kernels, each counted once. */
-int64_t yt_network_code_bytes(const struct yt_network *network);
+int64_t yt_build_code_bytes(const struct yt_build *build);
 
 /** NULL is fine. */
-void yt_network_destroy(struct yt_network *network);
+void yt_build_destroy(struct yt_build *build);
 
 #endif
