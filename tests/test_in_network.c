@@ -40,12 +40,12 @@ static int teardown(void **state)
 }
 
 /* As if it had been tried alone. */
-static void try_it(struct yt_target *target, const struct yt_schedule *schedule,
-                   double min_ns)
+static void try_it(struct yt_subject *subject,
+                   const struct yt_schedule *schedule, double min_ns)
 {
     const struct yt_trial trial = {
         .schedule = *schedule, .ok = 1, .min_ns = min_ns, .code_bytes = 100};
-    assert_int_equal(yt_trials_put(&target->trials, &trial), YT_OK);
+    assert_int_equal(yt_trials_put(&subject->trials, &trial), YT_OK);
 }
 
 static enum yt_status choose(struct bed *bed, const volatile int *stop)
@@ -73,15 +73,15 @@ static void the_faster_finalist_wins(void **state)
     struct bed *bed = *state;
     struct yt_build *build = bed->g.on.engine->build;
     const int32_t count = yt_kernels_count(bed->g.on.site->kernels);
-    for (int32_t t = 0; t < bed->search->target_count; t++) {
-        struct yt_target *target = &bed->search->targets[t];
+    for (int32_t t = 0; t < bed->search->subject_count; t++) {
+        struct yt_subject *subject = &bed->search->subjects[t];
         struct yt_schedule fast;
-        if (target->problem.op != YT_OP_CONV2D)
+        if (subject->problem.op != YT_OP_CONV2D)
             continue;
-        const struct yt_schedule slow = slowest(&target->problem, build->isa);
-        yt_schedule_default(&target->problem, build->isa, &fast);
-        try_it(target, &slow, 1000);
-        try_it(target, &fast, 1000);
+        const struct yt_schedule slow = slowest(&subject->problem, build->isa);
+        yt_schedule_default(&subject->problem, build->isa, &fast);
+        try_it(subject, &slow, 1000);
+        try_it(subject, &fast, 1000);
     }
     assert_int_equal(choose(bed, NULL), YT_OK);
     assert_true(yt_kernels_count(bed->g.on.site->kernels) > count);

@@ -146,7 +146,7 @@ static void results_are_stored_and_read_back(void **state)
     struct bed *bed = *state;
     int32_t rows[2], count = 0;
     assert_ok(yt_search_create(&bed->site, bed->build, 1, &bed->search));
-    assert_true(bed->search->target_count > 10);
+    assert_true(bed->search->subject_count > 10);
     assert_int_equal(bed->search->newest_ms, 0);
     bed->stop_after = 5;
     run(bed);
@@ -156,8 +156,8 @@ static void results_are_stored_and_read_back(void **state)
 
     yt_search_destroy(bed->search);
     assert_ok(yt_search_create(&bed->site, bed->build, 1, &bed->search));
-    for (int32_t i = 0; i < bed->search->target_count; i++)
-        count += bed->search->targets[i].trials.count;
+    for (int32_t i = 0; i < bed->search->subject_count; i++)
+        count += bed->search->subjects[i].trials.count;
     assert_int_equal(count, rows[0]);
     assert_true(bed->search->newest_ms > 0);
     assert_int_equal(bed->search->fresh, 0);
@@ -172,15 +172,15 @@ static void the_newest_row_of_a_schedule_counts(void **state)
     put_row(bed, 3000, YT_DB_WRONG);
     assert_ok(yt_search_create(&bed->site, bed->build, 1, &bed->search));
     assert_true(bed->search->newest_ms == 3000);
-    for (int32_t i = 0; i < bed->search->target_count; i++) {
-        const struct yt_target *target = &bed->search->targets[i];
-        if (strcmp(target->name, problem) != 0)
+    for (int32_t i = 0; i < bed->search->subject_count; i++) {
+        const struct yt_subject *subject = &bed->search->subjects[i];
+        if (strcmp(subject->name, problem) != 0)
             continue;
-        assert_int_equal(target->trials.count, 1);
-        assert_int_equal(target->trials.items[0].ok, 0);
+        assert_int_equal(subject->trials.count, 1);
+        assert_int_equal(subject->trials.items[0].ok, 0);
         return;
     }
-    fail_msg("%s is no target", problem);
+    fail_msg("%s is no subject", problem);
 }
 
 static void killed_workers_leave_no_row(void **state)
@@ -207,12 +207,12 @@ static void killed_workers_leave_no_row(void **state)
  * @return how many there were. */
 static int32_t keep_two(struct yt_search *search)
 {
-    const int32_t count = search->target_count;
-    struct yt_target *t = search->targets;
+    const int32_t count = search->subject_count;
+    struct yt_subject *t = search->subjects;
     int32_t conv = count - 1, pool = 0;
     while (t[conv].problem.op != YT_OP_CONV2D)
         conv--;
-    struct yt_target swap = t[0];
+    struct yt_subject swap = t[0];
     t[0] = t[conv];
     t[conv] = swap;
     while (t[pool].problem.op == YT_OP_CONV2D)
@@ -220,7 +220,7 @@ static int32_t keep_two(struct yt_search *search)
     swap = t[1];
     t[1] = t[pool];
     t[pool] = swap;
-    search->target_count = 2;
+    search->subject_count = 2;
     return count;
 }
 
@@ -255,12 +255,12 @@ static void time_that_is_left_is_used(void **state)
     run(bed);
     pthread_join(killer, NULL);
     for (int32_t i = 0; i < 2; i++) {
-        assert_int_equal(bed->search->targets[i].complete, 1);
-        assert_true(bed->search->targets[i].trials.count > 0);
-        assert_int_equal(bed->search->targets[i].trials.count,
-                         bed->search->targets[i].fresh);
+        assert_int_equal(bed->search->subjects[i].complete, 1);
+        assert_true(bed->search->subjects[i].trials.count > 0);
+        assert_int_equal(bed->search->subjects[i].trials.count,
+                         bed->search->subjects[i].fresh);
     }
-    bed->search->target_count = count;
+    bed->search->subject_count = count;
     if (!bed->killed) {
         print_message("skipped: /proc does not list children\n");
         skip();

@@ -186,14 +186,14 @@ static void the_contest_hands_out_scratch(void **state)
                                              .kernels = g.site->kernels};
     assert_int_equal(yt_build_create(g.graph, &options, &build), YT_OK);
     assert_int_equal(yt_search_create(g.site, build, 2, &search), YT_OK);
-    for (int32_t i = 0; i < search->target_count; i++) {
-        struct yt_target *target = &search->targets[i];
+    for (int32_t i = 0; i < search->subject_count; i++) {
+        struct yt_subject *subject = &search->subjects[i];
         struct yt_trial trial = {.ok = 1, .min_ns = 1000};
-        if (target->problem.op != YT_OP_SPPF)
+        if (subject->problem.op != YT_OP_SPPF)
             continue;
         assert_int_equal(
             yt_schedule_parse(YT_OP_SPPF, "strips-h", &trial.schedule), YT_OK);
-        assert_int_equal(yt_trials_put(&target->trials, &trial), YT_OK);
+        assert_int_equal(yt_trials_put(&subject->trials, &trial), YT_OK);
     }
     const int32_t layers = build->net->layer_count;
     struct yt_layer_time *times = calloc((size_t)layers, sizeof *times);

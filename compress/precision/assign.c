@@ -63,9 +63,9 @@ static enum yt_status use_known_schedules(const struct work *w,
         char name[YT_PROBLEM_NAME_MAX];
         struct yt_schedule best[YT_FINALISTS_MAX];
         yt_problem_name(&build->net->layers[i].problem, name);
-        for (int32_t t = 0; t < search->target_count; t++)
-            if (strcmp(search->targets[t].name, name) == 0) {
-                yt_target_finalists(&search->targets[t], build->isa, best);
+        for (int32_t t = 0; t < search->subject_count; t++)
+            if (strcmp(search->subjects[t].name, name) == 0) {
+                yt_subject_finalists(&search->subjects[t], build->isa, best);
                 build->schedules[i] = best[0];
             }
     }

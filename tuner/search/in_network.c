@@ -14,6 +14,7 @@
 #include "runtime/pool.h"
 #include "runtime/workspace.h"
 #include "tuner/measure/measure.h"
+#include "tuner/measure/stats.h"
 
 /* The logit of the default confidence, 0.25: what lazy heads compute. */
 #define HEAD_LOGIT (-1.0986123f)
@@ -31,10 +32,10 @@ struct contest {
     struct yt_build *build;
     const struct yt_search *search;
     int32_t frames;
-    struct yt_schedule (*finalists)[YT_FINALISTS_MAX]; /* [target] */
-    int32_t *finalist_count;                           /* [target] */
-    int32_t *winner;                                   /* [target] */
-    int32_t *target_of;                                /* [layer] */
+    struct yt_schedule (*finalists)[YT_FINALISTS_MAX]; /* [subject] */
+    int32_t *finalist_count;                           /* [subject] */
+    int32_t *winner;                                   /* [subject] */
+    int32_t *subject_of;                               /* [layer] */
     struct option (*options)[YT_FINALISTS_MAX];        /* [layer] */
     void **constants;                                  /* [layer], packed */
     double *sorted; /* [frames], for statistics, which sort */
@@ -65,7 +66,7 @@ static void contest_deinit(struct contest *c)
     free(c->finalists);
     free(c->finalist_count);
     free(c->winner);
-    free(c->target_of);
+    free(c->subject_of);
     yt_memory_free(c->arena, (size_t)c->build->net->arena_bytes);
     yt_memory_free(c->scratch, (size_t)(threads * c->scratch_bytes));
     free(c->each);
@@ -118,9 +119,9 @@ static enum yt_status prepare_layer(struct contest *c, int32_t i)
     char name[YT_PROBLEM_NAME_MAX];
     yt_problem_name(&layer->problem, name);
     int32_t t = 0;
-    while (strcmp(c->search->targets[t].name, name) != 0)
+    while (strcmp(c->search->subjects[t].name, name) != 0)
         t++;
-    c->target_of[i] = t;
+    c->subject_of[i] = t;
     const size_t bytes = yt_pack_constant_bytes(&layer->problem, build->isa);
     if (bytes) {
         const struct yt_weights filter = yt_build_weights(layer);
@@ -170,32 +171,32 @@ static void fill_input(struct contest *c)
     }
 }
 
-/* The finalists of one place in the order of each target, fastest alone first.
+/* The finalists of one place in the order of each subject, fastest alone first.
  */
 static enum yt_status compile_place(struct contest *c, int32_t place)
 {
-    const size_t most = (size_t)c->search->target_count;
+    const size_t most = (size_t)c->search->subject_count;
     struct yt_kernel_wish *wishes = calloc(most, sizeof *wishes);
     int32_t count = 0;
     YT_FAIL_IF(!wishes, YT_NO_MEMORY, "no memory for %zu finalists", most);
-    for (int32_t t = 0; t < c->search->target_count; t++)
+    for (int32_t t = 0; t < c->search->subject_count; t++)
         if (place < c->finalist_count[t])
             wishes[count++] = (struct yt_kernel_wish){
-                &c->search->targets[t].problem, &c->finalists[t][place]};
+                &c->search->subjects[t].problem, &c->finalists[t][place]};
     const enum yt_status status = yt_kernels_compile(
         c->build->kernels, wishes, count, c->search->site->host.threads);
     free(wishes);
     return status;
 }
 
-/* As many of each target as there is time for, and one in any case. */
+/* As many of each subject as there is time for, and one in any case. */
 static enum yt_status compile_finalists(struct contest *c, uint64_t budget_ns)
 {
     const uint64_t begin = yt_now_ns();
     for (int32_t place = 0; place < YT_FINALISTS_MAX; place++) {
         const uint64_t elapsed = yt_now_ns() - begin;
         if (place > 0 && elapsed + elapsed / (uint64_t)place > budget_ns) {
-            for (int32_t t = 0; t < c->search->target_count; t++)
+            for (int32_t t = 0; t < c->search->subject_count; t++)
                 if (c->finalist_count[t] > place)
                     c->finalist_count[t] = place;
             break;
@@ -235,30 +236,30 @@ static const void *const *thread_args(struct contest *c,
 /* Of steps that are no layers of the network there are none. */
 static int32_t count_finalists(struct contest *c, int32_t t)
 {
-    const struct yt_target *target = &c->search->targets[t];
-    return yt_frame_kernel_c(target->problem.op)
+    const struct yt_subject *subject = &c->search->subjects[t];
+    return yt_frame_kernel_c(subject->problem.op)
                ? 0
-               : yt_target_finalists(target, c->build->isa, c->finalists[t]);
+               : yt_subject_finalists(subject, c->build->isa, c->finalists[t]);
 }
 
 static enum yt_status contest_init(struct contest *c, uint64_t compile_ns)
 {
     const struct yt_net *net = c->build->net;
     const size_t layers = (size_t)net->layer_count;
-    const size_t targets = (size_t)c->search->target_count;
-    c->finalists = calloc(targets, sizeof *c->finalists);
-    c->finalist_count = calloc(targets, sizeof *c->finalist_count);
-    c->winner = calloc(targets, sizeof *c->winner);
-    c->target_of = calloc(layers, sizeof *c->target_of);
+    const size_t subjects = (size_t)c->search->subject_count;
+    c->finalists = calloc(subjects, sizeof *c->finalists);
+    c->finalist_count = calloc(subjects, sizeof *c->finalist_count);
+    c->winner = calloc(subjects, sizeof *c->winner);
+    c->subject_of = calloc(layers, sizeof *c->subject_of);
     c->options = calloc(layers, sizeof *c->options);
     c->constants = calloc(layers, sizeof *c->constants);
     c->sorted = calloc((size_t)c->frames, sizeof *c->sorted);
     c->arena = yt_memory_alloc((size_t)net->arena_bytes);
     YT_FAIL_IF(!c->finalists || !c->finalist_count || !c->winner ||
-                   !c->target_of || !c->options || !c->constants ||
+                   !c->subject_of || !c->options || !c->constants ||
                    !c->sorted || !c->arena,
                YT_NO_MEMORY, "no memory to compare %zu layers", layers);
-    for (size_t t = 0; t < targets; t++)
+    for (size_t t = 0; t < subjects; t++)
         c->finalist_count[t] = count_finalists(c, (int32_t)t);
     YT_TRY(compile_finalists(c, compile_ns));
     for (size_t i = 0; i < layers; i++)
@@ -274,7 +275,7 @@ static void *at(struct contest *c, int64_t offset)
 
 #define GROUPS 4 /* of the second pass */
 
-/* Whether target t changes candidates: all do in the first pass. */
+/* Whether subject t changes candidates: all do in the first pass. */
 static int varies(int32_t t, int32_t group)
 {
     return group < 0 || t % GROUPS == group;
@@ -285,7 +286,7 @@ static void run_layer(struct contest *c, int32_t i, int32_t group,
                       int32_t round, int32_t frame)
 {
     const struct yt_layer *layer = &c->build->net->layers[i];
-    const int32_t t = c->target_of[i];
+    const int32_t t = c->subject_of[i];
     const int32_t turn =
         varies(t, group) ? (round + t) % c->finalist_count[t] : c->winner[t];
     struct option *option = &c->options[i][turn];
@@ -304,12 +305,12 @@ static void run_layer(struct contest *c, int32_t i, int32_t group,
         option->samples[frame] = (double)(yt_now_ns() - begin);
 }
 
-/* Every finalist of the group once; targets with fewer than the most go round
+/* Every finalist of the group once; subjects with fewer than the most go round
  * again, and the last time counts. */
 static void run_round(struct contest *c, int32_t group, int32_t frame)
 {
     int32_t rounds = 1;
-    for (int32_t t = 0; t < c->search->target_count; t++)
+    for (int32_t t = 0; t < c->search->subject_count; t++)
         if (varies(t, group) && c->finalist_count[t] > rounds)
             rounds = c->finalist_count[t];
     for (int32_t round = 0; round < rounds; round++) {
@@ -319,14 +320,14 @@ static void run_round(struct contest *c, int32_t group, int32_t frame)
     }
 }
 
-/* Sum over the layers of a target of one finalist's medians. Statistics sort
+/* Sum over the layers of a subject of one finalist's medians. Statistics sort
  * what they are given, and the samples are looked at again. */
 static void weigh(struct contest *c, int32_t t, int32_t finalist, int32_t done,
                   double *ns_out, double *noise_out)
 {
     double ns = 0, noise = 0;
     for (int32_t i = 0; i < c->build->net->layer_count; i++) {
-        if (c->target_of[i] != t)
+        if (c->subject_of[i] != t)
             continue;
         struct yt_stats stats;
         memcpy(c->sorted, c->options[i][finalist].samples,
@@ -340,11 +341,11 @@ static void weigh(struct contest *c, int32_t t, int32_t finalist, int32_t done,
 }
 
 /* Simpler first: less code, then the name. */
-static int simpler(const struct yt_target *target, const struct yt_schedule *a,
-                   const struct yt_schedule *b)
+static int simpler(const struct yt_subject *subject,
+                   const struct yt_schedule *a, const struct yt_schedule *b)
 {
-    const uint32_t x = yt_target_code_bytes(target, a);
-    const uint32_t y = yt_target_code_bytes(target, b);
+    const uint32_t x = yt_subject_code_bytes(subject, a);
+    const uint32_t y = yt_subject_code_bytes(subject, b);
     if (x != y)
         return x < y;
     char name_a[YT_SCHEDULE_NAME_MAX], name_b[YT_SCHEDULE_NAME_MAX];
@@ -366,7 +367,7 @@ static int32_t choose(struct contest *c, int32_t t, int32_t done,
     int32_t winner = best;
     for (int32_t j = 0; j < c->finalist_count[t]; j++)
         if (ns[j] - ns[best] <= noise[j] + noise[best] &&
-            simpler(&c->search->targets[t], &c->finalists[t][j],
+            simpler(&c->search->subjects[t], &c->finalists[t][j],
                     &c->finalists[t][winner]))
             winner = j;
     ties[0] = 0;
@@ -388,18 +389,18 @@ static int32_t choose(struct contest *c, int32_t t, int32_t done,
 static void pick_winners(struct contest *c, int32_t done)
 {
     char ties[3 * YT_SCHEDULE_NAME_MAX];
-    for (int32_t t = 0; t < c->search->target_count; t++)
+    for (int32_t t = 0; t < c->search->subject_count; t++)
         c->winner[t] = choose(c, t, done, ties);
 }
 
 static void settle(struct contest *c, int32_t done, struct yt_layer_time *times)
 {
     struct yt_build *build = c->build;
-    for (int32_t t = 0; t < c->search->target_count; t++) {
+    for (int32_t t = 0; t < c->search->subject_count; t++) {
         char ties[3 * YT_SCHEDULE_NAME_MAX];
         const int32_t winner = choose(c, t, done, ties);
         for (int32_t i = 0; i < build->net->layer_count; i++) {
-            if (c->target_of[i] != t)
+            if (c->subject_of[i] != t)
                 continue;
             struct yt_stats stats;
             yt_stats_of(c->options[i][winner].samples, done, &stats);

@@ -10,7 +10,7 @@
 #include "tuner/build/plan_store.h"
 #include "tuner/search/search.h"
 
-/** Choose among the finalists of every target and set the schedules of the
+/** Choose among the finalists of every subject and set the schedules of the
  *  network (not yet built).
  *
  * @param search of this network's layers, on the site that it is built on.

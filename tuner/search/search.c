@@ -26,7 +26,7 @@
 struct slot {
     struct yt_worker *worker; /* NULL: idle */
     int cpu;
-    struct yt_target *target;
+    struct yt_subject *subject;
     struct yt_schedule schedule; /* in flight */
     uint64_t until_ns;           /* this problem's share of the budget ends */
     int32_t lost; /* candidates in a row that came back without an answer */
@@ -50,31 +50,31 @@ static int stopped(const struct loop *loop)
            yt_now_ns() >= loop->deadline_ns;
 }
 
-static void report(const struct loop *loop, const struct yt_target *target)
+static void report(const struct loop *loop, const struct yt_subject *subject)
 {
     if (!loop->options->progress)
         return;
-    const double flops = (double)yt_problem_flops(&target->problem);
-    const double best = yt_target_best_ns(target);
+    const double flops = (double)yt_problem_flops(&subject->problem);
+    const double best = yt_subject_best_ns(subject);
     const double elapsed = 1e-9 * (double)(yt_now_ns() - loop->begin_ns);
     const double total = 1e-9 * (double)(loop->deadline_ns - loop->begin_ns);
     const double finished = loop->done_targets;
     double left = finished > 0 ? elapsed / finished *
-                                     (loop->search->target_count - finished)
+                                     (loop->search->subject_count - finished)
                                : total - elapsed;
     if (left > total - elapsed)
         left = total - elapsed;
     const struct yt_progress_event event = {
         .phase = "search",
-        .layer = target->layer,
-        .problem = target->name,
-        .tried = target->trials.count,
-        .planned = target->trials.count + 1,
+        .layer = subject->layer,
+        .problem = subject->name,
+        .tried = subject->trials.count,
+        .planned = subject->trials.count + 1,
         .done_layers = loop->done_targets,
-        .layers = loop->search->target_count,
+        .layers = loop->search->subject_count,
         .best_gflops = best > 0 ? flops / best : 0,
-        .first_gflops = target->trials.count && target->trials.items[0].ok
-                            ? flops / target->trials.items[0].min_ns
+        .first_gflops = subject->trials.count && subject->trials.items[0].ok
+                            ? flops / subject->trials.items[0].min_ns
                             : 0,
         .peak_gflops = loop->search->peak_gflops,
         .elapsed_s = elapsed,
@@ -84,16 +84,16 @@ static void report(const struct loop *loop, const struct yt_target *target)
 }
 
 static enum yt_status next_candidate(const struct loop *loop,
-                                     const struct yt_target *target,
+                                     const struct yt_subject *subject,
                                      int *any_out, struct yt_schedule *next_out)
 {
     const struct yt_space space = {
-        .problem = &target->problem,
+        .problem = &subject->problem,
         .isa = loop->search->site->isa,
         .threads = loop->search->threads,
         .exhaustive = loop->exhaustive,
     };
-    return yt_space_next(&space, &target->trials, any_out, next_out);
+    return yt_space_next(&space, &subject->trials, any_out, next_out);
 }
 
 /* What is left of the budget is shared out by work, half of it evenly, to this
@@ -103,15 +103,15 @@ static uint64_t share_ns(const struct loop *loop, int32_t index)
     const struct yt_search *search = loop->search;
     double all = 0;
     int32_t count = 0;
-    for (int32_t i = index; i < search->target_count; i++) {
-        if (search->targets[i].complete)
+    for (int32_t i = index; i < search->subject_count; i++) {
+        if (search->subjects[i].complete)
             continue;
-        all += yt_target_work(&search->targets[i]);
+        all += yt_subject_work(&search->subjects[i]);
         count++;
     }
     const double even = 1.0 / count;
     const double mine =
-        all > 0 ? yt_target_work(&search->targets[index]) / all : even;
+        all > 0 ? yt_subject_work(&search->subjects[index]) / all : even;
     const uint64_t now = yt_now_ns();
     const double left =
         now < loop->deadline_ns ? (double)(loop->deadline_ns - now) : 0;
@@ -127,7 +127,7 @@ static enum yt_status store(struct loop *loop, const struct slot *slot,
     yt_schedule_name(&slot->schedule, schedule);
     const struct yt_db_measurement row = {
         .here = loop->search->site->here,
-        .problem = slot->target->name,
+        .problem = slot->subject->name,
         .schedule = schedule,
         .isa = loop->search->site->isa->name,
         .threads = loop->search->threads,
@@ -150,9 +150,9 @@ static void leave_target(struct loop *loop, struct slot *slot)
 {
     yt_worker_stop(slot->worker);
     slot->worker = NULL;
-    if (slot->target)
+    if (slot->subject)
         loop->done_targets++;
-    slot->target = NULL;
+    slot->subject = NULL;
 }
 
 /* A candidate got no answer and no blame: it is tried again, and a problem
@@ -170,7 +170,7 @@ static void lose(struct loop *loop, struct slot *slot, const char *why)
 static enum yt_status take_result(struct loop *loop, struct slot *slot,
                                   const struct yt_worker_result *r)
 {
-    struct yt_target *target = slot->target;
+    struct yt_subject *subject = slot->subject;
     const int ok = r->outcome == YT_DB_OK;
     /* Whoever stops this process may have ended the worker as well. */
     if (stopped(loop) && r->outcome == YT_DB_CRASHED)
@@ -186,12 +186,12 @@ static enum yt_status take_result(struct loop *loop, struct slot *slot,
         .min_ns = r->timing.min_ns,
         .code_bytes = r->code_bytes,
     };
-    YT_TRY(yt_trials_put(&target->trials, &trial));
-    target->fresh++;
+    YT_TRY(yt_trials_put(&subject->trials, &trial));
+    subject->fresh++;
     loop->search->fresh++;
-    target->failed += !ok && r->outcome != YT_DB_SPILLS;
+    subject->failed += !ok && r->outcome != YT_DB_SPILLS;
     YT_TRY(store(loop, slot, r));
-    report(loop, target);
+    report(loop, subject);
     return YT_OK;
 }
 
@@ -200,11 +200,11 @@ static enum yt_status take_result(struct loop *loop, struct slot *slot,
 static enum yt_status feed(struct loop *loop, struct slot *slot)
 {
     while (!stopped(loop)) {
-        if (slot->target) {
+        if (slot->subject) {
             int any;
-            YT_TRY(next_candidate(loop, slot->target, &any, &slot->schedule));
+            YT_TRY(next_candidate(loop, slot->subject, &any, &slot->schedule));
             if (!any)
-                slot->target->complete = 1;
+                slot->subject->complete = 1;
             if (!any || yt_now_ns() >= slot->until_ns) {
                 leave_target(loop, slot);
                 continue;
@@ -215,9 +215,9 @@ static enum yt_status feed(struct loop *loop, struct slot *slot)
             }
             if (!slot->worker)
                 YT_TRY(yt_worker_start(
-                    &slot->target->problem, loop->search->site->isa,
+                    &slot->subject->problem, loop->search->site->isa,
                     loop->search->threads, slot->cpu, &slot->worker));
-            const double best = yt_target_best_ns(slot->target);
+            const double best = yt_subject_best_ns(slot->subject);
             if (yt_worker_submit(slot->worker, &slot->schedule,
                                  best * GIVE_UP_FACTOR, DEADLINE_NS) == YT_OK)
                 return YT_OK;
@@ -226,16 +226,16 @@ static enum yt_status feed(struct loop *loop, struct slot *slot)
             lose(loop, slot, "the worker was killed (out of memory?)");
             continue;
         }
-        if (loop->next_target == loop->search->target_count)
+        if (loop->next_target == loop->search->subject_count)
             return YT_OK;
         const int32_t index = loop->next_target++;
-        struct yt_target *target = &loop->search->targets[index];
-        if (target->complete) {
+        struct yt_subject *subject = &loop->search->subjects[index];
+        if (subject->complete) {
             loop->done_targets++;
             continue;
         }
         slot->until_ns = yt_now_ns() + share_ns(loop, index);
-        slot->target = target;
+        slot->subject = subject;
         slot->lost = 0;
     }
     return YT_OK;
@@ -282,8 +282,8 @@ static enum yt_status run_pass(struct loop *loop)
 
 static int any_incomplete(const struct yt_search *search)
 {
-    for (int32_t i = 0; i < search->target_count; i++)
-        if (!search->targets[i].complete)
+    for (int32_t i = 0; i < search->subject_count; i++)
+        if (!search->subjects[i].complete)
             return 1;
     return 0;
 }
@@ -314,7 +314,7 @@ static void report_waiting(const struct loop *loop)
         .phase = "waiting for another yolotune to finish measuring",
         .layer = "",
         .problem = "",
-        .layers = loop->search->target_count,
+        .layers = loop->search->subject_count,
         .peak_gflops = loop->search->peak_gflops,
         .elapsed_s = 1e-9 * (double)(now - loop->begin_ns),
         .left_s = now < loop->deadline_ns
@@ -346,11 +346,11 @@ static enum yt_status wait_for_turn(struct loop *loop)
 static enum yt_status mark_complete(struct loop *loop)
 {
     struct yt_schedule next;
-    for (int32_t i = 0; i < loop->search->target_count; i++) {
-        struct yt_target *target = &loop->search->targets[i];
+    for (int32_t i = 0; i < loop->search->subject_count; i++) {
+        struct yt_subject *subject = &loop->search->subjects[i];
         int any;
-        YT_TRY(next_candidate(loop, target, &any, &next));
-        target->complete = !any;
+        YT_TRY(next_candidate(loop, subject, &any, &next));
+        subject->complete = !any;
     }
     return YT_OK;
 }

@@ -5,11 +5,13 @@
  * tried alone on one pinned core per worker until the space or the time is used
  * up. */
 
-#include "tuner/search/session.h"
+#include "tuner/build/build.h"
+#include "tuner/build/site.h"
 #include "tuner/search/space.h"
+#include "tuner/search/tune_options.h"
 
 /** A distinct problem and everything tried for it. */
-struct yt_target {
+struct yt_subject {
     struct yt_problem problem;
     char name[YT_PROBLEM_NAME_MAX];
     const char *layer; /* the first layer that has it; borrowed */
@@ -21,14 +23,14 @@ struct yt_target {
 };
 
 struct yt_search {
-    const struct yt_site *site; /* borrowed */
-    int32_t threads;            /* that steps are shared by */
-    struct yt_target *targets;  /* of a frame's steps, then most work first */
-    int32_t target_count;
+    const struct yt_site *site;  /* borrowed */
+    int32_t threads;             /* that steps are shared by */
+    struct yt_subject *subjects; /* of a frame's steps, then most work first */
+    int32_t subject_count;
     double peak_gflops; /* all threads, for progress */
     int64_t newest_ms;  /* of the rows read, of any outcome; 0: there were none.
                            A plan that is older does not know them */
-    int32_t fresh;      /* trials of this run, over all targets */
+    int32_t fresh;      /* trials of this run, over all subjects */
     int32_t lost;       /* candidates of this run without an answer, such as
                            when the system killed a worker: not stored */
     char why_lost[200]; /* the sentence of the last of them */
@@ -62,9 +64,9 @@ enum yt_status yt_search_run(struct yt_search *search,
  *  nothing of what they save between steps. The default schedule when nothing
  *  was measured.
  *  @return how many, 1..YT_FINALISTS_MAX. */
-int32_t yt_target_finalists(const struct yt_target *target,
-                            const struct yt_isa *isa,
-                            struct yt_schedule out[YT_FINALISTS_MAX]);
+int32_t yt_subject_finalists(const struct yt_subject *subject,
+                             const struct yt_isa *isa,
+                             struct yt_schedule out[YT_FINALISTS_MAX]);
 
 /** Set the schedules of the steps before and behind the network to the fastest
  *  of each, as measured alone: their times depend on the picture more than on
@@ -73,14 +75,14 @@ void yt_search_choose_frame(const struct yt_search *search,
                             struct yt_build *build);
 
 /** The least time of a trial; 0 when none was ok. */
-double yt_target_best_ns(const struct yt_target *target);
+double yt_subject_best_ns(const struct yt_subject *subject);
 
 /** Arithmetic of all layers that have the problem, in flops. */
-double yt_target_work(const struct yt_target *target);
+double yt_subject_work(const struct yt_subject *subject);
 
 /** Bytes of code of a schedule that was tried, 0 when it was not. */
-uint32_t yt_target_code_bytes(const struct yt_target *target,
-                              const struct yt_schedule *schedule);
+uint32_t yt_subject_code_bytes(const struct yt_subject *subject,
+                               const struct yt_schedule *schedule);
 
 /** NULL is fine. */
 void yt_search_destroy(struct yt_search *search);

@@ -87,8 +87,8 @@ static enum yt_status search_alone(struct session *s)
     YT_TRY(yt_search_create(s->engine->site, s->engine->build,
                             s->engine->threads, &s->search));
     s->search->peak_gflops = s->peak.gflops_n;
-    for (int32_t i = 0; i < s->search->target_count; i++)
-        s->result->reused += s->search->targets[i].trials.count;
+    for (int32_t i = 0; i < s->search->subject_count; i++)
+        s->result->reused += s->search->subjects[i].trials.count;
     const double budget = (double)s->budget_ns;
     const double time =
         fmax(fmin(SEARCH_SHARE * budget, budget - AFTER_SEARCH_NS),
@@ -97,10 +97,10 @@ static enum yt_status search_alone(struct session *s)
     s->result->lost = s->search->lost;
     memcpy(s->result->why_lost, s->search->why_lost,
            sizeof s->result->why_lost);
-    for (int32_t i = 0; i < s->search->target_count; i++) {
-        s->result->measured += s->search->targets[i].fresh;
-        s->result->failed += s->search->targets[i].failed;
-        s->result->interrupted |= !s->search->targets[i].complete;
+    for (int32_t i = 0; i < s->search->subject_count; i++) {
+        s->result->measured += s->search->subjects[i].fresh;
+        s->result->failed += s->search->subjects[i].failed;
+        s->result->interrupted |= !s->search->subjects[i].complete;
     }
     return YT_OK;
 }
@@ -119,12 +119,12 @@ static void take_fastest(struct session *s)
     for (int32_t i = 0; i < build->net->layer_count; i++) {
         char name[YT_PROBLEM_NAME_MAX];
         yt_problem_name(&build->net->layers[i].problem, name);
-        for (int32_t t = 0; t < s->search->target_count; t++) {
+        for (int32_t t = 0; t < s->search->subject_count; t++) {
             struct yt_schedule finalists[YT_FINALISTS_MAX];
-            if (strcmp(s->search->targets[t].name, name) != 0)
+            if (strcmp(s->search->subjects[t].name, name) != 0)
                 continue;
-            (void)yt_target_finalists(&s->search->targets[t], build->isa,
-                                      finalists);
+            (void)yt_subject_finalists(&s->search->subjects[t], build->isa,
+                                       finalists);
             build->schedules[i] = finalists[0];
         }
     }
