@@ -271,26 +271,6 @@ const struct yt_site *yt_lab_site(const struct yt_lab *lab)
     return lab->site;
 }
 
-const struct yt_host *yt_lab_host(const struct yt_lab *lab)
-{
-    return &lab->site->host;
-}
-
-struct yt_db *yt_lab_db(const struct yt_lab *lab)
-{
-    return lab->site->db;
-}
-
-const struct yt_db_here *yt_lab_here(const struct yt_lab *lab)
-{
-    return &lab->site->here;
-}
-
-const char *yt_lab_isa(const struct yt_lab *lab)
-{
-    return lab->site->isa->name;
-}
-
 const struct yt_dataset *yt_lab_dataset(const struct yt_lab *lab)
 {
     return lab->data[YT_DEPTH_FULL];

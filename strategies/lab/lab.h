@@ -78,11 +78,7 @@ void yt_lab_close(struct yt_lab *lab);
 
 const struct yt_choices *yt_lab_choices(const struct yt_lab *lab);
 const struct yt_site *yt_lab_site(const struct yt_lab *lab);
-const struct yt_host *yt_lab_host(const struct yt_lab *lab);
 const struct yt_dataset *yt_lab_dataset(const struct yt_lab *lab); /* or NULL */
-struct yt_db *yt_lab_db(const struct yt_lab *lab);                 /* or NULL */
-const struct yt_db_here *yt_lab_here(const struct yt_lab *lab);
-const char *yt_lab_isa(const struct yt_lab *lab);
 
 /** The models, unbuilt: graph and facts. */
 const struct yt_engine *yt_lab_model(const struct yt_lab *lab, int32_t model);
