@@ -271,9 +271,9 @@ static void pools_order_other_types(void **state)
 static void what_has_no_reference_is_refused(void **state)
 {
     (void)state;
-    static const char *const names[] = {"letterbox-f32-64x64", "nms-f32-c80-n1000",
-                                        "conv2d-bf16-16x4x4-k16r1s1p0",
-                                        "convert-f32_bf16-16x4x4"};
+    static const char *const names[] = {
+        "letterbox-f32-64x64", "nms-f32-c80-n1000",
+        "conv2d-bf16-16x4x4-k16r1s1p0", "convert-f32_bf16-16x4x4"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         struct yt_problem problem;
         const struct yt_args args = {0};
