@@ -63,4 +63,11 @@ defined=$(sed -nE 's/^const struct yt_op_row yt_op_([a-z0-9_]+) = \{.*/\1/p' \
     complain "runtime/ops.inc and runtime/op/ differ: $(
         comm -3 <(echo "$listed") <(echo "$defined"))"
 
+# A strategy by its member of the configuration.
+while read -r file; do
+    grep -qxF -- "augmentation ${file//augmentation/NAME}" <<<"$lists" ||
+        complain "$file names the strategy augmentation"
+done < <(grep -rlE --include='*.[ch]' '(->|\.)augment\b|yt_strategy_augmentation' \
+    strategies)
+
 [ "$failures" -eq 0 ] || { echo "$failures of docs/HACKING.md are off" >&2; exit 1; }
