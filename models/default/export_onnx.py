@@ -18,7 +18,7 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 
 from network import ANCHORS, STRIDES, Yolov5n
-from scenes import NAMES
+from shapes import NAMES
 
 OPSET = 17
 
