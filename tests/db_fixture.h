@@ -9,7 +9,9 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <cmocka.h>
 
+#include "assert_ok.h"
 #include "db/db.h"
 
 struct fixture {
@@ -19,14 +21,6 @@ struct fixture {
     struct yt_db_here here;
     int64_t model;
 };
-
-/** assert_int_equal with the sentence, which is what one wants to read. */
-#define assert_ok(call)                                                        \
-    do {                                                                       \
-        const enum yt_status assert_ok_status_ = (call);                       \
-        if (assert_ok_status_ != YT_OK)                                        \
-            fail_msg("%s: %s", yt_status_name(assert_ok_status_), yt_error()); \
-    } while (0)
 
 static const struct yt_db_host fixture_host = {
     .arch = "x86_64",
@@ -103,6 +97,24 @@ static inline void fixture_close(struct fixture *f)
     snprintf(command, sizeof command, "rm -rf '%s'", f->folder);
     assert_int_equal(system(command), 0);
 }
+
+static inline int fixture_setup(void **state)
+{
+    static struct fixture fixture;
+    fixture_open(&fixture);
+    *state = &fixture;
+    return 0;
+}
+
+static inline int fixture_teardown(void **state)
+{
+    fixture_close(*state);
+    return 0;
+}
+
+/** A test whose state is an open fixture of its own. */
+#define FIXTURE_TEST(name)                                                     \
+    cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
 /** One row of each kind: a peak, measurements that ended well and badly, a
  *  quantisation, a plan, a baseline, their evaluations, a recommendation with

@@ -20,20 +20,6 @@
 #define KILLS          12
 #define ROWS_PER_CHILD 150
 
-static int setup(void **state)
-{
-    static struct fixture fixture;
-    fixture_open(&fixture);
-    *state = &fixture;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    fixture_close(*state);
-    return 0;
-}
-
 static int64_t count(struct fixture *f, const char *sql)
 {
     int64_t value = -1;
@@ -309,17 +295,15 @@ static void full_disks_are_said(void **state)
     assert_int_equal(code, 0);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(kills_lose_the_row_in_flight_at_most),
-        TEST(killed_batches_leave_nothing),
-        TEST(two_processes_tune_at_once),
-        TEST(locks_that_stay_are_said),
-        TEST(full_quotas_are_said),
-        TEST(full_disks_are_said),
+        FIXTURE_TEST(kills_lose_the_row_in_flight_at_most),
+        FIXTURE_TEST(killed_batches_leave_nothing),
+        FIXTURE_TEST(two_processes_tune_at_once),
+        FIXTURE_TEST(locks_that_stay_are_said),
+        FIXTURE_TEST(full_quotas_are_said),
+        FIXTURE_TEST(full_disks_are_said),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,19 +10,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "assert_ok.h"
 #include "base/now.h"
 #include "eval/image.h"
-#include "runtime/fail.h"
 #include "strategies/lab/lab.h"
 
 #define LOOK_NS 10000000u /* a frame's look at the clock: a turn is 25 */
-
-#define assert_ok(call)                                                        \
-    do {                                                                       \
-        const enum yt_status assert_ok_status_ = (call);                       \
-        if (assert_ok_status_ != YT_OK)                                        \
-            fail_msg("%s: %s", yt_status_name(assert_ok_status_), yt_error()); \
-    } while (0)
 
 struct fixture {
     char folder[64], db[96];

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "assert_ok.h"
 #include "base/now.h"
 #include "codegen/codegen.h"
 #include "runtime/fail.h"
@@ -20,13 +21,6 @@
 #define LAYERS_MAX 256
 #define GFLOPS     50.0
 #define GBS        10.0
-
-#define assert_ok(call)                                                        \
-    do {                                                                       \
-        const enum yt_status assert_ok_status_ = (call);                       \
-        if (assert_ok_status_ != YT_OK)                                        \
-            fail_msg("%s: %s", yt_status_name(assert_ok_status_), yt_error()); \
-    } while (0)
 
 /* The built-in network on 64x64 pixels, its analysis, and rows of layers. */
 struct fixture {

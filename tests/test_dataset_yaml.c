@@ -1,0 +1,135 @@
+/* Data sets by a data.yaml: what is read of it, and what fails. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "dataset_files.h"
+
+static void reads_yaml(void **state)
+{
+    (void)state;
+    write_three();
+    struct yt_dataset *d = open_good("data.yaml");
+    assert_int_equal(d->image_count, 3);
+    assert_int_equal(d->class_count, 2);
+    assert_string_equal(d->classes[1], "dog");
+    assert_int_equal(d->categories[1], 1);
+    assert_string_equal(d->name, "data");
+    assert_int_equal(d->unlabelled, 2);
+    assert_int_equal(d->problem_count, 0);
+    /* Numbers in order, then names. */
+    assert_string_equal(d->images[0].name, "9");
+    assert_string_equal(d->images[1].name, "10");
+    assert_string_equal(d->images[2].name, "a");
+    assert_int_equal(d->images[1].id, 10);
+    assert_int_equal(d->images[2].id, -1);
+    assert_int_equal(yt_dataset_find(d, 10, NULL), 1);
+    assert_int_equal(yt_dataset_find(d, 11, NULL), -1);
+    assert_int_equal(yt_dataset_find(d, -1, NULL), -1);
+    assert_int_equal(yt_dataset_find(d, -1, "a"), 2);
+    assert_int_equal(yt_dataset_find(d, -1, "10"), -1);
+    /* Shares become pixels once the size is known. */
+    assert_int_equal(d->images[1].count, 2);
+    assert_ok(yt_dataset_set_size(d, 1, 200, 100));
+    const struct yt_truth *t = &d->truths[d->images[1].first];
+    assert_int_equal(t->class_id, 1);
+    assert_true(t->x == 75 && t->y == 25 && t->w == 50 && t->h == 50);
+    assert_true(t->area == 2500 && t->crowd == 0 && t->image == 1);
+    assert_int_equal(yt_dataset_set_size(d, 1, 100, 200), YT_BAD_INPUT);
+    yt_dataset_close(d);
+
+    /* A folder stands for its .yaml. */
+    d = open_good(".");
+    assert_string_equal(d->name, "data");
+    yt_dataset_close(d);
+    write_file("other.yaml", "");
+    assert_fails(".", YT_NOT_FOUND, "2 .yaml files");
+}
+
+static void reads_splits_lists_and_names(void **state)
+{
+    (void)state;
+    write_three();
+    write_file("lists/train.txt", "./more/images/x.jpg\n"
+                                  "\r\n  nothing to see\n"
+                                  "more/images/y.jpg\r\n");
+    write_file("lists/more/images/x.jpg", "");
+    write_file("lists/more/images/y.jpg", "");
+    write_file("lists/more/labels/x.txt", "0 0.5 0.5 1 1");
+    write_file("data.yaml",
+               "train: [lists/train.txt, ../images/val]\n"
+               "val: images/val\nnc: 3\nnames:\n- cat\n- dog\n- '7'\n");
+    struct yt_dataset *d;
+    const struct yt_dataset_options options = {.path = at("data.yaml"),
+                                               .split = "train"};
+    assert_ok(yt_dataset_open(&options, &d));
+    assert_int_equal(d->image_count, 5);
+    assert_string_equal(d->classes[2], "7");
+    const int32_t x = yt_dataset_find(d, -1, "x");
+    assert_true(x >= 0 && d->images[x].count == 1);
+    yt_dataset_close(d);
+    const struct yt_dataset_options none = {.path = at("data.yaml"),
+                                            .split = "test"};
+    assert_int_equal(yt_dataset_open(&none, &d), YT_NOT_FOUND);
+    assert_says(yt_error(), "no 'test'");
+    /* Without names classes have numbers. */
+    write_file("data.yaml", "val: images/val\nnc: 3\n");
+    d = open_good("data.yaml");
+    assert_string_equal(d->classes[2], "class2");
+    yt_dataset_close(d);
+}
+
+static void bad_yaml_fails(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        enum yt_status status;
+        const char *sentence;
+    } cases[] = {
+        {"val: [images\n", YT_BAD_INPUT, "data.yaml:"},
+        {"\tval: x\n", YT_BAD_INPUT, "data.yaml:1: "},
+        {"- a\n- b\n", YT_BAD_INPUT, "not a data set"},
+        {"", YT_BAD_INPUT, "not a data set"},
+        {"train: images\n" NAMES, YT_NOT_FOUND, "no 'val'"},
+        {"val: images/val\n", YT_NOT_FOUND, "no 'names'"},
+        {"val: gone\n" NAMES, YT_NOT_FOUND, "data.yaml:1: "},
+        {"path: gone\nval: images\n" NAMES, YT_NOT_FOUND, "path: "},
+        {"path: [a]\nval: images\n" NAMES, YT_BAD_INPUT, "want one folder"},
+        {"val: {a: b}\n" NAMES, YT_BAD_INPUT, "data.yaml:1: want the name"},
+        {"val: images/val\nnames: cat\n", YT_BAD_INPUT, "want a list or a map"},
+        {"val: images/val\nnames: []\n", YT_BAD_INPUT, "no class"},
+        {"val: images/val\nnames: {0: a, 2: b}\n", YT_BAD_INPUT,
+         "'2': 2 classes have to be numbered 0 to 1"},
+        {"val: images/val\nnames: {0: a, 0: b}\n", YT_BAD_INPUT, "'0': 2"},
+        {"val: images/val\nnames: [a, [b]]\n", YT_BAD_INPUT, "one name"},
+        {"val: images/val\nnc: 3\nnames: [a, b]\n", YT_BAD_INPUT,
+         "nc is 3, but there are 2 names"},
+        {"val: images/val\nnc: many\n" NAMES, YT_BAD_INPUT, ":2: nc: want"},
+        {"val: images/val/notes.md\n" NAMES, YT_NOT_FOUND, "no line of this"},
+        {"val: labels\n" NAMES, YT_NOT_FOUND, "no pictures"},
+    };
+    write_three();
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        write_file("data.yaml", cases[i].text);
+        assert_fails("data.yaml", cases[i].status, cases[i].sentence);
+    }
+    assert_fails("gone.yaml", YT_NOT_FOUND, "gone.yaml");
+    assert_fails("images/val/notes.md", YT_BAD_ARGUMENT, "a data set is a");
+    write_three();
+    unlink(at("labels/val/10.txt"));
+    assert_fails("data.yaml", YT_NOT_FOUND, "no labels for any of 3");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        DATASET_TEST(reads_yaml),
+        DATASET_TEST(reads_splits_lists_and_names),
+        DATASET_TEST(bad_yaml_fails),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
