@@ -6,6 +6,7 @@
 
 #include "base/now.h"
 #include "cli/cli.h"
+#include "cli/data_options.h"
 #include "cli/eval_report.h"
 #include "cli/frame_options.h"
 #include "cli/opened.h"
@@ -320,6 +321,62 @@ static int check(struct job *job, int operands, char **argv, int first)
     return code < 0 ? yt_cli_precision_check("eval", &job->precision) : code;
 }
 
+/* The command line in the job; an exit code, or -1 to go on. */
+static int parse(struct job *job, int argc, char **argv)
+{
+    int first = 0;
+    const struct yt_option options[] = {
+        YT_OPTION_ROW_MODEL(&job->engine.model),
+        YT_OPTION_ROWS_DATA(
+            &job->data,
+            "The data set: a data.yaml, a folder with one, or a COCO file of "
+            "instances (.json)."),
+        YT_OPTION_ROW_IMGSZ(&job->engine.imgsz),
+        {"conf", 0, YT_OPTION_NUMBER, "SCORE", &job->options.conf, 0.0001, 1,
+         "Lowest score of a box (default: 0.001)."},
+        {"iou", 0, YT_OPTION_NUMBER, "OVERLAP", &job->iou, 0.01, 1,
+         "Of two boxes of a class that overlap by more than this share of "
+         "their union, the better one stays (default: 0.6)."},
+        {"max-det", 0, YT_OPTION_INT, "N", &job->options.max_det, 1, 100000,
+         "Most boxes of a picture (default: 300)."},
+        {"nms", 0, YT_OPTION_TEXT, "MODE", &job->nms, 0, 0,
+         "How boxes suppress each other: ultralytics (default) rounds and "
+         "limits as YOLOv5 does, bit for bit; exact is what products run."},
+        {"single-label", 0, YT_OPTION_FLAG, NULL, &job->options.single_label, 0,
+         0,
+         "Take the best class of a cell alone, as products do, not every class "
+         "that passes."},
+        {"agnostic", 0, YT_OPTION_FLAG, NULL, &job->options.class_agnostic, 0,
+         0, "Let boxes of different classes suppress each other."},
+        YT_OPTION_ROWS_FRAME(&job->frame),
+        YT_OPTION_ROWS_PRECISION(&job->precision),
+        {"compare", 0, YT_OPTION_TEXT, "FILE", &job->compare, 0, 0,
+         "Another model, or another's results (.json), to be measured over the "
+         "same pictures."},
+        {"draws", 0, YT_OPTION_INT, "N", &job->draws, 100, 100000,
+         "How often --compare draws pictures anew (default: 1000)."},
+        {"results", 0, YT_OPTION_TEXT, "FILE", &job->results, 0, 0,
+         "Measure these results, a file in COCO's format, instead of a "
+         "model."},
+        {"save-json", 0, YT_OPTION_TEXT, "FILE", &job->save, 0, 0,
+         "Write what was found in COCO's results format."},
+        {"per-class", 0, YT_OPTION_FLAG, NULL, &job->per_class, 0, 0,
+         "Print a table of the classes, too."},
+        {"threads", 't', YT_OPTION_INT, "N", &job->engine.threads, 1, 256,
+         "Pictures at the same time, a core each (default: the CPUs this "
+         "process may use). The plan for so many threads is used."},
+        YT_OPTION_ROW_ISA(&job->engine.isa),
+        YT_OPTION_ROW_DB(&job->engine.db),
+        {"quiet", 'q', YT_OPTION_FLAG, NULL, &job->quiet, 0, 0,
+         "No progress on standard error."},
+        YT_OPTION_ROW_JSON(&job->json),
+    };
+    const int code =
+        yt_options_parse(&manual, options, sizeof options / sizeof options[0],
+                         argc, argv, &first);
+    return code < 0 ? check(job, argc - first, argv, first) : code;
+}
+
 int yt_cmd_eval(int argc, char **argv)
 {
     struct job job = {
@@ -328,62 +385,7 @@ int yt_cmd_eval(int argc, char **argv)
         .nms = "ultralytics",
         .draws = 1000,
     };
-    int first = 0;
-    const struct yt_option options[] = {
-        YT_OPTION_ROW_MODEL(&job.engine.model),
-        {"data", 'd', YT_OPTION_TEXT, "FILE", &job.data.path, 0, 0,
-         "The data set: a data.yaml, a folder with one, or a COCO file of "
-         "instances (.json)."},
-        {"split", 0, YT_OPTION_TEXT, "NAME", &job.data.split, 0, 0,
-         "Which pictures of a data.yaml: train, val or test (default: val)."},
-        {"images", 0, YT_OPTION_TEXT, "DIR", &job.data.images, 0, 0,
-         "Where the pictures of a COCO file lie (default: images/NAME, NAME or "
-         "images beside instances_NAME.json or its folder, or with it)."},
-        YT_OPTION_ROW_IMGSZ(&job.engine.imgsz),
-        {"conf", 0, YT_OPTION_NUMBER, "SCORE", &job.options.conf, 0.0001, 1,
-         "Lowest score of a box (default: 0.001)."},
-        {"iou", 0, YT_OPTION_NUMBER, "OVERLAP", &job.iou, 0.01, 1,
-         "Of two boxes of a class that overlap by more than this share of "
-         "their union, the better one stays (default: 0.6)."},
-        {"max-det", 0, YT_OPTION_INT, "N", &job.options.max_det, 1, 100000,
-         "Most boxes of a picture (default: 300)."},
-        {"nms", 0, YT_OPTION_TEXT, "MODE", &job.nms, 0, 0,
-         "How boxes suppress each other: ultralytics (default) rounds and "
-         "limits as YOLOv5 does, bit for bit; exact is what products run."},
-        {"single-label", 0, YT_OPTION_FLAG, NULL, &job.options.single_label, 0,
-         0,
-         "Take the best class of a cell alone, as products do, not every class "
-         "that passes."},
-        {"agnostic", 0, YT_OPTION_FLAG, NULL, &job.options.class_agnostic, 0, 0,
-         "Let boxes of different classes suppress each other."},
-        YT_OPTION_ROWS_FRAME(&job.frame),
-        YT_OPTION_ROWS_PRECISION(&job.precision),
-        {"compare", 0, YT_OPTION_TEXT, "FILE", &job.compare, 0, 0,
-         "Another model, or another's results (.json), to be measured over the "
-         "same pictures."},
-        {"draws", 0, YT_OPTION_INT, "N", &job.draws, 100, 100000,
-         "How often --compare draws pictures anew (default: 1000)."},
-        {"results", 0, YT_OPTION_TEXT, "FILE", &job.results, 0, 0,
-         "Measure these results, a file in COCO's format, instead of a "
-         "model."},
-        {"save-json", 0, YT_OPTION_TEXT, "FILE", &job.save, 0, 0,
-         "Write what was found in COCO's results format."},
-        {"per-class", 0, YT_OPTION_FLAG, NULL, &job.per_class, 0, 0,
-         "Print a table of the classes, too."},
-        {"threads", 't', YT_OPTION_INT, "N", &job.engine.threads, 1, 256,
-         "Pictures at the same time, a core each (default: the CPUs this "
-         "process may use). The plan for so many threads is used."},
-        YT_OPTION_ROW_ISA(&job.engine.isa),
-        YT_OPTION_ROW_DB(&job.engine.db),
-        {"quiet", 'q', YT_OPTION_FLAG, NULL, &job.quiet, 0, 0,
-         "No progress on standard error."},
-        YT_OPTION_ROW_JSON(&job.json),
-    };
-    int code =
-        yt_options_parse(&manual, options, sizeof options / sizeof options[0],
-                         argc, argv, &first);
-    if (code < 0)
-        code = check(&job, argc - first, argv, first);
+    int code = parse(&job, argc, argv);
     if (code >= 0)
         return code;
     const enum yt_status status = run_job(&job);

@@ -8,8 +8,10 @@
 #include <string.h>
 
 #include "cli/advice_report.h"
+#include "cli/data_options.h"
 #include "cli/default_model.h"
 #include "cli/export_engine.h"
+#include "cli/limit_options.h"
 #include "cli/precision_options.h"
 #include "cli/report.h"
 #include "eval/image.h"
@@ -260,6 +262,65 @@ static int check(struct job *job, int operands, const char *first)
     return -1;
 }
 
+/* The command line in the job; an exit code, or -1 to go on. */
+static int parse(struct job *job, int argc, char **argv)
+{
+    const struct yt_option options[] = {
+        {"scenario", 's', YT_OPTION_TEXT, "NAME", &job->scenario_name, 0, 0,
+         "realtime (default): the most pictures per second with at least 95 % "
+         "of the baseline's mAP. accuracy: at most 0.002 of mAP below the "
+         "baseline, then speed; with --min-fps the best mAP that is fast "
+         "enough. constrained: one core and 64 MiB unless given, and the best "
+         "mAP within."},
+        {"model", 'm', YT_OPTION_LIST, "FILE", &job->models, 0, 0,
+         "A network: a YOLOv5 v6.0-v7.0 checkpoint (.pt) or its ONNX export. "
+         "Several may be given, of the same classes; the first is the "
+         "baseline."},
+        YT_OPTION_ROWS_DATA(
+            &job->data,
+            "Labelled pictures: a data.yaml, a folder with one, or a COCO file "
+            "of instances (.json). See yolotune eval."),
+        YT_OPTION_ROWS_LIMITS(&job->wishes, &job->max_latency_ns),
+        YT_OPTION_ROW_PRECISION(
+            &job->precision,
+            "What convolutions compute with: fp32, bf16, int16 or int8; auto "
+            "(default): whatever serves the scenario best, as measured. "
+            "Without --data it is fp32 unless another is asked for."),
+        YT_OPTION_ROWS_CALIBRATION(&job->precision),
+        YT_OPTION_ROW_IMGSZ(&job->engine_options.imgsz),
+        YT_OPTION_ROW_THREADS(&job->engine_options.threads),
+        YT_OPTION_ROW_ISA(&job->engine_options.isa),
+        {"background-load", 0, YT_OPTION_INT, "N", &job->background_load, 0,
+         256, "Measure speed beside N busy threads."},
+        {"dense-heads", 0, YT_OPTION_FLAG, NULL,
+         &job->engine_options.dense_heads, 0, 0,
+         "Compute the detection heads whole, as other engines do. The boxes "
+         "are the same; a plan of its own is tuned."},
+        YT_OPTION_ROW_DB(&job->engine_options.db),
+        {"budget", 'b', YT_OPTION_TIME, "TIME", &job->budget_ns, 0, 0,
+         "Time for the whole search, e.g. 30s or 5m (default: 200s). Given, it "
+         "also goes on where an earlier run ended."},
+        {"exhaustive", 0, YT_OPTION_FLAG, NULL, &job->exhaustive, 0, 0,
+         "Try all of the kernels' space until the budget ends."},
+        {"image", 'i', YT_OPTION_TEXT, "FILE", &job->image, 0, 0,
+         "Without --data: picture to time frames with (default: 1280x720 of "
+         "noise)."},
+        {"out", 'o', YT_OPTION_TEXT, "DIR", &job->out, 0, 0,
+         "Also export the recommended runtime library there: see yolotune "
+         "export. What a library cannot do is then no choice."},
+        {"name", 0, YT_OPTION_TEXT, "NAME", &job->name, 0, 0,
+         "The exported library's name (default: the model's)."},
+        {"quiet", 'q', YT_OPTION_FLAG, NULL, &job->quiet, 0, 0,
+         "No progress on standard error."},
+        YT_OPTION_ROW_JSON(&job->json),
+    };
+    int operand = 0;
+    const int code =
+        yt_options_parse(&manual, options, sizeof options / sizeof options[0],
+                         argc, argv, &operand);
+    return code < 0 ? check(job, argc - operand, argv[operand]) : code;
+}
+
 int yt_cmd_tune(int argc, char **argv)
 {
     struct job job;
@@ -269,77 +330,7 @@ int yt_cmd_tune(int argc, char **argv)
     job.max_latency_ns = UNSET;
     job.wishes = yt_no_wishes;
     job.precision.chooses = 1;
-    const struct yt_option options[] = {
-        {"scenario", 's', YT_OPTION_TEXT, "NAME", &job.scenario_name, 0, 0,
-         "realtime (default): the most pictures per second with at least 95 % "
-         "of the baseline's mAP. accuracy: at most 0.002 of mAP below the "
-         "baseline, then speed; with --min-fps the best mAP that is fast "
-         "enough. constrained: one core and 64 MiB unless given, and the best "
-         "mAP within."},
-        {"model", 'm', YT_OPTION_LIST, "FILE", &job.models, 0, 0,
-         "A network: a YOLOv5 v6.0-v7.0 checkpoint (.pt) or its ONNX export. "
-         "Several may be given, of the same classes; the first is the "
-         "baseline."},
-        {"data", 'd', YT_OPTION_TEXT, "FILE", &job.data.path, 0, 0,
-         "Labelled pictures: a data.yaml, a folder with one, or a COCO file of "
-         "instances (.json). See yolotune eval."},
-        {"split", 0, YT_OPTION_TEXT, "NAME", &job.data.split, 0, 0,
-         "Which pictures of a data.yaml: train, val or test (default: val)."},
-        {"images", 0, YT_OPTION_TEXT, "DIR", &job.data.images, 0, 0,
-         "Where the pictures of a COCO file lie."},
-        {"min-fps", 0, YT_OPTION_REAL, "N", &job.wishes.min_fps, 0.001, 1e6,
-         "Least pictures per second."},
-        {"max-latency", 0, YT_OPTION_TIME, "TIME", &job.max_latency_ns, 0, 0,
-         "Most time of a picture, 99th percentile, e.g. 20ms."},
-        {"min-map", 0, YT_OPTION_REAL, "MAP", &job.wishes.min_map, 0, 1,
-         "Least mAP at overlaps 0.50:0.95, 0 to 1."},
-        {"max-map-drop", 0, YT_OPTION_REAL, "DROP", &job.wishes.max_map_drop, 0,
-         1, "Most mAP below the baseline's."},
-        {"max-memory", 0, YT_OPTION_BYTES, "BYTES",
-         &job.wishes.max_memory_bytes, 0, 0,
-         "Most memory of a product, e.g. 64MiB: tensors of the pictures under "
-         "way, weights and code."},
-        {"max-size", 0, YT_OPTION_BYTES, "BYTES", &job.wishes.max_size_bytes, 0,
-         0, "Most bytes of weights and code in a library."},
-        YT_OPTION_ROW_PRECISION(
-            &job.precision,
-            "What convolutions compute with: fp32, bf16, int16 or int8; auto "
-            "(default): whatever serves the scenario best, as measured. "
-            "Without --data it is fp32 unless another is asked for."),
-        YT_OPTION_ROWS_CALIBRATION(&job.precision),
-        YT_OPTION_ROW_IMGSZ(&job.engine_options.imgsz),
-        YT_OPTION_ROW_THREADS(&job.engine_options.threads),
-        YT_OPTION_ROW_ISA(&job.engine_options.isa),
-        {"background-load", 0, YT_OPTION_INT, "N", &job.background_load, 0, 256,
-         "Measure speed beside N busy threads."},
-        {"dense-heads", 0, YT_OPTION_FLAG, NULL,
-         &job.engine_options.dense_heads, 0, 0,
-         "Compute the detection heads whole, as other engines do. The boxes "
-         "are the same; a plan of its own is tuned."},
-        YT_OPTION_ROW_DB(&job.engine_options.db),
-        {"budget", 'b', YT_OPTION_TIME, "TIME", &job.budget_ns, 0, 0,
-         "Time for the whole search, e.g. 30s or 5m (default: 200s). Given, it "
-         "also goes on where an earlier run ended."},
-        {"exhaustive", 0, YT_OPTION_FLAG, NULL, &job.exhaustive, 0, 0,
-         "Try all of the kernels' space until the budget ends."},
-        {"image", 'i', YT_OPTION_TEXT, "FILE", &job.image, 0, 0,
-         "Without --data: picture to time frames with (default: 1280x720 of "
-         "noise)."},
-        {"out", 'o', YT_OPTION_TEXT, "DIR", &job.out, 0, 0,
-         "Also export the recommended runtime library there: see yolotune "
-         "export. What a library cannot do is then no choice."},
-        {"name", 0, YT_OPTION_TEXT, "NAME", &job.name, 0, 0,
-         "The exported library's name (default: the model's)."},
-        {"quiet", 'q', YT_OPTION_FLAG, NULL, &job.quiet, 0, 0,
-         "No progress on standard error."},
-        YT_OPTION_ROW_JSON(&job.json),
-    };
-    int operand = 0;
-    int code =
-        yt_options_parse(&manual, options, sizeof options / sizeof options[0],
-                         argc, argv, &operand);
-    if (code < 0)
-        code = check(&job, argc - operand, argv[operand]);
+    int code = parse(&job, argc, argv);
     if (code >= 0)
         return code;
     job.stop = yt_cli_stop_flag();
