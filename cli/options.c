@@ -192,14 +192,45 @@ static int store_item(const char *command, const struct yt_option *o,
     return -1;
 }
 
-/* Store an option's value; an exit code when it is off, -1 otherwise. */
-static int store(const char *command, const struct yt_option *o,
-                 const char *text)
+static int store_whole(const char *command, const struct yt_option *o,
+                       const char *text)
 {
     const int bounded = o->min != 0 || o->max != 0;
     char *end = NULL;
     long whole = 0;
+    if (!parse_int(text, &whole, &end) || *end || whole < INT32_MIN ||
+        whole > INT32_MAX)
+        return yt_cli_usage(command, "--%s %s: not a whole number", o->name,
+                            text);
+    if (bounded && ((double)whole < o->min || (double)whole > o->max))
+        return yt_cli_usage(command, "--%s %s: must be %.0f to %.0f", o->name,
+                            text, o->min, o->max);
+    *(int32_t *)o->target = (int32_t)whole;
+    return -1;
+}
+
+static int store_number(const char *command, const struct yt_option *o,
+                        const char *text)
+{
+    const int bounded = o->min != 0 || o->max != 0;
+    char *end = NULL;
     double number = 0;
+    if (!parse_number(text, &number, &end) || *end)
+        return yt_cli_usage(command, "--%s %s: not a number", o->name, text);
+    if (bounded && (number < o->min || number > o->max))
+        return yt_cli_usage(command, "--%s %s: must be %g to %g", o->name, text,
+                            o->min, o->max);
+    if (o->kind == YT_OPTION_REAL)
+        *(double *)o->target = number;
+    else
+        *(float *)o->target = (float)number;
+    return -1;
+}
+
+/* Store an option's value; an exit code when it is off, -1 otherwise. */
+static int store(const char *command, const struct yt_option *o,
+                 const char *text)
+{
     switch (o->kind) {
     case YT_OPTION_FLAG:
         *(int32_t *)o->target = 1;
@@ -210,28 +241,10 @@ static int store(const char *command, const struct yt_option *o,
         *(const char **)o->target = text;
         return -1;
     case YT_OPTION_INT:
-        if (!parse_int(text, &whole, &end) || *end || whole < INT32_MIN ||
-            whole > INT32_MAX)
-            return yt_cli_usage(command, "--%s %s: not a whole number", o->name,
-                                text);
-        if (bounded && ((double)whole < o->min || (double)whole > o->max))
-            return yt_cli_usage(command, "--%s %s: must be %.0f to %.0f",
-                                o->name, text, o->min, o->max);
-        *(int32_t *)o->target = (int32_t)whole;
-        return -1;
+        return store_whole(command, o, text);
     case YT_OPTION_NUMBER:
     case YT_OPTION_REAL:
-        if (!parse_number(text, &number, &end) || *end)
-            return yt_cli_usage(command, "--%s %s: not a number", o->name,
-                                text);
-        if (bounded && (number < o->min || number > o->max))
-            return yt_cli_usage(command, "--%s %s: must be %g to %g", o->name,
-                                text, o->min, o->max);
-        if (o->kind == YT_OPTION_REAL)
-            *(double *)o->target = number;
-        else
-            *(float *)o->target = (float)number;
-        return -1;
+        return store_number(command, o, text);
     case YT_OPTION_TIME:
         if (!parse_time(text, o->target))
             return yt_cli_usage(command,

@@ -152,36 +152,43 @@ static void print_isa(FILE *f, const struct yt_isa *isa)
             isa->can, isa->needs, isa->llvm_cpu, isa->llvm_features);
 }
 
-enum yt_status yt_export_plan_source(const struct yt_export_input *in, FILE *f)
+/* The headers and the library are another yolotune's when this fails. */
+static void print_guard(FILE *f)
 {
-    const struct yt_plan *plan = in->plan;
-    fputs("#include \"runtime/bundle.h\"\n\n", f);
-    /* The headers and the library are another yolotune's when this fails. */
     fprintf(f,
             "_Static_assert(sizeof(struct yt_plan) == %zu &&\n"
             "    sizeof(struct yt_step) == %zu && sizeof(struct yt_level) == "
             "%zu,\n    \"the runtime's headers are of another yolotune\");\n\n",
             sizeof(struct yt_plan), sizeof(struct yt_step),
             sizeof(struct yt_level));
-    YT_TRY(print_declarations(f, in));
-    fputs("extern const unsigned char yt_export_blob[];\n"
-          "extern const struct yt_bundle yt_export_bundle;\n\n",
-          f);
-    print_isa(f, plan->isa);
+}
 
+static void print_classes(FILE *f, const struct yt_plan *plan)
+{
     fputs("static const char *const classes[] = {\n", f);
     for (int32_t i = 0; i < plan->nc; i++) {
         fputs("    ", f);
         yt_export_c_string(f, plan->classes[i]);
         fputs(",\n", f);
     }
-    fputs("};\n\nstatic const struct yt_step steps[] = {\n", f);
-    for (int32_t i = 0; i < plan->step_count; i++) {
+    fputs("};\n\n", f);
+}
+
+/* Lines of an initialiser. */
+static void print_steps(FILE *f, const struct yt_step *steps,
+                        const struct yt_export_kernel *kernels, int32_t count)
+{
+    for (int32_t i = 0; i < count; i++) {
         fputs("    ", f);
-        print_step(f, &plan->steps[i], in->steps[i].symbol);
+        print_step(f, &steps[i], kernels[i].symbol);
         fputs(",\n", f);
     }
-    fputs("};\n\nstatic const struct yt_plan plan = {\n    .model = ", f);
+}
+
+static enum yt_status print_plan(FILE *f, const struct yt_export_input *in)
+{
+    const struct yt_plan *plan = in->plan;
+    fputs("static const struct yt_plan plan = {\n    .model = ", f);
     yt_export_c_string(f, plan->model);
     fprintf(f,
             ",\n    .isa = &isa,\n    .h = " I32 ", .w = " I32 ", .nc = " I32
@@ -200,17 +207,31 @@ enum yt_status yt_export_plan_source(const struct yt_export_input *in, FILE *f)
     }
     fprintf(f, "    },\n    .level_count = " I32 ",\n    .nms = {\n",
             plan->level_count);
-    for (int32_t i = 0; i < plan->nms_count; i++) {
-        fputs("    ", f);
-        print_step(f, &plan->nms[i], in->nms[i].symbol);
-        fputs(",\n", f);
-    }
+    print_steps(f, plan->nms, in->nms, plan->nms_count);
     fprintf(f,
             "    },\n    .nms_count = " I32 ",\n    .arena_bytes = " I64
-            ", .scratch_bytes = " I64 ", .blob_bytes = " I64 "};\n\n"
-            "const struct yt_bundle yt_export_bundle = {&plan, "
-            "yt_export_blob};\n",
+            ", .scratch_bytes = " I64 ", .blob_bytes = " I64 "};\n\n",
             plan->nms_count, plan->arena_bytes, plan->scratch_bytes,
             plan->blob_bytes);
+    return YT_OK;
+}
+
+enum yt_status yt_export_plan_source(const struct yt_export_input *in, FILE *f)
+{
+    fputs("#include \"runtime/bundle.h\"\n\n", f);
+    print_guard(f);
+    YT_TRY(print_declarations(f, in));
+    fputs("extern const unsigned char yt_export_blob[];\n"
+          "extern const struct yt_bundle yt_export_bundle;\n\n",
+          f);
+    print_isa(f, in->plan->isa);
+    print_classes(f, in->plan);
+    fputs("static const struct yt_step steps[] = {\n", f);
+    print_steps(f, in->plan->steps, in->steps, in->plan->step_count);
+    fputs("};\n\n", f);
+    YT_TRY(print_plan(f, in));
+    fputs("const struct yt_bundle yt_export_bundle = {&plan, "
+          "yt_export_blob};\n",
+          f);
     return YT_OK;
 }
