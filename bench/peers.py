@@ -57,11 +57,8 @@ BLIND = "onnxruntime int8 full"
 ACCURACY_TITLES = ["mAP", "mAP@.5", "weights MB"]
 
 
-def parse_arguments():
-    parser = argparse.ArgumentParser(
-        description="Time yolotune and its peers in one interleaved run."
-    )
-    add = parser.add_argument
+def add_measuring(add):
+    """What is timed, and how."""
     add("--models", default="yolov5n,yolov5s", help="names, by commas")
     add("--imgsz", type=int, default=640)
     cpus = len(os.sched_getaffinity(0))
@@ -76,6 +73,15 @@ def parse_arguments():
         metavar="SHARE",
         help="wait for other processes to use at most this share of the CPUs",
     )
+    add(
+        "--realtime",
+        action="store_true",
+        help="run the contenders at real-time priority (SCHED_RR; needs root)",
+    )
+
+
+def add_contenders(add):
+    """Who takes part, and as what."""
     add("--only", help="contenders whose name contains one of these, by commas")
     add("--data", help="data folder (default: $YOLOTUNE_TEST_DATA)")
     add(
@@ -96,18 +102,22 @@ def parse_arguments():
         help="of the peak (default widest)",
     )
     add(
+        "--precisions",
+        help="of fp32, bf16, int8, int16, auto, by commas: yolotune with "
+        "--precision, and the peers that have it (default: peers in fp32, "
+        "yolotune without the option)",
+    )
+
+
+def add_judging(add):
+    """What is demanded of the figures, and where they go."""
+    add(
         "--goal",
         action="append",
         default=[],
         metavar="MODEL[:PRECISION]=RATIO",
         help="exit with 1 unless yolotune, at the most threads, is RATIO times "
         "as fast as the best peer",
-    )
-    add(
-        "--precisions",
-        help="of fp32, bf16, int8, int16, auto, by commas: yolotune with "
-        "--precision, and the peers that have it (default: peers in fp32, "
-        "yolotune without the option)",
     )
     add(
         "--accuracy",
@@ -121,12 +131,16 @@ def parse_arguments():
         default=0.03,
         help="mAP below a model's fp32 peers that is too much (default 0.03)",
     )
-    add(
-        "--realtime",
-        action="store_true",
-        help="run the contenders at real-time priority (SCHED_RR; needs root)",
-    )
     add("--json", help="write every sample and fact to this file")
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(
+        description="Time yolotune and its peers in one interleaved run."
+    )
+    add_measuring(parser.add_argument)
+    add_contenders(parser.add_argument)
+    add_judging(parser.add_argument)
     return parser.parse_args()
 
 

@@ -57,7 +57,8 @@ def save(folder, name, proto):
         f.write(proto.SerializeToString(deterministic=True))
 
 
-def good(folder):
+def good_forms(folder):
+    """One network the way different exporters write it."""
     m = Model()
     m.decode(m.body())
     save_good(folder, "split", m)
@@ -97,6 +98,9 @@ def good(folder):
     m.decode(m.body(), "slice")
     save_good(folder, "float_list", m)
 
+
+def good_networks(folder):
+    """Other blocks, levels and outputs, and an order of its own."""
     m = Model(norm=True)
     m.decode(m.body())
     save_good(folder, "batchnorm", m)
@@ -172,97 +176,107 @@ def finish_small(m, x, **kwargs):
     return m
 
 
-def bad(folder):
-    def put(name, model):
-        proto = model if isinstance(model, onnx.ModelProto) else model.proto()
-        save(folder, "bad_" + name, proto)
+def put_bad(folder, name, model):
+    proto = model if isinstance(model, onnx.ModelProto) else model.proto()
+    save(folder, "bad_" + name, proto)
 
-    def base():
-        return finish_small(*small()).proto()
 
-    def swap(path_end, op):
-        proto = base()
-        for node in proto.graph.node:
-            if node.name.endswith(path_end):
-                node.op_type = op
-        return proto
+def base():
+    return finish_small(*small()).proto()
 
-    put("activation", swap("model.1/act/Mul", "HardSwish"))
-    put("operator", swap("model.1/act/Mul", "Frobnicate"))
+
+def swap(path_end, op):
+    proto = base()
+    for node in proto.graph.node:
+        if node.name.endswith(path_end):
+            node.op_type = op
+    return proto
+
+
+def initializer(name):
+    proto = base()
+    return proto, next(t for t in proto.graph.initializer if t.name == name)
+
+
+def bad_nodes(folder):
+    """Operators and edges."""
+    put_bad(folder, "activation", swap("model.1/act/Mul", "HardSwish"))
+    put_bad(folder, "operator", swap("model.1/act/Mul", "Frobnicate"))
     proto = base()
     proto.graph.node[3].domain = "com.example"
-    put("domain", proto)
+    put_bad(folder, "domain", proto)
 
     proto = base()
     proto.graph.node[0].input[0] = proto.graph.node[5].output[0]
-    put("cycle", proto)
+    put_bad(folder, "cycle", proto)
     proto = base()
     proto.graph.node[1].input[0] = proto.graph.node[1].output[0]
-    put("self_cycle", proto)
+    put_bad(folder, "self_cycle", proto)
     proto = base()
     proto.graph.node[4].output[0] = proto.graph.node[1].output[0]
-    put("twice", proto)
+    put_bad(folder, "twice", proto)
     proto = base()
     proto.graph.node[3].input[1] = "absent"
-    put("missing", proto)
+    put_bad(folder, "missing", proto)
     proto = base()
     del proto.graph.node[3].input[1:]
-    put("no_weights", proto)
+    put_bad(folder, "no_weights", proto)
 
-    def initializer(name):
-        proto = base()
-        return proto, next(t for t in proto.graph.initializer
-                           if t.name == name)
 
+def bad_tensors(folder):
+    """Weights that are not what they claim."""
     proto, t = initializer("model.1.conv.weight")
     t.dims[1] = -2
-    put("negative_dim", proto)
+    put_bad(folder, "negative_dim", proto)
     proto, t = initializer("model.1.conv.weight")
     t.dims[:] = [1 << 31, 1 << 31, 1 << 31, 1 << 31]
-    put("huge_dims", proto)
+    put_bad(folder, "huge_dims", proto)
     proto, t = initializer("model.1.conv.weight")
     t.raw_data = t.raw_data[:-4]
-    put("short_data", proto)
+    put_bad(folder, "short_data", proto)
     proto, t = initializer("model.1.conv.weight")
     t.dims[:] = [2, 2, 9]
-    put("weight_rank", proto)
+    put_bad(folder, "weight_rank", proto)
     proto, t = initializer("model.1.conv.weight")
     t.dims[:] = [1, 4, 3, 3]
-    put("channels", proto)
+    put_bad(folder, "channels", proto)
     proto, t = initializer("model.1.conv.weight")
     t.data_type = TensorProto.STRING
-    put("weight_type", proto)
+    put_bad(folder, "weight_type", proto)
     proto, t = initializer("model.1.conv.bias")
     t.data_location = TensorProto.EXTERNAL
     entry = t.external_data.add()
     entry.key, entry.value = "location", "weights.bin"
     t.ClearField("raw_data")
-    put("external", proto)
+    put_bad(folder, "external", proto)
     proto, t = initializer("model.1.conv.bias")
     t.raw_data = np.array([np.nan, 1], np.float32).tobytes()
-    put("nan", proto)
+    put_bad(folder, "nan", proto)
 
+
+def bad_layers(folder):
+    """Operators with attributes or operands that no kernel is for."""
     m, x = small()
     x = m.conv(x, 2, 2, 3, "model.3", group=2)
-    put("grouped", finish_small(m, x))
+    put_bad(folder, "grouped", finish_small(m, x))
     m, x = small()
     x = m.conv(x, 2, 2, 3, "model.3", dilations=[2, 2], pads=[2] * 4)
-    put("dilated", finish_small(m, x))
+    put_bad(folder, "dilated", finish_small(m, x))
     m, x = small()
     x = m.node("Resize", [x, "", m.const(np.array([1, 1, 2, 2], np.float32))],
                "model.3", mode="linear")
-    put("bilinear", finish_small(m, x))
+    put_bad(folder, "bilinear", finish_small(m, x))
     m, x = small()
     x = m.node("Resize", [x, "", m.const(np.array([1, 1, 3, 3], np.float32))],
                "model.3", mode="nearest", nearest_mode="floor",
                coordinate_transformation_mode="asymmetric")
-    put("times_three", finish_small(m, x))
+    put_bad(folder, "times_three", finish_small(m, x))
     m, x = small()
     x = m.node("Add", [x, m.conv(x, 2, 2, 3, "model.3", 2)], "model.4")
-    put("add_shapes", finish_small(m, x))
+    put_bad(folder, "add_shapes", finish_small(m, x))
     m, x = small()
     x = m.node("MaxPool", [x], "model.3", kernel_shape=[2, 2], strides=[2, 2])
-    put("pool", finish_small(m, x))
+    put_bad(folder, "pool", finish_small(m, x))
     # Focus, YOLOv5's stem before v6.0.
     m = Model(size=32)
     quarters = []
@@ -273,56 +287,65 @@ def bad(folder):
             quarters.append(y)
     x = m.node("Concat", quarters, "model.0", axis=1)
     x = m.conv(x, 12, 2, 3, "model.0/conv", 4)
-    put("focus", finish_small(m, x))
+    put_bad(folder, "focus", finish_small(m, x))
 
+
+def bad_outputs(folder):
+    """Decode tails and outputs of something else than a detector."""
     for wrong in ("cell", "anchor", "stride", "linear"):
-        put("tail_" + wrong, finish_small(*small(), wrong=wrong))
+        put_bad(folder, "tail_" + wrong, finish_small(*small(), wrong=wrong))
     m, x = small()
     m.output(m.node("Flatten", [m.node("GlobalAveragePool", [x], "model.9")],
                     "model.9"), [1, 2])
-    put("classify", m)
+    put_bad(folder, "classify", m)
     m, x = small()
     finish_small(m, x)
     m.output(x, [1, 2, 4, 4])
-    put("segment", m)
+    put_bad(folder, "segment", m)
     m, x = small()
     m.output(m.conv(x, 2, 21, 1, "model.24/m.0", act=False), [1, 21, 4, 4])
-    put("no_anchors", m)
+    put_bad(folder, "no_anchors", m)
     m, x = small()
     finish_small(m, x)
     m.outputs.clear()
-    put("no_output", m)
+    put_bad(folder, "no_output", m)
     m, x = small()
     finish_small(m, x)
     m.outputs[0].name = "elsewhere"
-    put("output_name", m)
+    put_bad(folder, "output_name", m)
 
-    put("batch", finish_small(*small(batch=4)))
-    put("gray", finish_small(*small(channels=1)))
+
+def bad_inputs(folder):
+    """Inputs, opsets and metadata."""
+    put_bad(folder, "batch", finish_small(*small(batch=4)))
+    put_bad(folder, "gray", finish_small(*small(channels=1)))
     m, x = small()
     m.inputs[0] = helper.make_tensor_value_info("images", TensorProto.UINT8,
                                                 [1, 3, 32, 32])
-    put("bytes_in", finish_small(m, x))
+    put_bad(folder, "bytes_in", finish_small(m, x))
     m, x = small()
     m.inputs.append(helper.make_tensor_value_info("mask", TensorProto.FLOAT,
                                                   [1]))
-    put("two_inputs", finish_small(m, x))
+    put_bad(folder, "two_inputs", finish_small(m, x))
     m = finish_small(*small())
     m.opset = 7
-    put("opset", m)
+    put_bad(folder, "opset", m)
     proto = base()
     del proto.opset_import[:]
-    put("no_opset", proto)
+    put_bad(folder, "no_opset", proto)
     for key, value, name in (("names", "['cat', 'dog', 'cow']", "names_count"),
                              ("names", "{0: 'cat', 1: open('x')}", "names"),
                              ("stride", "4", "meta_stride")):
         m = finish_small(*small())
         m.meta[key] = value
-        put(name, m)
+        put_bad(folder, name, m)
     proto = base()
     proto.ClearField("graph")
-    put("no_graph", proto)
+    put_bad(folder, "no_graph", proto)
 
+
+def bad_sizes(folder):
+    """Graphs that would grow without end."""
     # Formulas that double at every level, and one as deep as the file is long.
     m, x = small()
     y = m.node("Reshape", [m.conv(x, 2, 21, 1, "model.24/m.0", act=False),
@@ -330,19 +353,19 @@ def bad(folder):
     for _ in range(40):
         y = m.node("Mul", [y, y])
     m.output(y, [1, 48, 7])
-    put("exponential", m)
+    put_bad(folder, "exponential", m)
     m, x = small()
     y = m.node("Reshape", [m.conv(x, 2, 21, 1, "model.24/m.0", act=False),
                            m.ints(1, 48, 7)])
     for _ in range(300):
         y = m.node("Neg", [y])
     m.output(y, [1, 48, 7])
-    put("deep", m)
+    put_bad(folder, "deep", m)
     # Upsampled until the sides overflow.
     m, x = small()
     for _ in range(64):
         x = m.upsample(x, "model.3")
-    put("overflow", finish_small(m, x))
+    put_bad(folder, "overflow", finish_small(m, x))
 
 
 def main():
@@ -351,8 +374,9 @@ def main():
     for name in os.listdir(folder):
         if name.endswith((".onnx", ".out")):
             os.remove(os.path.join(folder, name))
-    good(folder)
-    bad(folder)
+    for save_some in (good_forms, good_networks, bad_nodes, bad_tensors,
+                      bad_layers, bad_outputs, bad_inputs, bad_sizes):
+        save_some(folder)
 
 
 if __name__ == "__main__":
