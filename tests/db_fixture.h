@@ -116,18 +116,8 @@ static inline int fixture_teardown(void **state)
 #define FIXTURE_TEST(name)                                                     \
     cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
-/** One row of each kind: a peak, measurements that ended well and badly, a
- *  quantisation, a plan, a baseline, their evaluations, a recommendation with
- *  two steps and a rival. */
-static inline void fixture_fill(struct fixture *f)
+static inline void fixture_fill_measurements(const struct fixture *f)
 {
-    const struct yt_db_peak peak = {.isa = "avx512",
-                                    .precision = "f32",
-                                    .threads = 1,
-                                    .gflops = 270,
-                                    .bandwidth_gbs = 20};
-    assert_ok(yt_db_peak_put(f->db, f->here.host, &peak));
-
     struct yt_db_measurement m =
         fixture_measurement(f, PROBLEM_A, "direct-m8n3k4", 2.0e6);
     assert_ok(yt_db_measurement_put(f->db, &m, NULL));
@@ -138,17 +128,14 @@ static inline void fixture_fill(struct fixture *f)
     m.outcome = YT_DB_WRONG;
     m.detail = "off by 0.5, \"far\" out";
     assert_ok(yt_db_measurement_put(f->db, &m, NULL));
+}
 
-    const struct yt_db_quantisation quantisation = {.model = f->model,
-                                                    .h = 640,
-                                                    .w = 640,
-                                                    .settings = "mse",
-                                                    .images = 128,
-                                                    .images_hash = "0123",
-                                                    .text = "quant 1\n"};
-    assert_ok(yt_db_quantisation_put(f->db, &quantisation, NULL));
-
-    struct yt_db_layer layers[] = {
+/* The id of a plan of two layers. */
+static inline int64_t fixture_plan(const struct fixture *f,
+                                   enum yt_db_role role)
+{
+    int64_t id = 0;
+    const struct yt_db_layer layers[] = {
         {.name = "model.0",
          .problem = PROBLEM_A,
          .schedule = "direct-m6n4k4",
@@ -163,7 +150,7 @@ static inline void fixture_fill(struct fixture *f)
          .mad_ns = NAN,
          .flops = 52428800},
     };
-    struct yt_db_plan plan = {
+    const struct yt_db_plan plan = {
         .key = {.here = f->here,
                 .model = f->model,
                 .h = 640,
@@ -171,12 +158,21 @@ static inline void fixture_fill(struct fixture *f)
                 .isa = "avx512",
                 .threads = 2,
                 .precision = "f32",
-                .role = YT_DB_BASELINE},
+                .role = role},
         .text = "plan yolov5n\nstep model.0\n",
         .layers = layers,
         .layer_count = 2,
     };
+    assert_ok(yt_db_plan_put(f->db, &plan, &id));
+    return id;
+}
+
+/* A plan before and after, evaluated: the ids of the evaluations. */
+static inline void fixture_fill_evaluations(const struct fixture *f,
+                                            int64_t *baseline, int64_t *tuned)
+{
     struct yt_db_evaluation evaluation = {
+        .plan = fixture_plan(f, YT_DB_BASELINE),
         .pre = {1e5, 1.1e5, 1.2e5, 1.3e5},
         .network = {20e6, 21e6, 22e6, 23e6},
         .post = {1e4, 1.1e4, 1.2e4, 1.3e4},
@@ -190,13 +186,8 @@ static inline void fixture_fill(struct fixture *f)
         .map50 = NAN,
         .map75 = NAN,
     };
-    int64_t plan_id, baseline, tuned, recommendation;
-    assert_ok(yt_db_plan_put(f->db, &plan, &plan_id));
-    evaluation.plan = plan_id;
-    assert_ok(yt_db_evaluation_put(f->db, &evaluation, &baseline));
-    plan.key.role = YT_DB_TUNED;
-    assert_ok(yt_db_plan_put(f->db, &plan, &plan_id));
-    evaluation.plan = plan_id;
+    assert_ok(yt_db_evaluation_put(f->db, &evaluation, baseline));
+    evaluation.plan = fixture_plan(f, YT_DB_TUNED);
     evaluation.fps = 94;
     evaluation.map = 0.28;
     evaluation.images = 5000;
@@ -204,11 +195,16 @@ static inline void fixture_fill(struct fixture *f)
     evaluation.configuration = "yolov5n-640x640-f32-tuned-latency-1x2";
     evaluation.memory_bytes = 20 << 20;
     evaluation.size_bytes = 9 << 20;
-    evaluation.compared = baseline;
+    evaluation.compared = *baseline;
     evaluation.difference_low = -0.01;
     evaluation.difference_high = 0.02;
-    assert_ok(yt_db_evaluation_put(f->db, &evaluation, &tuned));
+    assert_ok(yt_db_evaluation_put(f->db, &evaluation, tuned));
+}
 
+static inline void fixture_fill_advice(const struct fixture *f,
+                                       int64_t baseline, int64_t tuned)
+{
+    int64_t recommendation;
     const struct yt_db_recommendation_step steps[] = {
         {.strategy = "kernels", .detail = "tuned", .evaluation = tuned},
         {.strategy = "threads", .detail = "both cores"},
@@ -227,6 +223,31 @@ static inline void fixture_fill(struct fixture *f)
         .rival_count = 1,
     };
     assert_ok(yt_db_recommendation_put(f->db, &advice, &recommendation));
+}
+
+/** One row of each kind: a peak, measurements that ended well and badly, a
+ *  quantisation, a plan, a baseline, their evaluations, a recommendation with
+ *  two steps and a rival. */
+static inline void fixture_fill(const struct fixture *f)
+{
+    int64_t baseline, tuned;
+    const struct yt_db_peak peak = {.isa = "avx512",
+                                    .precision = "f32",
+                                    .threads = 1,
+                                    .gflops = 270,
+                                    .bandwidth_gbs = 20};
+    assert_ok(yt_db_peak_put(f->db, f->here.host, &peak));
+    fixture_fill_measurements(f);
+    const struct yt_db_quantisation quantisation = {.model = f->model,
+                                                    .h = 640,
+                                                    .w = 640,
+                                                    .settings = "mse",
+                                                    .images = 128,
+                                                    .images_hash = "0123",
+                                                    .text = "quant 1\n"};
+    assert_ok(yt_db_quantisation_put(f->db, &quantisation, NULL));
+    fixture_fill_evaluations(f, &baseline, &tuned);
+    fixture_fill_advice(f, baseline, tuned);
 }
 
 #endif

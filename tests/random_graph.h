@@ -167,6 +167,23 @@ static int32_t find_mate(struct random_graph *r, int32_t node, int same_c)
     return node;
 }
 
+/* Upsample, concatenate, and 1x1 convolutions on both. */
+static void add_skip(struct random_graph *r, int32_t in, int32_t c)
+{
+    int32_t both[2] = {add_unary(r, YT_NODE_UPSAMPLE, in, 0), 0};
+    both[1] = find_mate(r, both[0], 0);
+    if (next_below(r, 3) == 0) {
+        const int32_t other = both[0];
+        both[0] = both[1];
+        both[1] = other;
+    }
+    const int32_t concat = add_concat(r, both[0], both[1]);
+    if (next_below(r, 2))
+        add_c3(r, concat, c, 1, 0, 0);
+    else
+        add_conv(r, concat, c, 1, 1);
+}
+
 static void add_anything(struct random_graph *r)
 {
     static const int32_t channels[] = {3, 5, 8, 12, 16, 17, 20, 32};
@@ -221,23 +238,10 @@ static void add_anything(struct random_graph *r)
     case 12:
         add_sppf(r, add_conv_silu(r, in, c, 1, 1), 5);
         break;
-    default: { /* upsample, skip, and 1x1 convolutions on both */
-        if (stride == 1)
-            break;
-        int32_t both[2] = {add_unary(r, YT_NODE_UPSAMPLE, in, 0), 0};
-        both[1] = find_mate(r, both[0], 0);
-        if (next_below(r, 3) == 0) {
-            const int32_t other = both[0];
-            both[0] = both[1];
-            both[1] = other;
-        }
-        const int32_t concat = add_concat(r, both[0], both[1]);
-        if (next_below(r, 2))
-            add_c3(r, concat, c, 1, 0, 0);
-        else
-            add_conv(r, concat, c, 1, 1);
+    default:
+        if (stride > 1)
+            add_skip(r, in, c);
         break;
-    }
     }
 }
 

@@ -343,6 +343,16 @@ static void the_name_follows_the_model(void **state)
         0);
 }
 
+/* A file of the export has so many bytes. */
+static void assert_size(const struct toy *toy, const char *name, int bytes)
+{
+    char path[128];
+    struct stat info;
+    snprintf(path, sizeof path, "%s/out/lib/%s", toy->folder, name);
+    assert_int_equal(stat(path, &info), 0);
+    assert_int_equal(bytes, info.st_size);
+}
+
 static void the_manifest_says_what_it_was_built_from(void **state)
 {
     const struct toy *toy = *state;
@@ -378,13 +388,8 @@ static void the_manifest_says_what_it_was_built_from(void **state)
     assert_int_equal(height, 64);
     assert_int_equal(threads, 2);
     assert_int_equal(constants, TOY_BLOB_BYTES);
-    struct stat info;
-    snprintf(path, sizeof path, "%s/out/lib/libtoy.a", toy->folder);
-    assert_int_equal(stat(path, &info), 0);
-    assert_int_equal(archive, info.st_size);
-    snprintf(path, sizeof path, "%s/out/lib/libtoy.so", toy->folder);
-    assert_int_equal(stat(path, &info), 0);
-    assert_int_equal(shared, info.st_size);
+    assert_size(toy, "libtoy.a", archive);
+    assert_size(toy, "libtoy.so", shared);
 
     assert_int_equal(json_array_size(classes), 3);
     assert_string_equal(json_string_value(json_array_get(classes, 1)),

@@ -423,7 +423,7 @@ static void threads_fit_the_cpus(void **state)
     assert_int_equal(sched_setaffinity(0, sizeof before, &before), 0);
 }
 
-static void bad_calls_are_refused(void **state)
+static void bad_options_are_refused(void **state)
 {
     (void)state;
     static struct yt_box boxes[4];
@@ -456,6 +456,19 @@ static void bad_calls_are_refused(void **state)
                          YT_BAD_ARGUMENT);
         assert_non_null(strstr(yt_error(), bad[i].says));
     }
+    assert_int_equal(count, 77);
+    free(workspace);
+    yt_model_close(model);
+}
+
+static void bad_calls_are_refused(void **state)
+{
+    (void)state;
+    static struct yt_box boxes[4];
+    struct yt_model *model = open_model(1);
+    size_t bytes = 0, count = 77;
+    char *workspace = open_workspace(model, 0, &bytes);
+    const struct yt_image *image = test_image();
     const struct {
         const struct yt_image *image;
         void *workspace;
@@ -561,6 +574,7 @@ int main(void)
         FRESH(callers_share_a_model),
         FRESH(info_says_what_was_opened),
         FRESH(threads_fit_the_cpus),
+        FRESH(bad_options_are_refused),
         FRESH(bad_calls_are_refused),
         FRESH(bad_bundles_are_refused),
         FRESH(a_lesser_cpu_is_refused),

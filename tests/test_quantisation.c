@@ -203,54 +203,55 @@ static void other_graphs_are_stale(void **state)
 }
 
 /* Behind a head that fits, lines that do not. */
+static const char *const wrong_lines[] = {
+    "quant",
+    "quant ",
+    "quant what 1 2",
+    "quant begin 1 0123456789abcdef 3",
+    "quant type 1",
+    "quant type 1 f64",
+    "quant type 0 u8s8",
+    "quant type -1 u8s8",
+    "quant type 99999 u8s8",
+    "quant type 99999999999999999999999999 u8s8",
+    "quant range 1",
+    "quant range 1 3f800000 3f800000 3f800000",
+    "quant range 1 3f800000 00000000 00000000 3f800000",
+    "quant range 1 7f800000 7f800000 00000000 3f800000",
+    "quant range 1 00000000 7fc00000 00000000 3f800000",
+    "quant range 1 00000000 3f80000 00000000 3f800000",
+    "quant means 0 0 ",
+    "quant means 0 0 AAA",
+    "quant means 0 0 AAAA",
+    "quant means 0 0 AA=AAAAA",
+    "quant means 0 0 AAAAAAA=AAAA",
+    "quant means 0 0 AACAfw==",
+    "quant means 0 1 AAAAAA==",
+    "quant means 0 0 AAAAAAAAAAAAAAAAAAAAAA==",
+    "quant means 0 9223372036854775807 AAAAAA==",
+    "quant rounding 0 0 AAAA",
+    "quant rounding 1 4000000 AAAA",
+    "quant images -1 -",
+    "quant images 1 xyz",
+    "quant options 2 127",
+    "quant options 1 1000",
+    "another line",
+};
+
 static void wrong_lines_are_named(void **state)
 {
     (void)state;
-    static const char *const lines[] = {
-        "quant",
-        "quant ",
-        "quant what 1 2",
-        "quant begin 1 0123456789abcdef 3",
-        "quant type 1",
-        "quant type 1 f64",
-        "quant type 0 u8s8",
-        "quant type -1 u8s8",
-        "quant type 99999 u8s8",
-        "quant type 99999999999999999999999999 u8s8",
-        "quant range 1",
-        "quant range 1 3f800000 3f800000 3f800000",
-        "quant range 1 3f800000 00000000 00000000 3f800000",
-        "quant range 1 7f800000 7f800000 00000000 3f800000",
-        "quant range 1 00000000 7fc00000 00000000 3f800000",
-        "quant range 1 00000000 3f80000 00000000 3f800000",
-        "quant means 0 0 ",
-        "quant means 0 0 AAA",
-        "quant means 0 0 AAAA",
-        "quant means 0 0 AA=AAAAA",
-        "quant means 0 0 AAAAAAA=AAAA",
-        "quant means 0 0 AACAfw==",
-        "quant means 0 1 AAAAAA==",
-        "quant means 0 0 AAAAAAAAAAAAAAAAAAAAAA==",
-        "quant means 0 9223372036854775807 AAAAAA==",
-        "quant rounding 0 0 AAAA",
-        "quant rounding 1 4000000 AAAA",
-        "quant images -1 -",
-        "quant images 1 xyz",
-        "quant options 2 127",
-        "quant options 1 1000",
-        "another line",
-    };
     struct yt_quantisation *q, *back;
     assert_int_equal(yt_quantisation_create(graph(), &q), YT_OK);
     char head[100], text[800];
     snprintf(head, sizeof head, "x\nquant begin 1 %s %d\n", q->graph_hash,
              (int)q->node_count);
-    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
-        snprintf(text, sizeof text, "%s%s\nquant end\n", head, lines[i]);
+    for (size_t i = 0; i < sizeof wrong_lines / sizeof wrong_lines[0]; i++) {
+        snprintf(text, sizeof text, "%s%s\nquant end\n", head, wrong_lines[i]);
         const enum yt_status status =
             yt_quantisation_read(graph(), text, &back);
         if (status != YT_BAD_INPUT || !strstr(yt_error(), "line 3"))
-            fail_msg("'%s': %d %s", lines[i], (int)status, yt_error());
+            fail_msg("'%s': %d %s", wrong_lines[i], (int)status, yt_error());
     }
     /* What was begun has to be complete. */
     snprintf(text, sizeof text, "%squant means 0 0 AAAAAA==\nquant end\n",

@@ -140,11 +140,25 @@ static void make_level(int32_t index, int64_t head, int32_t h, int32_t w,
     };
 }
 
+/* Of each step: where it reads, writes, and what it adds. */
+static void make_steps(const int64_t offsets[STEPS][3])
+{
+    memset(steps, 0, sizeof steps);
+    for (int i = 0; i < STEPS; i++) {
+        assert_int_equal(yt_problem_parse(problems[i], &steps[i].problem),
+                         YT_OK);
+        steps[i].kernel = kernels[i];
+        steps[i].tasks = (steps[i].problem.u.conv2d.k + LANES - 1) / LANES;
+        steps[i].in = offsets[i][0];
+        steps[i].out = offsets[i][1];
+        steps[i].add = offsets[i][2];
+    }
+}
+
 /* The plan with everything bound; tests damage it and make it again. */
 static void make_plan(void)
 {
     int64_t arena = 0;
-    memset(steps, 0, sizeof steps);
     plan = (struct yt_plan){
         .model = "tiny",
         .isa = yt_isa_get(YT_ISA_SCALAR),
@@ -168,15 +182,7 @@ static void make_plan(void)
         {image, a, -1}, {a, b, -1},     {b, r, b},
         {a, d, r},      {d, head0, -1}, {r, head1, -1},
     };
-    for (int i = 0; i < STEPS; i++) {
-        assert_int_equal(yt_problem_parse(problems[i], &steps[i].problem),
-                         YT_OK);
-        steps[i].kernel = kernels[i];
-        steps[i].tasks = (steps[i].problem.u.conv2d.k + LANES - 1) / LANES;
-        steps[i].in = offsets[i][0];
-        steps[i].out = offsets[i][1];
-        steps[i].add = offsets[i][2];
-    }
+    make_steps(offsets);
     make_weights();
     plan.letterbox = (struct yt_step){
         .name = "letterbox",
