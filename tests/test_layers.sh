@@ -1,7 +1,7 @@
 #!/bin/bash
 # The house rules of docs/ARCHITECTURE.md, checked: includes point down only,
 # each foreign library is known to one layer, only cli/ prints or ends the
-# process, and what ships needs libc and pthreads alone.
+# process, what ships needs libc and pthreads alone, and nothing is too long.
 set -u
 cd "$YT_SOURCE_DIR" || exit 1
 failures=0
@@ -166,6 +166,9 @@ done < <(find [a-z]* -name '*.[ch]' -not -path 'build*' -printf '%h\n' | sort -u
 
 # And inside folders no module needs itself through others.
 python3 tests/circles.py || failures=$((failures + 1))
+
+# What is read is of a size to be read.
+python3 tests/sizes.py || failures=$((failures + 1))
 
 # Symbols: what the compiled layers reach for.
 undefined() # archive: "object symbol" lines, weak ones too
