@@ -53,7 +53,7 @@ static inline void make_yaml(const struct fixture *f, const char *path,
  * what is tested is how they are counted and kept. */
 static inline void make_pictures(struct fixture *f)
 {
-    char path[160];
+    char path[320];
     snprintf(path, sizeof path,
              "mkdir -p '%s/images/val' '%s/images/train' '%s/labels/val'",
              f->folder, f->folder, f->folder);

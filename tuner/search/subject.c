@@ -101,7 +101,7 @@ enum yt_status yt_search_create(const struct yt_site *site,
     const int32_t frame = yt_frame_steps(plan);
     struct yt_search *search = calloc(1, sizeof *search);
     if (search)
-        search->subjects = calloc((size_t)(net->layer_count + frame),
+        search->subjects = calloc((size_t)net->layer_count + (size_t)frame,
                                   sizeof *search->subjects);
     if (!search || !search->subjects) {
         yt_search_destroy(search);
