@@ -331,10 +331,19 @@ void yt_emit_nms_group(struct yt_emit_nms *n, const struct yt_emit_group *group,
     settle(n, group, &boxes, list, keep, user);
 }
 
-int32_t yt_nms_values(const struct yt_isa *isa, enum yt_knob_id knob,
-                      int32_t values[YT_VALUES_MAX])
+int yt_nms_applies(const struct yt_problem *p, const struct yt_schedule *s,
+                   const struct yt_isa *isa)
+{
+    (void)p;
+    (void)isa;
+    return YT_NMS_BLOCK % s->ku == 0;
+}
+
+int32_t yt_nms_values(const struct yt_problem *p, const struct yt_isa *isa,
+                      enum yt_knob_id knob, int32_t values[YT_VALUES_MAX])
 {
     int32_t count = 0;
+    (void)p;
     (void)isa;
     if (knob == YT_KNOB_KU)
         for (int32_t ku = 1; ku <= 4; ku *= 2)

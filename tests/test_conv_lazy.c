@@ -10,6 +10,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "each_isa.h"
 #include "codegen/codegen.h"
 #include "codegen/pack.h"
 #include "tests/guarded.h"
@@ -210,14 +211,7 @@ static void lazy_equals_dense_on(const struct yt_isa *isa)
 static void lazy_equals_dense_where_it_matters(void **state)
 {
     (void)state;
-    for (int i = 0; i < YT_ISA_COUNT; i++) {
-        const struct yt_isa *isa = yt_isa_get((enum yt_isa_id)i);
-        if (yt_isa_check(isa, yt_cpu_features()) != YT_OK) {
-            print_message("skipped %s: %s\n", isa->name, yt_error());
-            continue;
-        }
-        lazy_equals_dense_on(isa);
-    }
+    on_each_isa(lazy_equals_dense_on);
 }
 
 int main(void)

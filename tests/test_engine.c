@@ -12,42 +12,19 @@
 #include <cmocka.h>
 
 #include "codegen/codegen.h"
+#include "database_folder.h"
 #include "ground.h"
 #include "tuner/build/engine.h"
-
-struct fixture {
-    char folder[64];
-    char path[128];
-};
-
-static int setup(void **state)
-{
-    static struct fixture f;
-    strcpy(f.folder, "/tmp/yt-engine-XXXXXX");
-    if (!mkdtemp(f.folder))
-        return 1;
-    snprintf(f.path, sizeof f.path, "%s/results.db", f.folder);
-    *state = &f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *f = *state;
-    char command[128];
-    snprintf(command, sizeof command, "rm -rf '%s'", f->folder);
-    return system(command) != 0;
-}
 
 /* The built-in network on 64x64 pixels: small, and its code is soon made. */
 static const struct yt_engine_options small = {.h = 64, .w = 64, .threads = 1};
 
-static struct yt_site_options site_of(const struct fixture *f)
+static struct yt_site_options site_of(const struct database_folder *f)
 {
     return (struct yt_site_options){.isa = "sse4.2", .db = f->path};
 }
 
-static struct ground open_engine(const struct fixture *f,
+static struct ground open_engine(const struct database_folder *f,
                                  const struct yt_engine_options *options)
 {
     const struct yt_site_options site = site_of(f);
@@ -198,7 +175,7 @@ static void a_quantised_plan_brings_its_quantisation(void **state)
 /* Commands that only read neither make a database nor change one. */
 static void reading_writes_nothing(void **state)
 {
-    struct fixture *f = *state;
+    struct database_folder *f = *state;
     struct yt_engine_options o = small;
     struct yt_site_options reads = site_of(f);
     reads.access = YT_SITE_READS;

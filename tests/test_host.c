@@ -11,36 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "fake_root.h"
 #include "tuner/build/host.h"
-
-static int make(void **state)
-{
-    static char root[64];
-    strcpy(root, "/tmp/yt-host-XXXXXX");
-    assert_non_null(mkdtemp(root));
-    *state = root;
-    return 0;
-}
-
-static int unmake(void **state)
-{
-    char command[128];
-    snprintf(command, sizeof command, "rm -rf '%s'", (char *)*state);
-    return system(command);
-}
-
-static void put(const char *root, const char *folder, const char *file,
-                const char *text)
-{
-    char command[512], path[512];
-    snprintf(command, sizeof command, "mkdir -p '%s/%s'", root, folder);
-    assert_int_equal(system(command), 0);
-    snprintf(path, sizeof path, "%s/%s/%s", root, folder, file);
-    FILE *f = fopen(path, "w");
-    assert_non_null(f);
-    assert_true(fputs(text, f) >= 0);
-    assert_int_equal(fclose(f), 0);
-}
 
 static void siblings_are_left_out(void **state)
 {

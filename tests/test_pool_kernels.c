@@ -7,6 +7,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "each_isa.h"
 #include "codegen/codegen.h"
 #include "runtime/reference.h"
 #include "tests/guarded.h"
@@ -110,14 +111,7 @@ static void compare_all(const struct yt_isa *isa)
 static void kernels_match_the_reference(void **state)
 {
     (void)state;
-    for (int i = 0; i < YT_ISA_COUNT; i++) {
-        const struct yt_isa *isa = yt_isa_get((enum yt_isa_id)i);
-        if (yt_isa_check(isa, yt_cpu_features()) != YT_OK) {
-            print_message("skipped %s: %s\n", isa->name, yt_error());
-            continue;
-        }
-        compare_all(isa);
-    }
+    on_each_isa(compare_all);
 }
 
 int main(void)

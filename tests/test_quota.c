@@ -12,37 +12,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "fake_root.h"
 #include "runtime/pool.h"
 #include "runtime/quota.h"
-
-static int make(void **state)
-{
-    static char root[64];
-    strcpy(root, "/tmp/yt-host-XXXXXX");
-    assert_non_null(mkdtemp(root));
-    *state = root;
-    return 0;
-}
-
-static int unmake(void **state)
-{
-    char command[128];
-    snprintf(command, sizeof command, "rm -rf '%s'", (char *)*state);
-    return system(command);
-}
-
-static void put(const char *root, const char *folder, const char *file,
-                const char *text)
-{
-    char command[512], path[512];
-    snprintf(command, sizeof command, "mkdir -p '%s/%s'", root, folder);
-    assert_int_equal(system(command), 0);
-    snprintf(path, sizeof path, "%s/%s/%s", root, folder, file);
-    FILE *f = fopen(path, "w");
-    assert_non_null(f);
-    assert_true(fputs(text, f) >= 0);
-    assert_int_equal(fclose(f), 0);
-}
 
 #define V2 "sys/fs/cgroup"
 #define V1 "sys/fs/cgroup/cpu"

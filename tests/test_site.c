@@ -9,33 +9,10 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "database_folder.h"
 #include "ground.h"
 #include "runtime/model.h"
 #include "runtime/memory.h"
-
-struct fixture {
-    char folder[64];
-    char path[128];
-};
-
-static int setup(void **state)
-{
-    static struct fixture f;
-    strcpy(f.folder, "/tmp/yt-site-XXXXXX");
-    if (!mkdtemp(f.folder))
-        return 1;
-    snprintf(f.path, sizeof f.path, "%s/results.db", f.folder);
-    *state = &f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *f = *state;
-    char command[128];
-    snprintf(command, sizeof command, "rm -rf '%s'", f->folder);
-    return system(command) != 0;
-}
 
 static enum yt_status open_site(const char *isa, const char *db,
                                 enum yt_site_access access,
@@ -48,7 +25,7 @@ static enum yt_status open_site(const char *isa, const char *db,
 
 static void a_site_opens_the_database_as_it_is_told(void **state)
 {
-    struct fixture *f = *state;
+    struct database_folder *f = *state;
     struct yt_site *site = NULL;
     assert_int_equal(open_site(NULL, f->path, YT_SITE_ALONE, &site), YT_OK);
     assert_null(site->db);
@@ -91,7 +68,7 @@ static void trying_to_write_may_fail(void **state)
 
 static void unknown_instruction_sets_are_refused(void **state)
 {
-    struct fixture *f = *state;
+    struct database_folder *f = *state;
     struct yt_site *site = NULL;
     assert_int_equal(open_site("z80", f->path, YT_SITE_WRITES, &site),
                      YT_BAD_ARGUMENT);
@@ -157,7 +134,7 @@ static struct yt_graph *without_channel(const struct yt_graph *graph,
 
 static void changed_graphs_share_kernels_and_nothing_else(void **state)
 {
-    struct fixture *f = *state;
+    struct database_folder *f = *state;
     const struct yt_site_options site = {.isa = "sse4.2", .db = f->path};
     const struct yt_engine_options small = {.h = SIDE, .w = SIDE, .threads = 1};
     struct ground g = engine_open(&site, NULL, &small);

@@ -136,28 +136,13 @@ static void generate(struct yt_emit *e, const struct yt_problem *problem,
     tell(&n);
     yt_emit_nms_end(&n);
 }
-static int32_t values(const struct yt_problem *p, const struct yt_isa *isa,
-                      enum yt_knob_id knob, int32_t out[YT_VALUES_MAX])
-{
-    (void)p;
-    return yt_nms_values(isa, knob, out);
-}
-
-static int applies(const struct yt_problem *p, const struct yt_schedule *s,
-                   const struct yt_isa *isa)
-{
-    (void)p;
-    (void)isa;
-    return YT_NMS_BLOCK % s->ku == 0;
-}
-
 const struct yt_algo yt_algo_nms_buckets = {
     .name = "buckets",
     .op = YT_OP_NMS,
     .knobs = YT_KNOB_BIT(KU) | YT_KNOB_BIT(TUNE),
-    .applies = applies,
+    .applies = yt_nms_applies,
     .bodies = {YT_KNOB_KU, YT_KNOB_TUNE},
     .body_count = 2,
-    .values = values,
+    .values = yt_nms_values,
     .generate = generate,
 };

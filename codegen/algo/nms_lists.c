@@ -85,13 +85,6 @@ static int applies(const struct yt_problem *p, const struct yt_schedule *s,
     return YT_NMS_BLOCK % block_of(s, isa) == 0;
 }
 
-static int32_t values(const struct yt_problem *p, const struct yt_isa *isa,
-                      enum yt_knob_id knob, int32_t out[YT_VALUES_MAX])
-{
-    (void)p;
-    return yt_nms_values(isa, knob, out);
-}
-
 /* Fewer branches than with one vector at a time: where many boxes are kept and
  * each frame is another they cost more than the comparisons. */
 static int first(const struct yt_problem *p, const struct yt_isa *isa,
@@ -110,6 +103,6 @@ const struct yt_algo yt_algo_nms_lists = {
     .first = first,
     .bodies = {YT_KNOB_KU, YT_KNOB_TUNE},
     .body_count = 2,
-    .values = values,
+    .values = yt_nms_values,
     .generate = generate,
 };
