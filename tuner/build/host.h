@@ -15,8 +15,6 @@
 struct yt_host {
     struct yt_cpu_facts cpu;
     char arch[16], governor[32];
-    char
-        code_name[64]; /* of its micro-architecture, by libcpuid; "": unknown */
     int32_t physical_cores, logical_cores;
     int32_t allowed_cpus; /* by affinity */
     double quota_cpus;    /* by cgroup; NAN: none */
