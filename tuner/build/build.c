@@ -10,6 +10,7 @@
 #include "compress/quant/quantise.h"
 #include "runtime/fail.h"
 #include "runtime/memory.h"
+#include "runtime/workspace.h"
 
 /* ------------------------------------------------------------- kernels */
 
@@ -57,11 +58,6 @@ static void bind_step(struct yt_build *build, struct yt_step *step,
     step->tasks = yt_schedule_tasks(&step->problem, schedule, build->isa);
 }
 
-static int64_t align_up(int64_t bytes)
-{
-    return (bytes + YT_ALIGN - 1) / YT_ALIGN * YT_ALIGN;
-}
-
 struct yt_weights yt_build_weights(const struct yt_layer *layer)
 {
     return (struct yt_weights){.weights = layer->weights,
@@ -92,9 +88,9 @@ static void place_constants(struct yt_build *build)
         const size_t constants =
             yt_pack_constant_bytes(&layer->problem, build->isa);
         step->weights = weights ? at : -1;
-        at += align_up((int64_t)weights);
+        at += yt_align((int64_t)weights);
         step->bias = constants ? at : -1;
-        at += align_up((int64_t)constants);
+        at += yt_align((int64_t)constants);
     }
     build->plan.blob_bytes = at;
 }

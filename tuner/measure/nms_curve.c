@@ -31,12 +31,6 @@ static void run_once(const void *args, int64_t begin, int64_t end)
                                     &options, r->step, r->scratch, r->kept);
 }
 
-/* 0 up to 1, the same on every machine. */
-static float next_random(uint32_t *seed)
-{
-    return (float)(yt_random_lcg(seed) >> 8) * (1.0f / (1 << 24));
-}
-
 void yt_nms_candidates(const struct yt_candidates *out, int32_t count,
                        int32_t classes, uint32_t seed)
 {
@@ -46,19 +40,19 @@ void yt_nms_candidates(const struct yt_candidates *out, int32_t count,
     int32_t class_id = 0;
     for (int32_t i = 0; i < count; i++) {
         if (i % CLUSTER == 0) {
-            width = (0.02f + 0.3f * next_random(&seed)) * (float)w;
-            height = (0.02f + 0.3f * next_random(&seed)) * (float)h;
-            x = next_random(&seed) * ((float)w - width);
-            y = next_random(&seed) * ((float)h - height);
-            class_id = (int32_t)(next_random(&seed) * (float)classes);
+            width = (0.02f + 0.3f * yt_random_unit(&seed)) * (float)w;
+            height = (0.02f + 0.3f * yt_random_unit(&seed)) * (float)h;
+            x = yt_random_unit(&seed) * ((float)w - width);
+            y = yt_random_unit(&seed) * ((float)h - height);
+            class_id = (int32_t)(yt_random_unit(&seed) * (float)classes);
         }
-        const float dx = (next_random(&seed) - 0.5f) * 0.2f * width;
-        const float dy = (next_random(&seed) - 0.5f) * 0.2f * height;
+        const float dx = (yt_random_unit(&seed) - 0.5f) * 0.2f * width;
+        const float dy = (yt_random_unit(&seed) - 0.5f) * 0.2f * height;
         out->x0[i] = x + dx;
         out->y0[i] = y + dy;
         out->x1[i] = x + width + dx;
         out->y1[i] = y + height + dy;
-        out->score[i] = 0.25f + 0.75f * next_random(&seed);
+        out->score[i] = 0.25f + 0.75f * yt_random_unit(&seed);
         out->class_id[i] = class_id;
     }
 }

@@ -22,8 +22,8 @@ struct yt_nms_point {
 void yt_nms_candidates(const struct yt_candidates *out, int32_t count,
                        int32_t classes, uint32_t seed);
 
-/** Measure each point on yt_nms_candidates() with YOLOv5's
- * overlap of 0.45 and at most 300 boxes kept.
+/** Measure each point on yt_nms_candidates() with YOLOv5's overlap of 0.45 and
+ *  at most 300 boxes kept.
  *
  * @param plan    nc and its NMS, bound; a cluster has one class.
  * @param[in,out] points [count], boxes >= 1.

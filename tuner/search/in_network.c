@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bf16.h"
 #include "base/now.h"
 #include "base/random.h"
 #include "runtime/fail.h"
@@ -138,9 +139,6 @@ static enum yt_status prepare_layer(struct contest *c, int32_t i)
 static void put_pixel(void *pixels, enum yt_dtype dtype, int64_t i,
                       uint32_t value)
 {
-    const float real = (float)value;
-    uint32_t bits;
-    memcpy(&bits, &real, sizeof bits);
     switch (dtype) {
     case YT_DTYPE_U8S8:
         ((uint8_t *)pixels)[i] = (uint8_t)value;
@@ -149,10 +147,10 @@ static void put_pixel(void *pixels, enum yt_dtype dtype, int64_t i,
         ((int16_t *)pixels)[i] = (int16_t)value;
         break;
     case YT_DTYPE_BF16:
-        ((uint16_t *)pixels)[i] = (uint16_t)(bits >> 16);
+        ((uint16_t *)pixels)[i] = yt_bf16_of((float)value);
         break;
     default:
-        ((float *)pixels)[i] = real;
+        ((float *)pixels)[i] = (float)value;
         break;
     }
 }
