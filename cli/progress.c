@@ -78,18 +78,6 @@ void yt_progress_show(struct yt_progress *progress, double done, double total,
         fprintf(progress->to, "%s\n", text);
 }
 
-void yt_progress_note(struct yt_progress *progress, const char *format, ...)
-{
-    if (progress->quiet)
-        return;
-    yt_progress_end(progress);
-    va_list args;
-    va_start(args, format);
-    vfprintf(progress->to, format, args);
-    va_end(args);
-    fputc('\n', progress->to);
-}
-
 void yt_progress_end(struct yt_progress *progress)
 {
     if (progress->quiet || !progress->width)

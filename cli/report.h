@@ -50,10 +50,6 @@ void yt_progress_show(struct yt_progress *progress, double done, double total,
                       const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
-/** A line that stays, above the progress. */
-void yt_progress_note(struct yt_progress *progress, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-
 /** Remove the progress line. */
 void yt_progress_end(struct yt_progress *progress);
 

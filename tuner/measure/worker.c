@@ -295,11 +295,6 @@ int yt_worker_fd(const struct yt_worker *worker)
     return worker->fd;
 }
 
-uint64_t yt_worker_deadline_ns(const struct yt_worker *worker)
-{
-    return worker->deadline_ns;
-}
-
 int yt_worker_alive(const struct yt_worker *worker)
 {
     return worker->pid != 0;

@@ -42,9 +42,6 @@ enum yt_status yt_worker_submit(struct yt_worker *worker,
 /** The file descriptor to poll for reading while busy. */
 int yt_worker_fd(const struct yt_worker *worker);
 
-/** Monotonic time at which the candidate in flight is overdue. */
-uint64_t yt_worker_deadline_ns(const struct yt_worker *worker);
-
 /** Take the result after the descriptor became readable, or after the
  *  deadline passed.
  *  @return 1 and the result (crashes and timeouts are results, after them the
