@@ -37,8 +37,8 @@ struct loop {
     const struct yt_tune_options *options;
     struct slot slots[WORKERS_MAX];
     int32_t slot_count;
-    int32_t next_target;
-    int32_t done_targets;
+    int32_t next_subject;
+    int32_t done_subjects;
     uint64_t begin_ns, deadline_ns;
     int exhaustive; /* the whole space, after the search */
     struct yt_timing_lock lock;
@@ -58,7 +58,7 @@ static void report(const struct loop *loop, const struct yt_subject *subject)
     const double best = yt_subject_best_ns(subject);
     const double elapsed = 1e-9 * (double)(yt_now_ns() - loop->begin_ns);
     const double total = 1e-9 * (double)(loop->deadline_ns - loop->begin_ns);
-    const double finished = loop->done_targets;
+    const double finished = loop->done_subjects;
     double left = finished > 0 ? elapsed / finished *
                                      (loop->search->subject_count - finished)
                                : total - elapsed;
@@ -70,7 +70,7 @@ static void report(const struct loop *loop, const struct yt_subject *subject)
         .problem = subject->name,
         .tried = subject->trials.count,
         .planned = subject->trials.count + 1,
-        .done_layers = loop->done_targets,
+        .done_layers = loop->done_subjects,
         .layers = loop->search->subject_count,
         .best_gflops = best > 0 ? flops / best : 0,
         .first_gflops = subject->trials.count && subject->trials.items[0].ok
@@ -146,12 +146,12 @@ static enum yt_status store(struct loop *loop, const struct slot *slot,
     return yt_db_measurement_put(loop->search->site->db, &row, NULL);
 }
 
-static void leave_target(struct loop *loop, struct slot *slot)
+static void leave_subject(struct loop *loop, struct slot *slot)
 {
     yt_worker_stop(slot->worker);
     slot->worker = NULL;
     if (slot->subject)
-        loop->done_targets++;
+        loop->done_subjects++;
     slot->subject = NULL;
 }
 
@@ -164,7 +164,7 @@ static void lose(struct loop *loop, struct slot *slot, const char *why)
     snprintf(search->why_lost, sizeof search->why_lost, "%.*s",
              (int)sizeof search->why_lost - 1, why);
     if (++slot->lost >= LOST_MAX)
-        leave_target(loop, slot);
+        leave_subject(loop, slot);
 }
 
 static enum yt_status take_result(struct loop *loop, struct slot *slot,
@@ -206,7 +206,7 @@ static enum yt_status feed(struct loop *loop, struct slot *slot)
             if (!any)
                 slot->subject->complete = 1;
             if (!any || yt_now_ns() >= slot->until_ns) {
-                leave_target(loop, slot);
+                leave_subject(loop, slot);
                 continue;
             }
             if (slot->worker && !yt_worker_alive(slot->worker)) {
@@ -226,12 +226,12 @@ static enum yt_status feed(struct loop *loop, struct slot *slot)
             lose(loop, slot, "the worker was killed (out of memory?)");
             continue;
         }
-        if (loop->next_target == loop->search->subject_count)
+        if (loop->next_subject == loop->search->subject_count)
             return YT_OK;
-        const int32_t index = loop->next_target++;
+        const int32_t index = loop->next_subject++;
         struct yt_subject *subject = &loop->search->subjects[index];
         if (subject->complete) {
-            loop->done_targets++;
+            loop->done_subjects++;
             continue;
         }
         slot->until_ns = yt_now_ns() + share_ns(loop, index);
@@ -254,8 +254,8 @@ static void pick_cpus(struct loop *loop)
 static enum yt_status run_pass(struct loop *loop)
 {
     struct pollfd fds[WORKERS_MAX];
-    loop->next_target = 0;
-    loop->done_targets = 0;
+    loop->next_subject = 0;
+    loop->done_subjects = 0;
     for (int32_t i = 0; i < loop->slot_count; i++)
         YT_TRY(feed(loop, &loop->slots[i]));
     for (;;) {
@@ -299,7 +299,7 @@ static enum yt_status run_passes(struct loop *loop)
         before = search->fresh;
         status = run_pass(loop);
         for (int32_t i = 0; i < loop->slot_count; i++)
-            leave_target(loop, &loop->slots[i]);
+            leave_subject(loop, &loop->slots[i]);
     } while (status == YT_OK && search->fresh > before && !stopped(loop) &&
              any_incomplete(search));
     return status;
