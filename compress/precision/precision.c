@@ -271,7 +271,7 @@ struct search {
 static void name_settings(struct search *s)
 {
     const struct yt_isa *isa = s->engine->build->isa;
-    const char *method = s->wish->method ? s->wish->method : "auto";
+    const char *method = method_of(s->wish);
     if (s->wish->learn_rounding)
         snprintf(s->settings, sizeof s->settings, "%s, learned rounding to %d",
                  method, yt_isa_weight_max(isa));

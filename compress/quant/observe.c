@@ -323,12 +323,3 @@ void yt_observer_range(const struct yt_observer *o,
     *lo_out = (float)r.lo;
     *hi_out = (float)r.hi;
 }
-
-const char *yt_range_method_name(enum yt_range_method method)
-{
-    static const char *const names[] = {"auto", "minmax", "percentile", "mse",
-                                        "entropy"};
-    static_assert(sizeof names / sizeof names[0] == YT_RANGE_COUNT,
-                  "a name each");
-    return names[method];
-}

@@ -47,9 +47,6 @@ enum yt_range_method {
     YT_RANGE_COUNT
 };
 
-/** "auto", "minmax", "percentile", "mse", "entropy". */
-const char *yt_range_method_name(enum yt_range_method method);
-
 struct yt_range_options {
     enum yt_range_method method;
     double percentile; /* 0: 99.99; with AUTO several are tried */
