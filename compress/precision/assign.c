@@ -59,16 +59,7 @@ static enum yt_status use_known_schedules(const struct work *w,
     struct yt_search *search = NULL;
     YT_TRY(
         yt_search_create(w->engine->site, build, w->engine->threads, &search));
-    for (int32_t i = 0; i < build->net->layer_count; i++) {
-        char name[YT_PROBLEM_NAME_MAX];
-        struct yt_schedule best[YT_FINALISTS_MAX];
-        yt_problem_name(&build->net->layers[i].problem, name);
-        for (int32_t t = 0; t < search->subject_count; t++)
-            if (strcmp(search->subjects[t].name, name) == 0) {
-                yt_subject_finalists(&search->subjects[t], build->isa, best);
-                build->schedules[i] = best[0];
-            }
-    }
+    yt_search_choose_layers(search, build);
     yt_search_destroy(search);
     return YT_OK;
 }

@@ -117,11 +117,7 @@ static enum yt_status prepare_layer(struct contest *c, int32_t i)
 {
     const struct yt_build *build = c->build;
     const struct yt_layer *layer = &build->net->layers[i];
-    char name[YT_PROBLEM_NAME_MAX];
-    yt_problem_name(&layer->problem, name);
-    int32_t t = 0;
-    while (strcmp(c->search->subjects[t].name, name) != 0)
-        t++;
+    const int32_t t = yt_search_find(c->search, &layer->problem);
     c->subject_of[i] = t;
     const size_t bytes = yt_pack_constant_bytes(&layer->problem, build->isa);
     if (bytes) {

@@ -68,6 +68,15 @@ int32_t yt_subject_finalists(const struct yt_subject *subject,
                              const struct yt_isa *isa,
                              struct yt_schedule out[YT_FINALISTS_MAX]);
 
+/** Which subject a problem is; subject_count: none. */
+int32_t yt_search_find(const struct yt_search *search,
+                       const struct yt_problem *problem);
+
+/** Set the schedules of the network's layers to the fastest of each, as
+ *  measured alone, for when there is no time to compare them in the network. */
+void yt_search_choose_layers(const struct yt_search *search,
+                             struct yt_build *build);
+
 /** Set the schedules of the steps before and behind the network to the fastest
  *  of each, as measured alone: their times depend on the picture more than on
  *  what the network leaves in the caches. */

@@ -112,24 +112,6 @@ static uint64_t share_ns(const struct session *s, double share,
     return ns < at_least ? at_least : ns > at_most ? at_most : ns;
 }
 
-/* After Ctrl-C: the fastest of each problem, as measured alone. */
-static void take_fastest(struct session *s)
-{
-    struct yt_build *build = s->engine->build;
-    for (int32_t i = 0; i < build->net->layer_count; i++) {
-        char name[YT_PROBLEM_NAME_MAX];
-        yt_problem_name(&build->net->layers[i].problem, name);
-        for (int32_t t = 0; t < s->search->subject_count; t++) {
-            struct yt_schedule finalists[YT_FINALISTS_MAX];
-            if (strcmp(s->search->subjects[t].name, name) != 0)
-                continue;
-            (void)yt_subject_finalists(&s->search->subjects[t], build->isa,
-                                       finalists);
-            build->schedules[i] = finalists[0];
-        }
-    }
-}
-
 static enum yt_status remember_old(struct session *s)
 {
     const struct yt_build *build = s->engine->build;
@@ -167,7 +149,7 @@ static enum yt_status decide_in_network(struct session *s)
         if (status != YT_INTERRUPTED)
             return status;
     }
-    take_fastest(s);
+    yt_search_choose_layers(s->search, engine->build); /* after Ctrl-C */
     return YT_OK;
 }
 

@@ -1,6 +1,7 @@
 /* The distinct problems of a network, and which of their trials are worth a
  * place in it. */
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -72,9 +73,8 @@ enum yt_status yt_search_read(struct yt_search *search)
     return status;
 }
 
-/* A step of the plan: one more of a problem, or the first. */
-static void add_step(struct yt_search *search, const struct yt_problem *problem,
-                     const char *layer)
+int32_t yt_search_find(const struct yt_search *search,
+                       const struct yt_problem *problem)
 {
     char name[YT_PROBLEM_NAME_MAX];
     yt_problem_name(problem, name);
@@ -82,6 +82,14 @@ static void add_step(struct yt_search *search, const struct yt_problem *problem,
     while (at < search->subject_count &&
            strcmp(search->subjects[at].name, name) != 0)
         at++;
+    return at;
+}
+
+/* A step of the plan: one more of a problem, or the first. */
+static void add_step(struct yt_search *search, const struct yt_problem *problem,
+                     const char *layer)
+{
+    const int32_t at = yt_search_find(search, problem);
     struct yt_subject *subject = &search->subjects[at];
     subject->layers++;
     if (at < search->subject_count)
@@ -89,7 +97,7 @@ static void add_step(struct yt_search *search, const struct yt_problem *problem,
     search->subject_count++;
     subject->problem = *problem;
     subject->layer = layer;
-    memcpy(subject->name, name, sizeof name);
+    yt_problem_name(problem, subject->name);
 }
 
 enum yt_status yt_search_create(const struct yt_site *site,
@@ -190,19 +198,32 @@ int32_t yt_subject_finalists(const struct yt_subject *subject,
     return count;
 }
 
+/* The fastest as measured alone, of a problem that there is a subject for. */
+static struct yt_schedule fastest_alone(const struct yt_search *search,
+                                        const struct yt_problem *problem)
+{
+    struct yt_schedule finalists[YT_FINALISTS_MAX];
+    const int32_t at = yt_search_find(search, problem);
+    assert(at < search->subject_count);
+    (void)yt_subject_finalists(&search->subjects[at], search->site->isa,
+                               finalists);
+    return finalists[0];
+}
+
+void yt_search_choose_layers(const struct yt_search *search,
+                             struct yt_build *build)
+{
+    for (int32_t i = 0; i < build->net->layer_count; i++)
+        build->schedules[i] =
+            fastest_alone(search, &build->net->layers[i].problem);
+}
+
 void yt_search_choose_frame(const struct yt_search *search,
                             struct yt_build *build)
 {
-    for (int32_t i = 0; i < yt_frame_steps(&build->plan); i++) {
-        char name[YT_PROBLEM_NAME_MAX];
-        struct yt_schedule finalists[YT_FINALISTS_MAX];
-        int32_t t = 0;
-        yt_problem_name(&yt_frame_step(&build->plan, i)->problem, name);
-        while (strcmp(search->subjects[t].name, name) != 0)
-            t++;
-        (void)yt_subject_finalists(&search->subjects[t], build->isa, finalists);
-        build->frame.of[i] = finalists[0];
-    }
+    for (int32_t i = 0; i < yt_frame_steps(&build->plan); i++)
+        build->frame.of[i] =
+            fastest_alone(search, &yt_frame_step_of(&build->plan, i)->problem);
 }
 
 uint32_t yt_subject_code_bytes(const struct yt_subject *subject,
