@@ -196,36 +196,34 @@ static enum yt_status choose_threads(struct session *s)
     return YT_OK;
 }
 
-static enum yt_status open_baseline(struct session *s)
+/* The engine's network with default schedules, to be compared with it. */
+static enum yt_status create_rival(const struct session *s, int32_t threads,
+                                   struct yt_build **build_out)
 {
     const struct yt_plan *plan = &s->engine->build->plan;
     const struct yt_build_options options = {
         .isa = plan->isa,
         .h = plan->h,
         .w = plan->w,
-        .threads = plan->threads, /* so that the comparison is about kernels */
+        .threads = threads,
         .dense_heads = s->engine->dense_heads,
         .quantisation = s->engine->build->quantisation,
         .kernels = s->engine->site->kernels,
     };
-    YT_TRY(yt_build_create(s->engine->graph, &options, &s->base_build));
+    return yt_build_create(s->engine->graph, &options, build_out);
+}
+
+/* On as many threads, so that the comparison is about kernels. */
+static enum yt_status open_baseline(struct session *s)
+{
+    YT_TRY(create_rival(s, s->engine->build->plan.threads, &s->base_build));
     YT_TRY(yt_build_make(s->base_build, s->engine->site->host.threads));
     return yt_build_open(s->base_build, 0, &s->base_model);
 }
 
 static enum yt_status open_old(struct session *s)
 {
-    const struct yt_plan *plan = &s->engine->build->plan;
-    const struct yt_build_options options = {
-        .isa = plan->isa,
-        .h = plan->h,
-        .w = plan->w,
-        .threads = s->old_threads,
-        .dense_heads = s->engine->dense_heads,
-        .quantisation = s->engine->build->quantisation,
-        .kernels = s->engine->site->kernels,
-    };
-    YT_TRY(yt_build_create(s->engine->graph, &options, &s->old_build));
+    YT_TRY(create_rival(s, s->old_threads, &s->old_build));
     memcpy(s->old_build->schedules, s->old_schedules,
            (size_t)s->old_build->net->layer_count * sizeof *s->old_schedules);
     s->old_build->frame = s->old_frame;
