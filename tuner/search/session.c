@@ -274,13 +274,14 @@ static enum yt_status evaluate(struct session *s)
                            &bench, stats));
     s->result->baseline = stats[0];
     s->result->tuned = stats[1];
-    if (s->old_model && stats[1].network.median_ns >
-                            KEEP_OLD_WITHIN * stats[2].network.median_ns) {
+    /* Whole frames: a plan also says how they are letterboxed and decoded. */
+    if (s->old_model &&
+        stats[1].total.median_ns > KEEP_OLD_WITHIN * stats[2].total.median_ns) {
         s->result->tuned = stats[2];
         s->result->kept = 1;
         YT_TRY(keep_old(s));
     } else if (!s->engine->tuned && stopped(s) &&
-               stats[1].network.median_ns > stats[0].network.median_ns) {
+               stats[1].total.median_ns > stats[0].total.median_ns) {
         s->result->tuned = stats[0];
         YT_TRY(keep_baseline(s));
     }
