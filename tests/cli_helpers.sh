@@ -57,6 +57,19 @@ data()
     [ -r "$path" ] && echo "$path"
 }
 
+# until_caught PID: wait until the program has its handler of SIGTERM, on the
+# busiest machine.
+until_caught()
+{
+    local caught
+    for _ in $(seq 300); do
+        caught=$(sed -n 's/^SigCgt:[[:space:]]*/0x/p' "/proc/$1/status")
+        ((caught & 1 << 14)) && return
+        sleep 0.1
+    done
+    complain "no handler of SIGTERM in 30 seconds"
+}
+
 finish()
 {
     [ "$failures" -eq 0 ] || { echo "$failures failed" >&2; exit 1; }

@@ -54,11 +54,7 @@ json 'd["parallel"][0]["pin"] and d["parallel"][0]["mode"] == "latency"'
 # A signal before anything was measured leaves nothing to print.
 "$yolotune" bench --imgsz 64 --frames 1000000 --json >"$work/out" 2>"$work/err" &
 pid=$!
-for _ in $(seq 300); do # until it has a handler, on the busiest machine
-    caught=$(sed -n 's/^SigCgt:[[:space:]]*/0x/p' "/proc/$pid/status")
-    ((caught & 1 << 14)) && break
-    sleep 0.1
-done
+until_caught $pid
 sleep 3
 kill -TERM $pid
 code=0

@@ -29,6 +29,7 @@ run 1 -m builtin:n --imgsz 64 --db /proc/none/x.db && says '/proc/none'
 "$yolotune" -m builtin:n --imgsz 64 --budget 60s --json >"$work/out" \
     2>"$work/err" &
 pid=$!
+until_caught $pid
 sleep 2
 kill -TERM $pid
 code=0
@@ -38,10 +39,21 @@ if [ -s "$work/out" ]; then
     json 'not d["complete"]'
 fi
 
-# Killed outright: the next run takes up what was measured.
+# Killed outright, once it has stored something: the next run takes it up.
+stored()
+{
+    local rows
+    rows=$("$yolotune" db sql 'SELECT (SELECT count(*) FROM measurement) +
+        (SELECT count(*) FROM evaluation) AS n' --csv 2>/dev/null | tail -1)
+    echo "${rows:-0}"
+}
+before=$(stored)
 "$yolotune" -m builtin:n --imgsz 64 --budget 60s --quiet >/dev/null 2>&1 &
 pid=$!
-sleep 4
+for _ in $(seq 300); do
+    [ "$(stored)" -ge $((before + 3)) ] && break
+    sleep 0.1
+done
 kill -KILL $pid
 wait $pid 2>/dev/null
 run 0 -m builtin:n --imgsz 64 --budget 3s --json
