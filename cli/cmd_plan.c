@@ -130,6 +130,26 @@ static void put_knobs(struct yt_json *doc, json_t *step, const char *problem,
                         yt_schedule_get(&s, (enum yt_knob_id)id));
 }
 
+/* A list of the lines that begin with a word. */
+static void put_steps(struct yt_json *doc, const char *list_name,
+                      const char *text, const char *word)
+{
+    json_t *list = yt_json_array(doc, NULL, list_name);
+    const size_t length = strlen(word);
+    for (const char *at = text; (at = strchr(at, '\n'));) {
+        char name[64], problem[96], schedule[64];
+        at++;
+        if (strncmp(at, word, length) != 0 ||
+            sscanf(at + length, "%63s %95s %63s", name, problem, schedule) != 3)
+            continue;
+        json_t *step = yt_json_element(doc, list);
+        yt_json_text(doc, step, "name", name);
+        yt_json_text(doc, step, "problem", problem);
+        yt_json_text(doc, step, "schedule", schedule);
+        put_knobs(doc, step, problem, schedule);
+    }
+}
+
 static int print_json(const char *text, const struct yt_plan_head *head)
 {
     struct yt_json doc;
@@ -141,17 +161,8 @@ static int print_json(const char *text, const struct yt_plan_head *head)
     yt_json_text(&doc, NULL, "isa", head->isa);
     yt_json_int(&doc, NULL, "threads", head->threads);
     yt_json_text(&doc, NULL, "precision", head->precision);
-    json_t *steps = yt_json_array(&doc, NULL, "steps");
-    for (const char *at = text; (at = strstr(at, "\nstep ")); at++) {
-        char name[64], problem[96], schedule[64];
-        if (sscanf(at, " step %63s %95s %63s", name, problem, schedule) != 3)
-            continue;
-        json_t *step = yt_json_element(&doc, steps);
-        yt_json_text(&doc, step, "name", name);
-        yt_json_text(&doc, step, "problem", problem);
-        yt_json_text(&doc, step, "schedule", schedule);
-        put_knobs(&doc, step, problem, schedule);
-    }
+    put_steps(&doc, "steps", text, "step ");
+    put_steps(&doc, "frame", text, "frame ");
     yt_json_text(&doc, NULL, "text", text);
     return yt_json_print(&doc);
 }
@@ -225,33 +236,33 @@ static int export_plan(const struct job *job, const char *id)
 /* ------------------------------------------------------------------ apply */
 
 /* Everything that a plan is applied to; the head says what it has to be. */
-struct target {
+struct ground {
     struct yt_graph *graph;
     struct yt_site *site;
     struct yt_engine *engine;
 };
 
-static void close_target(struct target *target)
+static void close_ground(struct ground *ground)
 {
-    yt_engine_close(target->engine);
-    yt_site_close(target->site);
-    yt_graph_destroy(target->graph);
+    yt_engine_close(ground->engine);
+    yt_site_close(ground->site);
+    yt_graph_destroy(ground->graph);
 }
 
-static enum yt_status open_target(const struct job *job, const char *text,
+static enum yt_status open_ground(const struct job *job, const char *text,
                                   const struct yt_plan_head *head,
-                                  struct target *target)
+                                  struct ground *ground)
 {
     struct yt_site_options site;
     struct yt_engine_options options;
     struct yt_quantisation *q = NULL;
     yt_cli_site_options(&job->engine, &site);
     yt_cli_engine_options(&job->engine, &options);
-    YT_TRY(yt_graph_read(yt_cli_model(&job->engine), &target->graph));
-    YT_FAIL_IF(strcmp(head->model, target->graph->name) != 0, YT_STALE,
+    YT_TRY(yt_graph_read(yt_cli_model(&job->engine), &ground->graph));
+    YT_FAIL_IF(strcmp(head->model, ground->graph->name) != 0, YT_STALE,
                "plan: made for the model %s, not %s", head->model,
-               target->graph->name);
-    YT_TRY(yt_plan_text_quantisation(target->graph, text, &q));
+               ground->graph->name);
+    YT_TRY(yt_plan_text_quantisation(ground->graph, text, &q));
     site.isa = head->isa;
     options.h = head->h;
     options.w = head->w;
@@ -259,21 +270,21 @@ static enum yt_status open_target(const struct job *job, const char *text,
     options.unbuilt = 1;
     options.untuned = 1;
     options.quantisation = q;
-    enum yt_status status = yt_site_open(&site, &target->site);
+    enum yt_status status = yt_site_open(&site, &ground->site);
     if (status == YT_OK)
-        status = yt_engine_open(target->site, target->graph, &options,
-                                &target->engine);
+        status = yt_engine_open(ground->site, ground->graph, &options,
+                                &ground->engine);
     yt_quantisation_destroy(q);
     return status;
 }
 
 static enum yt_status apply_text(const struct job *job, const char *text,
-                                 struct target *target, int64_t *row_out)
+                                 struct ground *ground, int64_t *row_out)
 {
     struct yt_plan_head head;
     YT_TRY(yt_plan_text_head(text, &head));
-    YT_TRY(open_target(job, text, &head, target));
-    struct yt_engine *engine = target->engine;
+    YT_TRY(open_ground(job, text, &head, ground));
+    struct yt_engine *engine = ground->engine;
     YT_TRY(yt_plan_text_read(engine->build, text));
     YT_TRY(yt_engine_reopen(engine));
     YT_TRY(yt_plan_store(engine, engine->build, YT_DB_TUNED, NULL, row_out));
@@ -285,21 +296,21 @@ static enum yt_status apply_text(const struct job *job, const char *text,
 
 static int apply(const struct job *job, const char *path)
 {
-    struct target target = {NULL, NULL, NULL};
+    struct ground ground = {NULL, NULL, NULL};
     char *text = NULL;
     int64_t row = 0;
     if (!job->engine.model)
         return yt_cli_usage("plan", "apply: --model is missing");
     enum yt_status status = read_file(path, &text);
     if (status == YT_OK) {
-        status = apply_text(job, text, &target, &row);
+        status = apply_text(job, text, &ground, &row);
         if (status != YT_OK)
             status = yt_fail_prefix(status == YT_STALE ? YT_BAD_INPUT : status,
                                     "%s", path);
     }
     int code = YT_EXIT_OK;
     char precision[YT_PRECISION_WORD_MAX];
-    const struct yt_engine *engine = target.engine;
+    const struct yt_engine *engine = ground.engine;
     if (status != YT_OK)
         code = yt_cli_fail(status);
     else
@@ -311,7 +322,7 @@ static int apply(const struct job *job, const char *path)
                job->out ? "; its library is in " : "",
                job->out ? job->out : "");
     free(text);
-    close_target(&target);
+    close_ground(&ground);
     return code;
 }
 

@@ -16,6 +16,8 @@ run 0 plan show r1 && says '^configuration yolov5n-64x64-f32-(tuned|default)-lat
 run 0 plan show r1 --json
 json 'd["model"] == "yolov5n" and d["width"] == 64 and len(d["steps"]) > 40'
 json 'all(s["schedule"].startswith(s["algorithm"] + "-") for s in d["steps"])'
+json 'd["frame"][0]["name"] == "letterbox" and
+      d["frame"][-1]["problem"].startswith("nms-")'
 json 'd["steps"][0]["knobs"]["mr"] > 0 and "tune" in d["steps"][0]["knobs"]'
 run 0 plan export r1 --out "$work/a.plan"
 run 1 plan export r1 --out "$work/none/a.plan" && says 'none/a.plan'
