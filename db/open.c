@@ -168,10 +168,17 @@ static enum yt_status choose_journal(struct yt_db *db)
 
 /* -------------------------------------------------------------------- open */
 
+static enum yt_status bring_up_to_date(struct yt_db *db, int32_t version)
+{
+    size_t count;
+    const struct yt_db_migration *rows = yt_db_migrations(&count);
+    return version < yt_db_schema_version() ? yt_db_migrate(db, rows, count)
+                                            : YT_OK;
+}
+
 static enum yt_status open_read_write(const char *path, struct yt_db **db_out)
 {
     struct yt_db *db = NULL;
-    size_t count;
     int32_t version = 0;
     YT_TRY(yt_db_make_folders(path));
     char *uri = yt_db_uri(path, "mode=rwc");
@@ -184,10 +191,7 @@ static enum yt_status open_read_write(const char *path, struct yt_db **db_out)
                     "%s: the file is read-only", path);
     YT_TRY_GOTO(check_schema(db, &version));
     YT_TRY_GOTO(choose_journal(db));
-    if (version < yt_db_schema_version()) {
-        const struct yt_db_migration *rows = yt_db_migrations(&count);
-        YT_TRY_GOTO(yt_db_migrate(db, rows, count));
-    }
+    YT_TRY_GOTO(bring_up_to_date(db, version));
     *db_out = db;
     db = NULL;
 done:
@@ -200,7 +204,6 @@ done:
 static enum yt_status open_memory(struct yt_db **db_out)
 {
     struct yt_db *db = NULL;
-    size_t count;
     int32_t version = 0;
     enum yt_status status =
         yt_db_connect(YT_DB_MEMORY, "file:/yolotune?vfs=memdb",
@@ -208,10 +211,7 @@ static enum yt_status open_memory(struct yt_db **db_out)
     if (!db)
         goto done;
     YT_TRY_GOTO(check_schema(db, &version));
-    if (version < yt_db_schema_version()) {
-        const struct yt_db_migration *rows = yt_db_migrations(&count);
-        YT_TRY_GOTO(yt_db_migrate(db, rows, count));
-    }
+    YT_TRY_GOTO(bring_up_to_date(db, version));
     *db_out = db;
     db = NULL;
 done:
