@@ -168,10 +168,7 @@ LLVMValueRef yt_emit_with_lane(struct yt_emit *e, LLVMValueRef v,
 /** The largest lane of a vec without NaNs; the smallest of lanes. */
 LLVMValueRef yt_emit_largest(struct yt_emit *e, LLVMValueRef v);
 LLVMValueRef yt_emit_smallest_i32(struct yt_emit *e, LLVMValueRef v);
-/** Load or store where the mask is set; elsewhere memory is not touched and
- *  @p other is the result. */
-LLVMValueRef yt_emit_load_masked(struct yt_emit *e, LLVMValueRef address,
-                                 LLVMValueRef mask, LLVMValueRef other);
+/** Store where the mask is set; elsewhere memory is not touched. */
 void yt_emit_store_masked(struct yt_emit *e, LLVMValueRef v,
                           LLVMValueRef address, LLVMValueRef mask);
 
@@ -244,8 +241,6 @@ LLVMValueRef yt_emit_silu(struct yt_emit *e, LLVMValueRef x);
  *  8e-4 of it (s16: 1.2e-4), or within 5e-4 of its size. */
 LLVMValueRef yt_emit_silu_coarse(struct yt_emit *e, enum yt_dtype out,
                                  LLVMValueRef x);
-/** exp(x) on a vec, for x in about [-87, 88]; outside it is clamped. */
-LLVMValueRef yt_emit_exp(struct yt_emit *e, LLVMValueRef x);
 /** 1 / (1 + exp(-x)). */
 LLVMValueRef yt_emit_sigmoid(struct yt_emit *e, LLVMValueRef x);
 

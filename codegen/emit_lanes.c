@@ -2,7 +2,6 @@
  * reductions and masked memory. */
 
 #include <assert.h>
-#include <string.h>
 
 #include "codegen/emit.h"
 
@@ -149,27 +148,14 @@ LLVMValueRef yt_emit_smallest_i32(struct yt_emit *e, LLVMValueRef v)
     return yt_emit_lane(e, v, 0);
 }
 
-static LLVMValueRef call_masked(struct yt_emit *e, const char *name,
-                                LLVMValueRef *args, unsigned count)
-{
-    const unsigned id = LLVMLookupIntrinsicID(name, strlen(name));
-    assert(id);
-    LLVMTypeRef types[] = {e->vec, e->ptr};
-    LLVMValueRef fn = LLVMGetIntrinsicDeclaration(e->module, id, types, 2);
-    return LLVMBuildCall2(e->b, LLVMIntrinsicGetType(e->ctx, id, types, 2), fn,
-                          args, count, "");
-}
-
-LLVMValueRef yt_emit_load_masked(struct yt_emit *e, LLVMValueRef address,
-                                 LLVMValueRef mask, LLVMValueRef other)
-{
-    LLVMValueRef args[] = {address, yt_emit_i32(e, 4), mask, other};
-    return call_masked(e, "llvm.masked.load", args, 4);
-}
-
 void yt_emit_store_masked(struct yt_emit *e, LLVMValueRef v,
                           LLVMValueRef address, LLVMValueRef mask)
 {
+    static const char name[] = "llvm.masked.store";
+    const unsigned id = LLVMLookupIntrinsicID(name, sizeof name - 1);
+    LLVMTypeRef types[] = {e->vec, e->ptr};
+    LLVMValueRef fn = LLVMGetIntrinsicDeclaration(e->module, id, types, 2);
     LLVMValueRef args[] = {v, address, yt_emit_i32(e, 4), mask};
-    call_masked(e, "llvm.masked.store", args, 4);
+    LLVMBuildCall2(e->b, LLVMIntrinsicGetType(e->ctx, id, types, 2), fn, args,
+                   4, "");
 }

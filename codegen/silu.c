@@ -16,16 +16,13 @@
  * exponential is clamped.
  */
 
-#include <assert.h>
-#include <string.h>
-
 #include "codegen/emit.h"
 
 #define EXP_CLAMP   87.0f /* exp(87) < FLT_MAX / 4: 1 + exp stays finite */
 #define LOG2E_HI    1.4426950216293335f
 #define LOG2E_LO    1.925963033500011e-08f
 #define LN2_HI      0.693359375f /* 9 bits: n * LN2_HI is exact */
-#define LN2_LO      -2.12194440e-4f
+#define LN2_LO      (-2.12194440e-4f)
 #define ROUND_MAGIC 12582912.0f /* 1.5 * 2^23 */
 
 static const float exp2_coefficients[] = {
@@ -33,30 +30,28 @@ static const float exp2_coefficients[] = {
     0.05550713092088699f, 0.009675540961325169f, 0.0013276472454890609f,
 };
 
-/* sign * a * log2(e) - n. */
-static LLVMValueRef fraction(struct yt_emit *e, LLVMValueRef a, LLVMValueRef n,
-                             float sign)
+/* -a * log2(e) - n. */
+static LLVMValueRef fraction(struct yt_emit *e, LLVMValueRef a, LLVMValueRef n)
 {
-    LLVMValueRef hi = yt_emit_splat(e, sign * LOG2E_HI);
+    LLVMValueRef hi = yt_emit_splat(e, -LOG2E_HI);
     if (e->isa->can & YT_CAN_FMA) {
         LLVMValueRef r = yt_emit_fma(e, a, hi, LLVMBuildFNeg(e->b, n, ""));
-        return yt_emit_fma(e, a, yt_emit_splat(e, sign * LOG2E_LO), r);
+        return yt_emit_fma(e, a, yt_emit_splat(e, -LOG2E_LO), r);
     }
-    LLVMValueRef whole = yt_emit_fmul(e, n, yt_emit_splat(e, sign * LN2_HI));
-    LLVMValueRef rest = yt_emit_fmul(e, n, yt_emit_splat(e, sign * LN2_LO));
+    LLVMValueRef whole = yt_emit_fmul(e, n, yt_emit_splat(e, -LN2_HI));
+    LLVMValueRef rest = yt_emit_fmul(e, n, yt_emit_splat(e, -LN2_LO));
     return yt_emit_fmul(e, yt_emit_fsub(e, yt_emit_fsub(e, a, whole), rest),
                         hi);
 }
 
-/* exp(sign * x), sign = +-1. */
-static LLVMValueRef exp_signed(struct yt_emit *e, LLVMValueRef x, float sign)
+/* exp(-x). */
+static LLVMValueRef exp_of_minus(struct yt_emit *e, LLVMValueRef x)
 {
     LLVMValueRef a = e->words.clamp(e, x, EXP_CLAMP);
     LLVMValueRef magic = yt_emit_splat(e, ROUND_MAGIC);
-    LLVMValueRef z =
-        yt_emit_fma(e, a, yt_emit_splat(e, sign * LOG2E_HI), magic);
+    LLVMValueRef z = yt_emit_fma(e, a, yt_emit_splat(e, -LOG2E_HI), magic);
     LLVMValueRef n = yt_emit_fsub(e, z, magic);
-    LLVMValueRef r = fraction(e, a, n, sign);
+    LLVMValueRef r = fraction(e, a, n);
     const int top = (int)(sizeof exp2_coefficients / sizeof(float)) - 1;
     LLVMValueRef p = yt_emit_splat(e, exp2_coefficients[top]);
     for (int i = top - 1; i >= 0; i--)
@@ -64,22 +59,16 @@ static LLVMValueRef exp_signed(struct yt_emit *e, LLVMValueRef x, float sign)
     return e->words.scale(e, p, n, z);
 }
 
-LLVMValueRef yt_emit_exp(struct yt_emit *e, LLVMValueRef x)
-{
-    return exp_signed(e, x, 1.0f);
-}
-
 LLVMValueRef yt_emit_sigmoid(struct yt_emit *e, LLVMValueRef x)
 {
     LLVMValueRef one = yt_emit_splat(e, 1.0f);
-    return e->words.divide(e, one,
-                           yt_emit_fadd(e, exp_signed(e, x, -1.0f), one));
+    return e->words.divide(e, one, yt_emit_fadd(e, exp_of_minus(e, x), one));
 }
 
 LLVMValueRef yt_emit_silu(struct yt_emit *e, LLVMValueRef x)
 {
     LLVMValueRef one = yt_emit_splat(e, 1.0f);
-    return e->words.divide(e, x, yt_emit_fadd(e, exp_signed(e, x, -1.0f), one));
+    return e->words.divide(e, x, yt_emit_fadd(e, exp_of_minus(e, x), one));
 }
 
 /* --------------------------------------------------------------- coarse */
