@@ -43,7 +43,8 @@ static const char *const isa_ids[] = {
 #undef YT_ISA
 };
 
-void yt_export_c_string(FILE *file, const char *text)
+/* A C string literal, quotes included, in plain ASCII. */
+static void print_string(FILE *file, const char *text)
 {
     fputc('"', file);
     for (const unsigned char *c = (const unsigned char *)text; *c; c++)
@@ -84,11 +85,11 @@ static void print_problem(FILE *f, const struct yt_problem *p)
 static void print_step(FILE *f, const struct yt_step *s, const char *symbol)
 {
     fputs("{.name = ", f);
-    yt_export_c_string(f, s->name);
+    print_string(f, s->name);
     fputs(",\n     .problem = ", f);
     print_problem(f, &s->problem);
     fputs(",\n     .schedule = ", f);
-    yt_export_c_string(f, s->schedule);
+    print_string(f, s->schedule);
     fprintf(f,
             ",\n     .kernel = %s,\n     .tasks = " I64 ", .in = " I64
             ", .out = " I64 ", .add = " I64 ", .weights = " I64 ", .bias = " I64
@@ -168,7 +169,7 @@ static void print_classes(FILE *f, const struct yt_plan *plan)
     fputs("static const char *const classes[] = {\n", f);
     for (int32_t i = 0; i < plan->nc; i++) {
         fputs("    ", f);
-        yt_export_c_string(f, plan->classes[i]);
+        print_string(f, plan->classes[i]);
         fputs(",\n", f);
     }
     fputs("};\n\n", f);
@@ -189,7 +190,7 @@ static enum yt_status print_plan(FILE *f, const struct yt_export_input *in)
 {
     const struct yt_plan *plan = in->plan;
     fputs("static const struct yt_plan plan = {\n    .model = ", f);
-    yt_export_c_string(f, plan->model);
+    print_string(f, plan->model);
     fprintf(f,
             ",\n    .isa = &isa,\n    .h = " I32 ", .w = " I32 ", .nc = " I32
             ",\n    .classes = classes,\n    .threads = " I32

@@ -20,7 +20,4 @@
 enum yt_status yt_export_plan_source(const struct yt_export_input *in,
                                      FILE *file);
 
-/** Write a C string literal, quotes included, in plain ASCII. */
-void yt_export_c_string(FILE *file, const char *text);
-
 #endif
