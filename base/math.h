@@ -17,19 +17,4 @@ static inline int64_t yt_round_up(int64_t n, int64_t unit)
     return yt_ceil_div(n, unit) * unit;
 }
 
-static inline int64_t yt_min(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
-static inline int64_t yt_max(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
-}
-
-static inline int64_t yt_clamp(int64_t n, int64_t low, int64_t high)
-{
-    return yt_min(yt_max(n, low), high);
-}
-
 #endif

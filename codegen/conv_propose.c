@@ -1,6 +1,7 @@
 /* What rows of convolutions propose to a search: tiles that fill the registers,
  * the ways to cut the work. Measured on the networks of docs/BENCHMARKS.md. */
 
+#include "base/math.h"
 #include "codegen/conv_rows.h"
 #include "codegen/propose.h"
 #include "codegen/schedule.h"
@@ -12,11 +13,6 @@
 
 static const int32_t unrolls[] = {1, 2, 3, 4, 5, 8, 9, 16};
 #define UNROLLS ((int32_t)(sizeof unrolls / sizeof unrolls[0]))
-
-static int32_t ceil_div(int32_t a, int32_t b)
-{
-    return (a + b - 1) / b;
-}
 
 /* Accumulators, the weights of one step and one broadcast live at once; with
  * one vector per pixel the broadcast is part of the multiplication. */
@@ -39,7 +35,7 @@ static int32_t group_sizes(const struct yt_ask *ask,
     sizes[count++] = 0;
     int32_t last = units;
     for (int32_t parts = 2; parts <= 64 && count < 12; parts *= 2) {
-        const int32_t size = ceil_div(units, parts);
+        const int32_t size = yt_ceil_div(units, parts);
         if (size < last)
             sizes[count++] = size;
         last = size;

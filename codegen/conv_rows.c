@@ -2,6 +2,8 @@
 
 #include "codegen/conv_rows.h"
 
+#include "base/math.h"
+
 /* Tasks along pixels that a first choice makes, about. */
 #define FIRST_GROUPS 16
 
@@ -25,11 +27,6 @@
  * of AVX2 is of values up to three units. */
 #define U8_COARSE_TOLERANCE  0.15
 #define S16_COARSE_TOLERANCE 3.0
-
-static int32_t ceil_div(int32_t a, int32_t b)
-{
-    return (a + b - 1) / b;
-}
 
 int yt_conv_applies(const struct yt_problem *problem,
                     const struct yt_schedule *s, const struct yt_isa *isa)
@@ -77,7 +74,7 @@ void yt_conv_first_tile(const struct yt_problem *p, const struct yt_isa *isa,
         s->ku = t.steps % ku ? s->ku : ku;
     yt_conv_tiles(p, s, isa, &t);
     const int32_t units = t.flat ? t.tiles : t.rows;
-    s->tiles = ceil_div(units, FIRST_GROUPS);
+    s->tiles = yt_ceil_div(units, FIRST_GROUPS);
     if (s->tiles >= units)
         s->tiles = 0;
 }

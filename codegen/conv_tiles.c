@@ -4,10 +4,7 @@
 
 #include <string.h>
 
-static int32_t ceil_div(int32_t a, int32_t b)
-{
-    return (a + b - 1) / b;
-}
+#include "base/math.h"
 
 void yt_conv_tiles(const struct yt_problem *problem,
                    const struct yt_schedule *s, const struct yt_isa *isa,
@@ -23,19 +20,19 @@ void yt_conv_tiles(const struct yt_problem *problem,
               p->add != YT_ADD_UP2 && p->c != 3;
     t->row = t->flat ? t->oh * t->ow : t->ow;
     t->rows = t->flat ? 1 : t->oh;
-    t->tiles = ceil_div(t->row, s->mr);
+    t->tiles = yt_ceil_div(t->row, s->mr);
     t->base = t->row / t->tiles;
     t->large = t->row % t->tiles;
     t->window = p->c == 3 && problem->dtype != YT_DTYPE_F32;
     t->per_step = (int32_t)(4 / in_bytes);
     t->ic_block = p->c == 3 ? 3 : isa->lanes;
     t->ic_blocks = p->c / t->ic_block;
-    t->steps = ceil_div(t->window ? 3 * p->r : t->ic_block, t->per_step);
+    t->steps = yt_ceil_div(t->window ? 3 * p->r : t->ic_block, t->per_step);
     t->taps = t->window ? 1 : p->r;
-    t->k_blocks = ceil_div(p->k, isa->lanes);
+    t->k_blocks = yt_ceil_div(p->k, isa->lanes);
     t->k_tiles = t->k_blocks / s->nr;
     const int32_t units = t->flat ? t->tiles : t->rows;
-    t->pixel_groups = s->tiles ? ceil_div(units, s->tiles) : 1;
+    t->pixel_groups = s->tiles ? yt_ceil_div(units, s->tiles) : 1;
 
     t->vec_bytes = 4 * (int64_t)isa->lanes;
     t->in_pixel = in_bytes * t->ic_block;

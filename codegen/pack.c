@@ -7,13 +7,9 @@
 #include <string.h>
 
 #include "base/bf16.h"
+#include "base/math.h"
 #include "codegen/algo.h"
 #include "codegen/constants.h"
-
-static int32_t ceil_div(int32_t a, int32_t b)
-{
-    return (a + b - 1) / b;
-}
 
 /* ------------------------------------------------------------ constants */
 
@@ -60,7 +56,7 @@ void yt_constants_layout(const struct yt_problem *p, const struct yt_isa *isa,
     if (p->op == YT_OP_CONV2D && to_integers &&
         p->u.conv2d.add == YT_ADD_RESIDUAL)
         l.add_gain = rows++;
-    l.row_bytes = 4 * ceil_div(channels, isa->lanes) * isa->lanes;
+    l.row_bytes = 4 * yt_ceil_div(channels, isa->lanes) * isa->lanes;
     l.bytes = rows * l.row_bytes;
     int32_t *const offsets[] = {&l.scale,    &l.out_gain, &l.out_zero,
                                 &l.add_gain, &l.in_step,  &l.in_zero};
