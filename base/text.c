@@ -134,28 +134,9 @@ void yt_text_add_json(struct yt_text *text, const char *string)
 
 /* ---------------------------------------------------------------- the end */
 
-void yt_text_clear(struct yt_text *text)
-{
-    text->length = 0;
-    text->failed = 0;
-    if (text->at)
-        *text->at = 0;
-}
-
 const char *yt_text_get(const struct yt_text *text)
 {
     return text->at ? text->at : "";
-}
-
-char *yt_text_take(struct yt_text *text)
-{
-    assert(!text->is_fixed);
-    yt_text_add(text, "%s", ""); /* of nothing there is a text, too */
-    char *taken = text->failed ? NULL : text->at;
-    if (!taken)
-        free(text->at);
-    *text = (struct yt_text){0};
-    return taken;
 }
 
 void yt_text_free(struct yt_text *text)

@@ -35,15 +35,8 @@ void yt_text_vadd(struct yt_text *text, const char *format, va_list arguments)
  *  @param string NULL: null, without quotes. */
 void yt_text_add_json(struct yt_text *text, const char *string);
 
-/** Start again with nothing, in the same memory. */
-void yt_text_clear(struct yt_text *text);
-
 /** Never NULL. */
 const char *yt_text_get(const struct yt_text *text);
-
-/** Hand over what has grown, the caller frees it; NULL when it failed. The
- *  text is empty then. @pre it is no caller's array. */
-char *yt_text_take(struct yt_text *text);
 
 /** Release what has grown; of a caller's array nothing. */
 void yt_text_free(struct yt_text *text);
