@@ -88,17 +88,20 @@ void yt_emit_nms_group(struct yt_emit_nms *n, const struct yt_emit_group *group,
                        const struct yt_emit_list *list,
                        void (*keep)(void *user, LLVMValueRef at), void *user);
 
-/** What rows of NMS answer alike: whole steps make a block, and the values of
- *  their knobs; see struct yt_algo. */
-int yt_nms_applies(const struct yt_problem *p, const struct yt_schedule *s,
-                   const struct yt_isa *isa);
-int32_t yt_nms_values(const struct yt_problem *p, const struct yt_isa *isa,
-                      enum yt_knob_id knob, int32_t values[YT_VALUES_MAX]);
-
 /** Write down a candidate (i64) as kept. */
 void yt_emit_nms_keep(struct yt_emit_nms *n, LLVMValueRef candidate);
 
 /** Whether as many are kept as are wanted. */
 LLVMValueRef yt_emit_nms_is_full(struct yt_emit_nms *n);
+
+/* What their rows share. */
+
+/** Whether lists hold whole blocks of ku boxes. */
+int yt_nms_applies(const struct yt_problem *p, const struct yt_schedule *s,
+                   const struct yt_isa *isa);
+
+/** Values of their knobs. */
+int32_t yt_nms_values(const struct yt_problem *p, const struct yt_isa *isa,
+                      enum yt_knob_id knob, int32_t values[YT_VALUES_MAX]);
 
 #endif

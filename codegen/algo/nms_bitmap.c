@@ -5,7 +5,6 @@
 
 #include "codegen/algo.h"
 #include "codegen/nms_parts.h"
-#include "runtime/nms.h"
 
 static LLVMValueRef entry(struct yt_emit *e, LLVMValueRef array, LLVMValueRef i)
 {

@@ -5,7 +5,6 @@
 
 #include "codegen/algo.h"
 #include "codegen/nms_parts.h"
-#include "runtime/nms.h"
 
 static LLVMValueRef entry(struct yt_emit *e, LLVMValueRef array, LLVMValueRef i)
 {
@@ -136,6 +135,7 @@ static void generate(struct yt_emit *e, const struct yt_problem *problem,
     tell(&n);
     yt_emit_nms_end(&n);
 }
+
 const struct yt_algo yt_algo_nms_buckets = {
     .name = "buckets",
     .op = YT_OP_NMS,
