@@ -24,6 +24,17 @@ static LLVMValueRef element(struct yt_emit *e, LLVMValueRef array,
     return yt_emit_index(e, array, yt_emit_muli(e, i, 4));
 }
 
+LLVMValueRef yt_emit_int(struct yt_emit *e, LLVMValueRef array, LLVMValueRef i)
+{
+    return yt_emit_to_i64(e, yt_emit_load(e, e->i32, element(e, array, i), 4));
+}
+
+void yt_emit_int_put(struct yt_emit *e, LLVMValueRef value, LLVMValueRef array,
+                     LLVMValueRef i)
+{
+    yt_emit_store(e, yt_emit_to_i32(e, value), element(e, array, i), 4);
+}
+
 #define POINTER(e, field)                                                      \
     pointer(e, offsetof(struct yt_nms_args, field), #field)
 #define NUMBER(e, field) number(e, offsetof(struct yt_nms_args, field), #field)
@@ -181,8 +192,7 @@ void yt_emit_nms_keep(struct yt_emit_nms *n, LLVMValueRef candidate)
 {
     struct yt_emit *e = n->e;
     LLVMValueRef kept = yt_emit_get(e, n->kept);
-    yt_emit_store(e, yt_emit_to_i32(e, candidate),
-                  element(e, n->kept_out, kept), 4);
+    yt_emit_int_put(e, candidate, n->kept_out, kept);
     yt_emit_set(e, n->kept, yt_emit_addi(e, kept, 1));
 }
 
@@ -191,25 +201,18 @@ LLVMValueRef yt_emit_nms_is_full(struct yt_emit_nms *n)
     return yt_emit_equal(n->e, yt_emit_get(n->e, n->kept), n->max_det);
 }
 
-static LLVMValueRef load_count(struct yt_emit *e, LLVMValueRef array,
-                               LLVMValueRef i)
-{
-    return yt_emit_to_i64(e, yt_emit_load(e, e->i32, element(e, array, i), 4));
-}
-
 void yt_emit_list_open(struct yt_emit_nms *n, struct yt_emit_list *list,
                        LLVMValueRef class_id)
 {
-    list->first = load_count(n->e, n->first, class_id);
-    yt_emit_set(n->e, list->used, load_count(n->e, n->used, class_id));
+    list->first = yt_emit_int(n->e, n->first, class_id);
+    yt_emit_set(n->e, list->used, yt_emit_int(n->e, n->used, class_id));
 }
 
 void yt_emit_list_close(struct yt_emit_nms *n, const struct yt_emit_list *list,
                         LLVMValueRef class_id)
 {
     struct yt_emit *e = n->e;
-    yt_emit_store(e, yt_emit_to_i32(e, yt_emit_get(e, list->used)),
-                  element(e, n->used, class_id), 4);
+    yt_emit_int_put(e, yt_emit_get(e, list->used), n->used, class_id);
 }
 
 /* Boxes inside out, and without end: whatever the other box is, even one of

@@ -27,6 +27,11 @@ struct yt_emit_nms {
     LLVMValueRef kept, alive;                  /* variables, i64 */
 };
 
+/** Entry i (i64) of an array of int32_t, as i64. */
+LLVMValueRef yt_emit_int(struct yt_emit *e, LLVMValueRef array, LLVMValueRef i);
+void yt_emit_int_put(struct yt_emit *e, LLVMValueRef value, LLVMValueRef array,
+                     LLVMValueRef i);
+
 struct yt_emit_nms yt_emit_nms_begin(struct yt_emit *e);
 /** Tell how many were kept. */
 void yt_emit_nms_end(struct yt_emit_nms *n);

@@ -6,11 +6,6 @@
 #include "codegen/algo.h"
 #include "codegen/nms_parts.h"
 
-static LLVMValueRef entry(struct yt_emit *e, LLVMValueRef array, LLVMValueRef i)
-{
-    return yt_emit_index(e, array, yt_emit_muli(e, i, 4));
-}
-
 /* Candidates at [from, to) of the order, as the first rows of the tile. */
 static void copy(struct yt_emit_nms *n, LLVMValueRef from, LLVMValueRef to)
 {
@@ -24,7 +19,7 @@ static void copy(struct yt_emit_nms *n, LLVMValueRef from, LLVMValueRef to)
     box.class_id = yt_emit_to_i32(e, yt_emit_nms_class(n, candidate));
     LLVMValueRef at = yt_emit_sub(e, place.i, from);
     yt_emit_box_put(e, &box, &n->tile, at);
-    yt_emit_store(e, yt_emit_to_i32(e, candidate), entry(e, n->place, at), 4);
+    yt_emit_int_put(e, candidate, n->place, at);
     yt_emit_endfor(e, &place);
 }
 
@@ -36,8 +31,7 @@ static void keep(void *user, LLVMValueRef at)
     struct yt_branch wanted;
     yt_emit_if(e, &wanted, yt_emit_less(e, yt_emit_get(e, n->kept), n->max_det),
                "wanted");
-    LLVMValueRef candidate = yt_emit_load(e, e->i32, entry(e, n->place, at), 4);
-    yt_emit_nms_keep(n, yt_emit_to_i64(e, candidate));
+    yt_emit_nms_keep(n, yt_emit_int(e, n->place, at));
     yt_emit_endif(e, &wanted);
 }
 

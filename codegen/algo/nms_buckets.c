@@ -6,37 +6,20 @@
 #include "codegen/algo.h"
 #include "codegen/nms_parts.h"
 
-static LLVMValueRef entry(struct yt_emit *e, LLVMValueRef array, LLVMValueRef i)
-{
-    return yt_emit_index(e, array, yt_emit_muli(e, i, 4));
-}
-
-static LLVMValueRef count_at(struct yt_emit *e, LLVMValueRef array,
-                             LLVMValueRef i)
-{
-    return yt_emit_to_i64(e, yt_emit_load(e, e->i32, entry(e, array, i), 4));
-}
-
-static void put_count(struct yt_emit *e, LLVMValueRef array, LLVMValueRef i,
-                      LLVMValueRef count)
-{
-    yt_emit_store(e, yt_emit_to_i32(e, count), entry(e, array, i), 4);
-}
-
 /* How many candidates each class has, in cursor. */
 static void count_classes(struct yt_emit_nms *n)
 {
     struct yt_emit *e = n->e;
     struct yt_loop c, place;
     yt_emit_for(e, &c, "clear", yt_emit_i64(e, 0), n->classes, 1, 1);
-    put_count(e, n->cursor, c.i, yt_emit_i64(e, 0));
+    yt_emit_int_put(e, yt_emit_i64(e, 0), n->cursor, c.i);
     yt_emit_endfor(e, &c);
     yt_emit_for(e, &place, "count", yt_emit_param(e, 1), yt_emit_param(e, 2), 1,
                 0);
     LLVMValueRef class_id =
         yt_emit_nms_class(n, yt_emit_nms_candidate(n, place.i));
-    put_count(e, n->cursor, class_id,
-              yt_emit_addi(e, count_at(e, n->cursor, class_id), 1));
+    yt_emit_int_put(e, yt_emit_addi(e, yt_emit_int(e, n->cursor, class_id), 1),
+                    n->cursor, class_id);
     yt_emit_endfor(e, &place);
 }
 
@@ -47,8 +30,8 @@ static void sum_classes(struct yt_emit_nms *n, LLVMValueRef sum)
     struct yt_loop c;
     yt_emit_set(e, sum, yt_emit_i64(e, 0));
     yt_emit_for(e, &c, "sum", yt_emit_i64(e, 0), n->classes, 1, 1);
-    LLVMValueRef count = count_at(e, n->cursor, c.i);
-    put_count(e, n->cursor, c.i, yt_emit_get(e, sum));
+    LLVMValueRef count = yt_emit_int(e, n->cursor, c.i);
+    yt_emit_int_put(e, yt_emit_get(e, sum), n->cursor, c.i);
     yt_emit_set(e, sum, yt_emit_add(e, yt_emit_get(e, sum), count));
     yt_emit_endfor(e, &c);
 }
@@ -63,13 +46,13 @@ static void deal(struct yt_emit_nms *n, const struct yt_emit_columns *corners,
     yt_emit_for(e, &place, "deal", begin, yt_emit_param(e, 2), 1, 0);
     LLVMValueRef candidate = yt_emit_nms_candidate(n, place.i);
     LLVMValueRef class_id = yt_emit_nms_class(n, candidate);
-    LLVMValueRef at = count_at(e, n->cursor, class_id);
+    LLVMValueRef at = yt_emit_int(e, n->cursor, class_id);
     const struct yt_emit_boxes box = yt_emit_box(e, corners, candidate);
     yt_emit_box_put(e, &box, tile, at);
     LLVMValueRef nth = yt_emit_sub(e, place.i, begin);
-    put_count(e, n->place, at, nth);
-    put_count(e, n->marked, nth, yt_emit_i64(e, 0));
-    put_count(e, n->cursor, class_id, yt_emit_addi(e, at, 1));
+    yt_emit_int_put(e, nth, n->place, at);
+    yt_emit_int_put(e, yt_emit_i64(e, 0), n->marked, nth);
+    yt_emit_int_put(e, yt_emit_addi(e, at, 1), n->cursor, class_id);
     yt_emit_endfor(e, &place);
 }
 
@@ -77,8 +60,8 @@ static void keep(void *user, LLVMValueRef at)
 {
     struct yt_emit_nms *n = user;
     struct yt_emit *e = n->e;
-    LLVMValueRef place = count_at(e, n->place, at);
-    put_count(e, n->marked, place, yt_emit_i64(e, 1));
+    LLVMValueRef place = yt_emit_int(e, n->place, at);
+    yt_emit_int_put(e, yt_emit_i64(e, 1), n->marked, place);
 }
 
 static void decide(struct yt_emit_nms *n, struct yt_emit_list *list,
@@ -88,7 +71,7 @@ static void decide(struct yt_emit_nms *n, struct yt_emit_list *list,
     struct yt_loop c, at;
     yt_emit_set(e, from, yt_emit_i64(e, 0));
     yt_emit_for(e, &c, "class", yt_emit_i64(e, 0), n->classes, 1, 1);
-    LLVMValueRef to = count_at(e, n->cursor, c.i);
+    LLVMValueRef to = yt_emit_int(e, n->cursor, c.i);
     yt_emit_list_open(n, list, c.i);
     yt_emit_for(e, &at, "group", yt_emit_get(e, from), to, e->isa->lanes, 0);
     const struct yt_emit_group group = {tile, at.i, yt_emit_sub(e, to, at.i)};
@@ -107,7 +90,8 @@ static void tell(struct yt_emit_nms *n)
     struct yt_loop place;
     struct yt_branch marked;
     yt_emit_for(e, &place, "tell", begin, yt_emit_param(e, 2), 1, 0);
-    LLVMValueRef mark = count_at(e, n->marked, yt_emit_sub(e, place.i, begin));
+    LLVMValueRef mark =
+        yt_emit_int(e, n->marked, yt_emit_sub(e, place.i, begin));
     yt_emit_if(e, &marked, yt_emit_equal(e, mark, yt_emit_i64(e, 1)), "marked");
     yt_emit_nms_keep(n, yt_emit_nms_candidate(n, place.i));
     yt_emit_endif(e, &marked);
