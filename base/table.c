@@ -75,11 +75,22 @@ int yt_text_width(const char *text)
     return width;
 }
 
+/* Bytes of the control character that a text begins with, 0: it is none. In
+ * UTF-8 those of ISO 6429's second set, U+0080 to U+009F, are two. */
+static size_t control_length(const unsigned char *text, size_t length)
+{
+    if (text[0] == 0xc2 && length > 1 && text[1] >= 0x80 && text[1] < 0xa0)
+        return 2;
+    return text[0] < 0x20 || text[0] == 0x7f;
+}
+
 void yt_text_put_safe(FILE *to, const char *text, size_t length)
 {
-    for (size_t i = 0; i < length; i++) {
-        const unsigned char c = (unsigned char)text[i];
-        fputc(c < 0x20 || c == 0x7f ? ' ' : c, to);
+    const unsigned char *bytes = (const unsigned char *)text;
+    for (size_t i = 0; i < length;) {
+        const size_t control = control_length(bytes + i, length - i);
+        fputc(control ? ' ' : bytes[i], to);
+        i += control ? control : 1;
     }
 }
 

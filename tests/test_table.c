@@ -65,6 +65,25 @@ static void cells_do_not_steer_the_terminal(void **state)
     yt_table_deinit(&table);
 }
 
+/* U+009B alone is what ESC [ is; U+00A0 and a byte that is cut off are none. */
+static void nor_do_controls_of_two_bytes(void **state)
+{
+    (void)state;
+    struct yt_table table;
+    yt_table_init(&table, "lname|rn");
+    table.has_rule = 0;
+    yt_table_row(&table, (const char *[]){"a\xc2\x9b"
+                                          "2J",
+                                          "1"});
+    yt_table_row(&table, (const char *[]){"\xc2\xa0\xc2", "2"});
+    char *text = printed(&table);
+    assert_string_equal(text, "name  n\n"
+                              "a 2J  1\n"
+                              "\xc2\xa0\xc2    2\n");
+    free(text);
+    yt_table_deinit(&table);
+}
+
 static void grows_past_any_first_guess(void **state)
 {
     (void)state;
@@ -88,6 +107,7 @@ int main(void)
         cmocka_unit_test(columns_line_up),
         cmocka_unit_test(a_character_is_a_column),
         cmocka_unit_test(cells_do_not_steer_the_terminal),
+        cmocka_unit_test(nor_do_controls_of_two_bytes),
         cmocka_unit_test(grows_past_any_first_guess),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
