@@ -73,7 +73,7 @@ int32_t yt_dtype_order(enum yt_dtype dtype, const void *tensor, int64_t i)
     int32_t bits;
     switch (dtype) {
     case YT_DTYPE_F32:
-        bits = ((const int32_t *)tensor)[i];
+        bits = bits_of(((const float *)tensor)[i]);
         return bits < 0 ? bits ^ INT32_MAX : bits;
     case YT_DTYPE_BF16:
         bits = ((const int16_t *)tensor)[i];
