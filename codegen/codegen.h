@@ -40,9 +40,9 @@ enum yt_status yt_codegen_compile(const struct yt_problem *p,
                                   struct yt_object *object_out);
 
 /** Whether code for @p isa can run on this machine as far as LLVM knows it:
- * none of the row's features may have a minus in LLVMGetHostCPUFeatures(). It
- * comes on top of yt_isa_check(), which looks at CPUID and XCR0 and is what an
- * export does when it is opened. Compiling for another machine needs neither.
+ *  none of the row's features may have a minus in LLVMGetHostCPUFeatures(). It
+ *  comes on top of yt_isa_check(), which looks at CPUID and XCR0 and is what an
+ *  export does when it is opened. Compiling for another machine needs neither.
  *
  *  The host's list is not handed to LLVM as it is: a kernel would then use
  *  whatever this CPU has, and fault on one that has all the row asks for.

@@ -4,8 +4,8 @@
 #include "codegen/codegen.h"
 
 /** Disassemble an object's code for @p isa: fill in code_bytes, spills and
- * spills_total, and refuse an object that would call or link to anything
- * outside itself.
+ *  spills_total, and refuse an object that would call or link to anything
+ *  outside itself.
  *
  *  A loop is what lies between a backward branch and its target; it is an
  *  innermost one when no other loop lies within.

@@ -11,8 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "eval/image_formats.h"
 #include "base/random.h"
+#include "eval/image_formats.h"
 #include "runtime/fail.h"
 
 /* A file of a picture within the limits can be no larger than this: stored

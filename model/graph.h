@@ -71,8 +71,8 @@ void yt_graph_destroy(struct yt_graph *graph);
  *
  *  Channels are another matter, since shapes follow from them: whoever removes
  *  some creates a graph, adds the nodes that it is to have, fills their
- * storage, and takes the rest over by yt_graph_copy_facts(). yt_graph_check()
- * then says whether it is one.
+ *  storage, and takes the rest over by yt_graph_copy_facts(). yt_graph_check()
+ *  then says whether it is one.
  *
  *  @return YT_OK; YT_NO_MEMORY. */
 enum yt_status yt_graph_copy(const struct yt_graph *from,

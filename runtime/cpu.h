@@ -23,8 +23,7 @@ struct yt_cpuid_leaf {
 struct yt_cpuid {
     struct yt_cpuid_leaf leaves[YT_CPUID_LEAVES_MAX]; /* in any order */
     int32_t count;
-    uint64_t
-        xcr0; /* looked at only where CPUID says it may be read (OSXSAVE) */
+    uint64_t xcr0; /* looked at only where CPUID lets it be read (OSXSAVE) */
 };
 
 /** Ask the CPU that the calling thread runs on. No leaves on other

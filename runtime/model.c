@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/augment.h"
 #include "base/clock.h"
+#include "runtime/augment.h"
 #include "runtime/fail.h"
 #include "runtime/letterbox.h"
 #include "runtime/pool.h"

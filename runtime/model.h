@@ -7,8 +7,8 @@
  *
  * A model reads its bundle's kernels, task counts, offsets and constants at
  * each run, so kernels may be rebound between runs. It reads sizes once, at
- * yt_model_open(): arena_bytes, scratch_bytes, the levels' geometry, classes
- * and the block of the IoU kernel.
+ * yt_model_open(): arena_bytes, scratch_bytes, classes and the levels'
+ * geometry.
  *
  * A workspace is yolotune/runtime.h's: info.workspace_bytes, aligned to
  * YT_ALIGN, never assumed to hold zeros:
