@@ -52,7 +52,7 @@ install_packages()
 {
     if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
         # shellcheck disable=SC2086 # a list
-        say "this system has no apt-get; install the equivalents of:" $packages
+        say "this system has no apt-get; install the equivalents of:" $packages "$@"
         exit 1
     fi
     missing=
