@@ -88,6 +88,12 @@ static const struct {
     {"sppf-f32-32x20x20-r5", "rows-h", 1},
     {"letterbox-f32-640x640", "rows-h", 1},
     {"nms-f32-c80-n1000", "lists-k2-g", 1},
+    /* whatever a name says: 2^28 vectors of 16 would be no boxes in 32 bits */
+    {"nms-f32-c80-n1000", "lists-k268435456-g", 0},
+    {"nms-f32-c80-n1000", "lists-k2147483647-g", 0},
+    {"nms-f32-c80-n1000", "buckets-k2147483647-g", 0},
+    {"conv2d-f32-32x20x20-k64r3s1p1", "direct-m4n1k1-t2147483647p-h", 0},
+    {"conv2d-f32-32x20x20-k64r3s1p1", "direct-m4n1k2147483647-t0p-h", 0},
 };
 
 static void schedules_apply_in_one_form(void **state)

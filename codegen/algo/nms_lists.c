@@ -82,7 +82,7 @@ static int applies(const struct yt_problem *p, const struct yt_schedule *s,
                    const struct yt_isa *isa)
 {
     (void)p;
-    return YT_NMS_BLOCK % block_of(s, isa) == 0;
+    return s->ku <= YT_NMS_BLOCK && YT_NMS_BLOCK % block_of(s, isa) == 0;
 }
 
 /* Fewer branches than with one vector at a time: where many boxes are kept and
