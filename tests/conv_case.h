@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/random.h"
 #include "codegen/codegen.h"
 #include "codegen/pack.h"
 #include "runtime/reference.h"
@@ -41,14 +42,13 @@ static uint32_t hash(const char *text)
 
 static uint32_t next_random(uint32_t *seed)
 {
-    *seed = *seed * 1664525u + 1013904223u;
-    return *seed >> 8;
+    return yt_random_lcg(seed) >> 8;
 }
 
 static void fill(float *values, size_t count, uint32_t *seed, float scale)
 {
     for (size_t i = 0; i < count; i++)
-        values[i] = scale * ((float)next_random(seed) / 8388608.0f - 1.0f);
+        values[i] = scale * (2 * yt_random_unit(seed) - 1);
 }
 
 static void magnitudes(float *values, size_t count)

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "each_isa.h"
+#include "base/random.h"
 #include "codegen/codegen.h"
 #include "codegen/pack.h"
 #include "tests/guarded.h"
@@ -44,8 +45,7 @@ static uint32_t seed;
 
 static float noise(void)
 {
-    seed = seed * 1664525u + 1013904223u;
-    return (float)(seed >> 8) / 8388608.0f - 1.0f;
+    return 2 * yt_random_unit(&seed) - 1;
 }
 
 static void fill(float *values, size_t count)

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "base/random.h"
 #include "runtime/nms.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -27,8 +28,7 @@ static uint32_t seed;
 /* A value in [0, 1). */
 static float noise(void)
 {
-    seed = seed * 1664525u + 1013904223u;
-    return (float)(seed >> 8) / 16777216.0f;
+    return yt_random_unit(&seed);
 }
 
 /* Boxes around a few centres, as detections are; scores in score_steps levels

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "base/random.h"
 #include "runtime/nms_order.h"
 #include "tests/guarded.h"
 
@@ -19,8 +20,7 @@ static uint32_t seed;
 /* A value in [0, 1). */
 static float noise(void)
 {
-    seed = seed * 1664525u + 1013904223u;
-    return (float)(seed >> 8) / 16777216.0f;
+    return yt_random_unit(&seed);
 }
 
 static float any_score(void)

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "base/random.h"
 #include "codegen/codegen.h"
 #include "runtime/decode.h"
 #include "runtime/letterbox.h"
@@ -22,14 +23,13 @@ static uint32_t seed;
 
 static uint32_t random_bits(void)
 {
-    seed = seed * 1664525u + 1013904223u;
-    return seed >> 8;
+    return yt_random_lcg(&seed) >> 8;
 }
 
 /* In [low, high). */
 static float random_float(float low, float high)
 {
-    return low + (high - low) * ((float)random_bits() / 16777216.0f);
+    return low + (high - low) * yt_random_unit(&seed);
 }
 
 /* What all tests of one ISA share. */
