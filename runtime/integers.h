@@ -2,8 +2,8 @@
 #define YT_INTEGERS_H
 
 /* What a step with integers in it needs besides its problem: data, made by
- * compress/quant/, laid out for kernels by codegen/pack.h and modelled exactly by
- * runtime/reference.h. Channels are the problem's physical ones.
+ * compress/quant/, laid out for kernels by codegen/pack.h and modelled exactly
+ * by runtime/reference.h. Channels are the problem's physical ones.
  *
  * A tensor's value of channel c is
  *
