@@ -120,13 +120,15 @@ int32_t yt_nms_run(const struct yt_candidates *candidates, int32_t count,
     };
     point_at(&args, &layout, base);
     open_lists(&args, count);
-    struct yt_nms_order order;
-    yt_nms_order_begin(
-        &order, candidates->score, count, (uint64_t *)(base + layout.keys),
-        (uint64_t *)(base + layout.spare), (int32_t *)(base + layout.ends));
     const int32_t last = options->candidates > 0 && options->candidates < count
                              ? options->candidates
                              : count;
+    struct yt_nms_order order;
+    yt_nms_order_begin(&order, candidates->score, count,
+                       options->max_det < last ? options->max_det : last,
+                       (uint64_t *)(base + layout.keys),
+                       (uint64_t *)(base + layout.spare),
+                       (int32_t *)(base + layout.ends));
     for (int32_t begin = 0; begin < last && kept_count < options->max_det;) {
         yt_nms_order_advance(&order, PIECE);
         const int32_t end = order.ready < last ? order.ready : last;

