@@ -10,6 +10,7 @@
 
 #include "runtime/isa.h"
 #include "strategies/advice/guidance.h"
+#include "tests/cpuid_dump.h"
 
 #define EVERYTHING (~UINT32_C(0))
 
@@ -62,6 +63,35 @@ static void a_cpu_without_dot_products_is_told_of(void **state)
     assert_false(says_on(&a, avx2 | YT_CPU_AVX_VNNI, "dot products"));
     assert_false(
         says_on(&a, avx2 | YT_CPU_AVX512 | YT_CPU_AVX512_VNNI, "dot products"));
+}
+
+static int wants_vnni(uint32_t cpu_bits)
+{
+    const struct yt_advice a = advice(YT_PRECISION_F32);
+    return says_on(&a, cpu_bits, "(VNNI)") != 0;
+}
+
+/* Real CPUs, whoever made them. */
+static void cpus_without_dot_products_are_told(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *dump;
+        int told;
+    } cases[] = {
+        {"nehalem", 1},    {"haswell", 1},         {"skylake-x", 1},
+        {"zen3", 1},       {"cascade-lake", 0},    {"ice-lake", 0},
+        {"alder-lake", 0}, {"alder-lake-n", 0},    {"zen4", 0},
+        {"zen5", 0},       {"sapphire-rapids", 0},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct yt_cpuid raw = dump_read(cases[i].dump);
+        if (wants_vnni(yt_cpu_can(&raw).usable) != cases[i].told)
+            fail_msg("%s: told %d", cases[i].dump, !cases[i].told);
+        /* What the system does not save is no use. */
+        raw.xcr0 = 0;
+        assert_int_equal(wants_vnni(yt_cpu_can(&raw).usable), 1);
+    }
 }
 
 static void what_always_helps_is_always_said(void **state)
@@ -145,6 +175,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_cpu_without_dot_products_is_told_of),
+        cmocka_unit_test(cpus_without_dot_products_are_told),
         cmocka_unit_test(what_always_helps_is_always_said),
         cmocka_unit_test(another_size_asks_for_training_at_it),
         cmocka_unit_test(lost_accuracy_asks_for_a_teacher),
