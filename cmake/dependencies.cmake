@@ -37,3 +37,10 @@ pkg_check_modules(YT_XXHASH REQUIRED IMPORTED_TARGET libxxhash)
 pkg_check_modules(YT_YAML REQUIRED IMPORTED_TARGET yaml-0.1)
 pkg_check_modules(YT_CMOCKA REQUIRED IMPORTED_TARGET cmocka)
 find_program(YT_PROTOC_C NAMES protoc-c REQUIRED)
+
+# oneDNN's C API, of which Debian has no pkg-config file.
+find_path(YT_DNNL_INCLUDE oneapi/dnnl/dnnl.h REQUIRED)
+find_library(YT_DNNL_LIBRARY dnnl REQUIRED)
+add_library(yt_dnnl INTERFACE)
+target_include_directories(yt_dnnl SYSTEM INTERFACE ${YT_DNNL_INCLUDE})
+target_link_libraries(yt_dnnl INTERFACE ${YT_DNNL_LIBRARY})

@@ -87,6 +87,14 @@ yt_layer(tuner/build LINKS yt_runtime yt_model yt_compress_quant yt_codegen
 yt_layer(tuner/measure LINKS yt_tuner_build m)
 yt_layer(tuner/search LINKS yt_tuner_measure yt_tuner_build m)
 yt_layer(compress/precision LINKS yt_compress_quant yt_eval yt_tuner_search m)
+yt_layer(train/net LINKS yt_base yt_model yt_compress_quant yt_dnnl m)
+yt_layer(train/loss LINKS yt_base yt_model m)
+yt_layer(train/data LINKS yt_train_loss yt_eval Threads::Threads m)
+yt_layer(train/run LINKS yt_train_net yt_train_loss yt_train_data
+                         PkgConfig::YT_XXHASH m)
+yt_layer(compress/prune LINKS yt_train_net yt_model m)
+yt_layer(compress/ratio LINKS yt_compress_prune yt_compress_precision
+                              yt_train_run m)
 yt_layer(strategies/choice LINKS yt_base yt_model m)
 yt_layer(strategies/lab LINKS yt_strategies_choice yt_compress_precision
                               yt_eval yt_tuner_measure yt_db m)
@@ -94,7 +102,7 @@ yt_layer(strategies/advice LINKS yt_strategies_lab yt_tuner_search m)
 yt_layer(export LINKS yt_base yt_runtime yt_model yt_codegen PkgConfig::YT_JANSSON)
 
 # The program is its front door and a library, which tests and bench/ link too.
-yt_layer(cli LINKS yt_strategies_advice yt_export PkgConfig::YT_JANSSON m)
+yt_layer(cli LINKS yt_strategies_advice yt_compress_ratio yt_export PkgConfig::YT_JANSSON m)
 get_target_property(YT_CLI_SOURCES yt_cli SOURCES)
 list(FILTER YT_CLI_SOURCES EXCLUDE REGEX "/cli/main\\.c$")
 set_target_properties(yt_cli PROPERTIES SOURCES "${YT_CLI_SOURCES}")

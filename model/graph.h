@@ -108,6 +108,15 @@ enum yt_status yt_graph_conv_storage(struct yt_graph *graph, int32_t node);
 enum yt_status yt_graph_set_classes(struct yt_graph *graph, int32_t nc,
                                     const char *const *names);
 
+/** The same network for other classes: boxes and objectness of the heads stay,
+ *  the classes' channels begin as the mean of the old ones with a little seeded
+ *  noise. Where all names are known to @p from, their channels are taken over.
+ *  @param names [nc].
+ *  @return YT_OK; YT_BAD_ARGUMENT for nc < 1; YT_NO_MEMORY. */
+enum yt_status yt_graph_with_classes(const struct yt_graph *from, int32_t nc,
+                                     const char *const *names, uint64_t seed,
+                                     struct yt_graph **graph_out);
+
 /** The rules a complete graph keeps: heads present and shaped na*(5+nc), every
  *  conv has weights, all finite; strides are powers of two and consistent with
  *  the convs and upsamples on the way. YT_BAD_INPUT otherwise. */

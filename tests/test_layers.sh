@@ -29,6 +29,14 @@ order=(
     'tuner/search:runtime model codegen db tuner/build tuner/measure'
     'compress/precision:runtime model eval db compress/quant tuner/build
         tuner/measure tuner/search'
+    'train/net:runtime model compress/quant'
+    'train/loss:runtime model'
+    'train/data:runtime model eval train/loss'
+    'train/run:runtime model eval compress/quant train/net train/loss train/data'
+    'compress/prune:runtime model train/net compress/quant'
+    'compress/ratio:runtime model eval db compress/quant compress/precision
+        tuner/build tuner/measure tuner/search train/net train/loss train/data
+        train/run compress/prune'
     'strategies/choice:runtime model'
     'strategies/lab:runtime model eval db compress/quant compress/precision
         tuner/build tuner/measure strategies/choice'
@@ -37,7 +45,8 @@ order=(
     'export:runtime model codegen'
     'cli:runtime model codegen db eval compress/quant compress/precision
         tuner/build tuner/measure tuner/search strategies/choice strategies/lab
-        strategies/advice export'
+        strategies/advice export train/net train/loss train/data train/run
+        compress/prune compress/ratio'
 )
 declare -A may=()
 for row in "${order[@]}"; do
@@ -57,7 +66,9 @@ foreign=(
     'zip\.h:model'
     'protobuf-c/:model'
     'onnx\.pb-c\.h:model'
-    'xxhash\.h:model compress/quant'
+    'dnnl:train/net'
+    'oneapi/dnnl:train/net'
+    'xxhash\.h:model compress/quant train/run eval'
     'jpeglib\.h:eval'
     'jerror\.h:eval'
     'png\.h:eval'
@@ -65,7 +76,8 @@ foreign=(
     'yaml\.h:eval'
     'math\.h:base model codegen db eval cli compress/quant compress/precision
         tuner/build tuner/measure tuner/search strategies/choice strategies/lab
-        strategies/advice'
+        strategies/advice train/net train/loss train/data train/run
+        compress/prune compress/ratio'
 )
 
 is_in()

@@ -1,0 +1,52 @@
+#ifndef YT_PRUNE_BLOCKS_H
+#define YT_PRUNE_BLOCKS_H
+
+/* Blocks of weights that go: [k][c] rectangles of a filter at one tap become
+ * zeros, which sparse kernels skip. The graph's shapes stay. */
+
+#include <stdint.h>
+
+#include "compress/prune/channels.h"
+#include "model/graph.h"
+
+/** A rectangle of @p k output and @p c input channels at one tap: what one
+ *  instruction of a kernel computes with. */
+struct yt_block {
+    int32_t k, c;
+};
+
+/** Blocks of a CONV node's filter; the last ones of a side may be cut. */
+int64_t yt_block_count(const struct yt_graph *graph, int32_t node,
+                       const struct yt_block *block);
+
+/** What each block is worth: by how much the node's output changes, squared, as
+ *  a share of its energy, when it becomes zero and nothing makes up for it.
+ *  @param m  NULL: by the weights' magnitudes alone.
+ *  @param losses_out [count], [k blocks][c blocks][r][r]. */
+enum yt_status yt_block_losses(const struct yt_graph *graph, int32_t node,
+                               const struct yt_block *block,
+                               const struct yt_moments *m, double *losses_out);
+
+/** The mask of a node's weights, [c][input c][r][r], 1: stays, when a share of
+ *  its blocks goes: those worth least, as many of each row of @p block->k
+ *  output channels as of the next when @p even, so that tasks end together.
+ *  @param share 0..1 that goes.
+ *  @param mask_out [weights]. */
+enum yt_status yt_block_mask(const struct yt_graph *graph, int32_t node,
+                             const struct yt_block *block,
+                             const struct yt_moments *m, double share,
+                             int32_t even, uint8_t *mask_out);
+
+/** A graph whose weights are zero where masks say it, those that stay refitted
+ *  by least squares with @p m, or kept as they are without.
+ *  @param masks [node_count]; NULL: of this node all stay. */
+enum yt_status yt_prune_weights(const struct yt_graph *graph,
+                                const uint8_t *const *masks,
+                                const struct yt_moments *m,
+                                struct yt_graph **graph_out);
+
+/** The share of a node's blocks that are all zeros, 0..1. */
+double yt_block_zeros(const struct yt_graph *graph, int32_t node,
+                      const struct yt_block *block);
+
+#endif
