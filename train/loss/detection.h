@@ -25,7 +25,7 @@ struct yt_detection_gains {
     double class_positive, objectness_positive; /* of the cross entropies */
     double label_smoothing;
     double anchor_ratio;           /* most between sides of box and anchor */
-    double focal_gamma;            /* 0: no focal loss */
+    double focal_gamma;            /* of both entropies; 0: no focal loss */
     double balance[YT_LEVELS_MAX]; /* of objectness, by level */
 };
 
