@@ -115,3 +115,7 @@ file(GLOB YT_SERVE_SOURCES CONFIGURE_DEPENDS
      ${PROJECT_SOURCE_DIR}/bench/serve/*.c)
 add_executable(yolotune-serve ${YT_SERVE_SOURCES})
 target_link_libraries(yolotune-serve PRIVATE yt_cli)
+file(GLOB YT_SHAPES_SOURCES CONFIGURE_DEPENDS
+     ${PROJECT_SOURCE_DIR}/bench/shapes/*.c)
+add_executable(yolotune-shapes ${YT_SHAPES_SOURCES})
+target_link_libraries(yolotune-shapes PRIVATE yt_cli)
