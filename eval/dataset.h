@@ -107,8 +107,8 @@ enum yt_status yt_dataset_shared(const struct yt_dataset *a,
                                  const struct yt_dataset *b,
                                  int32_t *shared_out);
 
-/** How many of @p b's images have the content of one of @p a's, whatever they are
- *  called: every file of a size that both have is read.
+/** How many of @p b's images have the content of one of @p a's, whatever they
+ *  are called: every file of a size that both have is read.
  *  @param[out] example_out NULL, or an image of @p b that is one, -1: none.
  *  @return YT_OK; YT_IO; YT_NO_MEMORY. */
 enum yt_status yt_dataset_same_content(const struct yt_dataset *a,

@@ -60,8 +60,8 @@ static const float offsets[][2] = {
 #define OFFSETS ((int)(sizeof offsets / sizeof offsets[0]))
 
 /* Whether the cell that offset number o leads to is near. A place on the border
- * of two cells is near both, and so gets its own twice; one within the outermost
- * cell has none beside it. */
+ * of two cells is near both, and so gets its own twice; one within the
+ * outermost cell has none beside it. */
 static int is_near(const struct yt_loss_level *level, const float at[2], int o)
 {
     if (o == 0)

@@ -9,7 +9,9 @@
 #include "model/graph.h"
 #include "yolotune/status.h"
 
-/** Weights of the parts; yt_distill_gains() has the defaults. */
+/** Weights of the parts, as multiples of those in YOLOv5's own loss
+ *  (yt_detection_gains()), so that the two are of one size;
+ *  yt_distill_gains() has the defaults. */
 struct yt_distill_gains {
     double objectness, classes, box;
 };
@@ -18,13 +20,17 @@ struct yt_distill_gains yt_distill_gains(void);
 
 /** Loss and gradient of the heads of a batch: cross entropy of objectness with
  *  the teacher's for every cell; of classes with the teacher's and 1 - CIoU of
- *  the boxes, both weighted with the teacher's objectness.
+ *  the boxes, means over the cells where the teacher sees something, weighted
+ *  with its objectness. Of the cross entropies the teacher's own is taken off,
+ *  so that a loss of 0 is a student that says the same.
  *
  * @param student, teacher one [batch][na*(5+nc)][h/stride][w/stride] for each
  *                 head, raw; both graphs have the same na, nc, strides and
  *                 anchors: yt_distill_check().
  * @param gradients likewise; replaced.
- * @param[out] loss_out of which gradients are. */
+ * @param[out] loss_out of which gradients are: a mean over pictures times
+ *                 their number, as in YOLOv5's loss.
+ * @return YT_OK. */
 enum yt_status yt_distill_heads(const struct yt_graph *graph, int32_t batch,
                                 int32_t h, int32_t w,
                                 const float *const *student,
@@ -39,7 +45,7 @@ enum yt_status yt_distill_check(const struct yt_graph *student,
                                 const struct yt_graph *teacher);
 
 /** The mean squared difference of two maps of the same shape, divided by the
- *  mean square of the teacher's.
+ *  mean square of the teacher's. One of nothing but zeros teaches nothing.
  *  @param count values of each.
  *  @param gradient [count]; replaced. */
 void yt_distill_map(const float *student, const float *teacher, int64_t count,
