@@ -110,7 +110,7 @@ target_compile_definitions(yt_cli PUBLIC YT_VERSION="${PROJECT_VERSION}")
 add_executable(yolotune cli/main.c)
 target_link_libraries(yolotune PRIVATE yt_cli)
 
-# What bench/*.py measure; not installed.
+# What bench/*.py measure and compare; not installed.
 file(GLOB YT_SERVE_SOURCES CONFIGURE_DEPENDS
      ${PROJECT_SOURCE_DIR}/bench/serve/*.c)
 add_executable(yolotune-serve ${YT_SERVE_SOURCES})
@@ -119,3 +119,5 @@ file(GLOB YT_SHAPES_SOURCES CONFIGURE_DEPENDS
      ${PROJECT_SOURCE_DIR}/bench/shapes/*.c)
 add_executable(yolotune-shapes ${YT_SHAPES_SOURCES})
 target_link_libraries(yolotune-shapes PRIVATE yt_cli)
+add_executable(yolotune-losses ${PROJECT_SOURCE_DIR}/bench/losses/main.c)
+target_link_libraries(yolotune-losses PRIVATE yt_train_loss)
