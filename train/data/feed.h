@@ -9,19 +9,8 @@
 #include <stdint.h>
 
 #include "eval/dataset.h"
+#include "train/data/augment.h"
 #include "train/loss/detection.h"
-
-/** How pictures are changed; 0 is not. yt_augmentation() has the defaults of
- *  YOLOv5's hyp.scratch-low.yaml. */
-struct yt_augmentation {
-    double hue, saturation, value; /* most change, as shares */
-    double degrees, translate, scale, shear;
-    double flip_lr; /* probability */
-    double flip_ud;
-    double mosaic; /* probability of four pictures in one */
-};
-
-struct yt_augmentation yt_augmentation(void);
 
 struct yt_feed_options {
     int32_t h, w, batch;
