@@ -1,7 +1,7 @@
 /* yolotune-losses: one batch of heads on standard input, its loss and gradient
  * on standard output; bench/loss_check.py compares them with PyTorch's.
  *
- *     int32  kind (0: labels, 1: a teacher), batch, h, w, heads, na, nc, targets
+ *     int32  0: labels or 1: a teacher, batch, h, w, heads, na, nc, targets
  *     a head int32 stride, f32 [na][2] anchors in pixels
  *     f32    the heads, [batch][na*(5+nc)][h/stride][w/stride] each
  *     then   the teacher's heads, or struct yt_target [targets]
