@@ -109,10 +109,14 @@ enum yt_status yt_graph_set_classes(struct yt_graph *graph, int32_t nc,
                                     const char *const *names);
 
 /** The same network for other classes: boxes and objectness of the heads stay,
- *  the classes' channels begin as the mean of the old ones with a little seeded
- *  noise. Where all names are known to @p from, their channels are taken over.
- *  @param names [nc].
- *  @return YT_OK; YT_BAD_ARGUMENT for nc < 1; YT_NO_MEMORY. */
+ *  and so do the channels of names that @p from knows. Those of new names begin
+ *  as the mean of all old ones with a little seeded noise; a single new class is
+ *  taken as certain, since YOLOv5's loss trains none.
+ *
+ *  @param names [nc]; NULL: "class0", ...
+ *  @return YT_OK; YT_BAD_ARGUMENT for nc < 1; YT_BAD_INPUT for names that do
+ *          not print, or more classes than are possible; YT_UNSUPPORTED when
+ *          another node reads a head; YT_NO_MEMORY. */
 enum yt_status yt_graph_with_classes(const struct yt_graph *from, int32_t nc,
                                      const char *const *names, uint64_t seed,
                                      struct yt_graph **graph_out);
