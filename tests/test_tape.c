@@ -416,7 +416,7 @@ static void weights_may_change_between(void **state)
 
 /* ------------------------------------------------------------------- batch */
 
-#define BATCH 4
+#define BATCH 6 /* two workers with a chunk of three */
 
 /* All gradients of a graph, one after another. */
 struct gradients {
@@ -480,11 +480,11 @@ static void batches_are_sums(void **state)
     (void)state;
     struct yt_graph *graph = every_kind();
     float *images = random_images(BATCH, 12);
-    struct yt_tape *four = make_tape(graph, BATCH, 0);
+    struct yt_tape *all = make_tape(graph, BATCH, 0);
     struct yt_tape *one = make_tape(graph, 1, 0);
     struct gradients together = no_gradients(graph);
     struct gradients apart = no_gradients(graph);
-    run_batch(four, graph, images, 0, BATCH, &together);
+    run_batch(all, graph, images, 0, BATCH, &together);
     for (int32_t i = 0; i < BATCH; i++)
         run_batch(one, graph, images, i, 1, &apart);
     float most = 0;
@@ -496,15 +496,15 @@ static void batches_are_sums(void **state)
     /* Values of the last picture, which the tape of one ran last. */
     const int32_t head = graph->heads[1].node;
     const int64_t count = node_size(one, graph, head);
-    float *all = read_node(four, graph, head, BATCH);
+    float *batch = read_node(all, graph, head, BATCH);
     float *last = read_node(one, graph, head, 1);
     for (int64_t i = 0; i < count; i++)
-        assert_float_equal(all[(BATCH - 1) * count + i], last[i], 1e-5f);
-    free(all);
+        assert_float_equal(batch[(BATCH - 1) * count + i], last[i], 1e-5f);
+    free(batch);
     free(last);
     free(together.values);
     free(apart.values);
-    yt_tape_destroy(four);
+    yt_tape_destroy(all);
     yt_tape_destroy(one);
     free(images);
     yt_graph_destroy(graph);

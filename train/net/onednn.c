@@ -3,17 +3,13 @@
 #include "train/net/onednn.h"
 
 #include <assert.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "base/math.h"
 #include "runtime/fail.h"
 
 /* oneDNN runs on the threads of GCC's OpenMP library. Not every compiler has
  * its header. */
 void omp_set_num_threads(int threads);
-
-#define ALIGN 64
 
 enum yt_status yt_onednn_status(dnnl_status_t status, const char *what)
 {
@@ -41,9 +37,6 @@ enum yt_status yt_onednn_init(int32_t threads, struct yt_onednn *o)
     yt_onednn_enter(o);
     YT_TRY(yt_onednn_status(dnnl_engine_create(&o->engine, dnnl_cpu, 0),
                             "an engine on this CPU"));
-    YT_TRY(yt_onednn_status(
-        dnnl_stream_create(&o->stream, o->engine, dnnl_stream_default_flags),
-        "a stream"));
     YT_TRY(yt_onednn_status(dnnl_primitive_attr_create(&o->attributes),
                             "attributes"));
     return yt_onednn_status(dnnl_primitive_attr_set_scratchpad_mode(
@@ -53,11 +46,8 @@ enum yt_status yt_onednn_init(int32_t threads, struct yt_onednn *o)
 
 void yt_onednn_deinit(struct yt_onednn *o)
 {
-    free(o->scratch);
     if (o->attributes)
         dnnl_primitive_attr_destroy(o->attributes);
-    if (o->stream)
-        dnnl_stream_destroy(o->stream);
     if (o->engine)
         dnnl_engine_destroy(o->engine);
     memset(o, 0, sizeof *o);
@@ -97,7 +87,6 @@ description_of(const struct yt_primitive *primitive)
     return description;
 }
 
-/* The primitive, and a name for its scratch memory. */
 static enum yt_status make_primitive(struct yt_onednn *o,
                                      const_dnnl_primitive_desc_t description,
                                      const char *what,
@@ -108,11 +97,10 @@ static enum yt_status make_primitive(struct yt_onednn *o,
     const dnnl_memory_desc_t *scratch =
         dnnl_primitive_desc_query_md(description, dnnl_query_scratchpad_md, 0);
     const size_t bytes = scratch ? dnnl_memory_desc_get_size(scratch) : 0;
-    if (bytes == 0)
-        return YT_OK;
+    primitive_out->needs_scratch = bytes > 0;
     if (bytes > o->scratch_bytes)
         o->scratch_bytes = bytes;
-    return yt_onednn_memory(o, scratch, NULL, &primitive_out->scratch);
+    return YT_OK;
 }
 
 enum yt_status yt_onednn_primitive(struct yt_onednn *o, const void *operation,
@@ -149,8 +137,6 @@ enum yt_status yt_onednn_reorder(struct yt_onednn *o,
 
 void yt_primitive_deinit(struct yt_primitive *primitive)
 {
-    if (primitive->scratch)
-        dnnl_memory_destroy(primitive->scratch);
     if (primitive->primitive)
         dnnl_primitive_destroy(primitive->primitive);
     memset(primitive, 0, sizeof *primitive);
@@ -162,32 +148,43 @@ yt_primitive_layout(const struct yt_primitive *primitive, dnnl_query_t which)
     return dnnl_primitive_desc_query_md(description_of(primitive), which, 0);
 }
 
-enum yt_status yt_onednn_allocate_scratch(struct yt_onednn *o)
+enum yt_status yt_stream_init(const struct yt_onednn *o, void *scratch,
+                              struct yt_stream *stream)
 {
+    const dnnl_dims_t bytes = {(dnnl_dim_t)o->scratch_bytes};
+    dnnl_memory_desc_t layout;
+    YT_TRY(yt_onednn_status(dnnl_stream_create(&stream->stream, o->engine,
+                                               dnnl_stream_default_flags),
+                            "a stream"));
     if (o->scratch_bytes == 0)
         return YT_OK;
-    o->scratch = aligned_alloc(
-        ALIGN, (size_t)yt_round_up((int64_t)o->scratch_bytes, ALIGN));
-    YT_FAIL_IF(!o->scratch, YT_NO_MEMORY,
-               "no memory for %zu bytes of scratch memory", o->scratch_bytes);
-    return YT_OK;
+    YT_TRY(yt_onednn_status(
+        dnnl_memory_desc_init_by_tag(&layout, 1, bytes, dnnl_u8, dnnl_x),
+        "scratch memory"));
+    return yt_onednn_memory(o, &layout, scratch, &stream->scratch);
 }
 
-enum yt_status yt_primitive_run(const struct yt_onednn *o,
+void yt_stream_deinit(struct yt_stream *stream)
+{
+    if (stream->scratch)
+        dnnl_memory_destroy(stream->scratch);
+    if (stream->stream)
+        dnnl_stream_destroy(stream->stream);
+    memset(stream, 0, sizeof *stream);
+}
+
+enum yt_status yt_primitive_run(const struct yt_stream *stream,
                                 const struct yt_primitive *primitive,
                                 const dnnl_exec_arg_t *arguments, int count)
 {
     dnnl_exec_arg_t all[YT_PRIMITIVE_ARGUMENTS_MAX + 1];
     assert(count <= YT_PRIMITIVE_ARGUMENTS_MAX);
     memcpy(all, arguments, (size_t)count * sizeof *all);
-    if (primitive->scratch) {
-        dnnl_memory_set_data_handle(primitive->scratch, o->scratch);
-        all[count++] =
-            (dnnl_exec_arg_t){DNNL_ARG_SCRATCHPAD, primitive->scratch};
-    }
-    YT_TRY(yt_onednn_status(
-        dnnl_primitive_execute(primitive->primitive, o->stream, count, all),
-        "a step of the network"));
-    return yt_onednn_status(dnnl_stream_wait(o->stream),
+    if (primitive->needs_scratch)
+        all[count++] = (dnnl_exec_arg_t){DNNL_ARG_SCRATCHPAD, stream->scratch};
+    YT_TRY(yt_onednn_status(dnnl_primitive_execute(primitive->primitive,
+                                                   stream->stream, count, all),
+                            "a step of the network"));
+    return yt_onednn_status(dnnl_stream_wait(stream->stream),
                             "a step of the network");
 }

@@ -2,8 +2,8 @@
 #define YT_ONEDNN_H
 
 /* The part of oneDNN's C API that the tape is made of, with failures as
- * sentences and scratch memory that all primitives share, since one runs at a
- * time. */
+ * sentences. Primitives are shared by threads; what changes while one runs is a
+ * thread's own: its stream and its scratch memory, one for all primitives. */
 
 #include <oneapi/dnnl/dnnl.h>
 #include <stddef.h>
@@ -13,28 +13,30 @@
 
 struct yt_onednn {
     dnnl_engine_t engine;
-    dnnl_stream_t stream;
     dnnl_primitive_attr_t attributes; /* scratch memory is the caller's */
-    int32_t threads;
+    int32_t threads;                  /* of each primitive */
     int32_t block; /* channels that lie side by side in a tensor: 8 or 16 */
-    void *scratch;
-    size_t scratch_bytes;
+    size_t scratch_bytes; /* of the primitive that needs most */
+};
+
+/** A thread that runs primitives. All zeros: none. */
+struct yt_stream {
+    dnnl_stream_t stream;
+    dnnl_memory_t scratch;
 };
 
 /** All zeros: none. */
 struct yt_primitive {
     dnnl_primitive_t primitive;
-    dnnl_memory_t scratch;
+    int32_t needs_scratch;
 };
 
-/** @return YT_OK; YT_NO_MEMORY; YT_UNSUPPORTED when oneDNN does not start. */
+/** @param threads that each primitive runs on.
+ *  @return YT_OK; YT_NO_MEMORY; YT_UNSUPPORTED when oneDNN does not start. */
 enum yt_status yt_onednn_init(int32_t threads, struct yt_onednn *o);
 
 /** All zeros are fine. */
 void yt_onednn_deinit(struct yt_onednn *o);
-
-/** Let what the calling thread does next run on o->threads threads. */
-void yt_onednn_enter(const struct yt_onednn *o);
 
 /** A status of oneDNN as ours; @p what says what failed. */
 enum yt_status yt_onednn_status(dnnl_status_t status, const char *what);
@@ -75,14 +77,22 @@ void yt_primitive_deinit(struct yt_primitive *primitive);
 const dnnl_memory_desc_t *
 yt_primitive_layout(const struct yt_primitive *primitive, dnnl_query_t which);
 
-/** Scratch memory for all primitives made so far; before the first run and
- *  after the last primitive was made. */
-enum yt_status yt_onednn_allocate_scratch(struct yt_onednn *o);
+/** After the last primitive was made.
+ *  @param scratch o->scratch_bytes, borrowed. */
+enum yt_status yt_stream_init(const struct yt_onednn *o, void *scratch,
+                              struct yt_stream *stream);
+
+/** All zeros are fine. */
+void yt_stream_deinit(struct yt_stream *stream);
+
+/** Let the primitives that the calling thread makes or runs next take
+ *  o->threads threads. */
+void yt_onednn_enter(const struct yt_onednn *o);
 
 #define YT_PRIMITIVE_ARGUMENTS_MAX 6
 
 /** Run to the end. @param count at most YT_PRIMITIVE_ARGUMENTS_MAX. */
-enum yt_status yt_primitive_run(const struct yt_onednn *o,
+enum yt_status yt_primitive_run(const struct yt_stream *stream,
                                 const struct yt_primitive *primitive,
                                 const dnnl_exec_arg_t *arguments, int count);
 

@@ -3,48 +3,18 @@
 #include "train/net/tape.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/math.h"
 #include "model/lower.h"
 #include "runtime/fail.h"
-#include "runtime/pool.h"
 #include "train/net/tape_parts.h"
 
-#define ALIGN 64
-
-/* ------------------------------------------------------------------ memory */
-
-enum yt_status yt_tape_allocate(struct yt_tape *tape, int64_t bytes,
-                                void *block_out)
-{
-    const size_t size = (size_t)yt_round_up(bytes > 0 ? bytes : 1, ALIGN);
-    void **out = block_out;
-    if (tape->block_count == tape->block_cap) {
-        const int32_t cap = tape->block_cap ? 2 * tape->block_cap : 64;
-        void **grown =
-            realloc(tape->blocks, (size_t)cap * sizeof *tape->blocks);
-        YT_FAIL_IF(!grown, YT_NO_MEMORY, "no memory for a list of tensors");
-        tape->blocks = grown;
-        tape->block_cap = cap;
-    }
-    void *block = aligned_alloc(ALIGN, size);
-    YT_FAIL_IF(!block, YT_NO_MEMORY, "no memory for a tensor of %zu bytes",
-               size);
-    memset(block, 0, size);
-    tape->blocks[tape->block_count++] = block;
-    tape->bytes += (int64_t)size;
-    *out = block;
-    return YT_OK;
-}
-
-static enum yt_status allocate_floats(struct yt_tape *tape, int64_t count,
-                                      float **floats_out)
-{
-    return yt_tape_allocate(tape, count * (int64_t)sizeof **floats_out,
-                            floats_out);
-}
+/* Of the input: four pictures of 320 by 320. Measured with YOLOv5 n and s on
+ * Zen 3: one picture is 6 % slower, eight are no faster. */
+#define CHUNK_PIXELS (4 * 320 * 320)
 
 /* ------------------------------------------------------------------- nodes */
 
@@ -72,22 +42,9 @@ static int has_weights(const struct yt_tape *tape, int32_t index)
     if (node->kind == YT_NODE_CONV)
         return 1;
     for (int32_t i = 0; i < node->input_count; i++)
-        if (tape->nodes[node->inputs[i]].gradient)
+        if (tape->nodes[node->inputs[i]].has_gradient)
             return 1;
     return 0;
-}
-
-static enum yt_status name_memory(struct yt_tape *tape,
-                                  struct yt_tape_node *node)
-{
-    struct yt_onednn *o = &tape->onednn;
-    YT_TRY(
-        yt_onednn_memory(o, &node->layout, node->value, &node->value_memory));
-    if (!node->gradient)
-        return YT_OK;
-    YT_TRY(yt_onednn_memory(o, &node->layout, node->gradient,
-                            &node->gradient_memory));
-    return yt_onednn_memory(o, &node->layout, tape->spare, &node->spare_memory);
 }
 
 static enum yt_status create_node(struct yt_tape *tape, int32_t index,
@@ -103,49 +60,13 @@ static enum yt_status create_node(struct yt_tape *tape, int32_t index,
     YT_TRY(yt_onednn_blocked(&tape->onednn, nchw, &node->layout));
     if (index == 0 && !image_in_blocks(tape))
         return YT_OK;
-    YT_TRY(
-        allocate_floats(tape, tape->options.batch * node->size, &node->value));
-    if (!tape->options.forward_only && has_weights(tape, index))
-        YT_TRY(
-            allocate_floats(tape, tape->chunk * node->size, &node->gradient));
-    YT_TRY(name_memory(tape, node));
+    YT_TRY(yt_tape_allocate_floats(tape, tape->options.batch * node->size,
+                                   &node->value));
+    node->has_gradient =
+        !tape->options.forward_only && has_weights(tape, index);
     return tape->graph->nodes[index].kind == YT_NODE_CONV
                ? yt_tape_conv_create(tape, index)
                : yt_tape_node_create(tape, index);
-}
-
-/* What nodes share: the image, a gradient of the largest, a filter of the
- * largest. */
-static enum yt_status create_shared(struct yt_tape *tape,
-                                    const struct yt_ir_shape *shapes)
-{
-    const int32_t lanes = tape->onednn.block;
-    const dnnl_dims_t nchw = {tape->chunk, 3, tape->options.h, tape->options.w};
-    int64_t most = 0, filter = 0;
-    dnnl_memory_desc_t layout;
-    for (int32_t i = 0; i < tape->graph->node_count; i++) {
-        const struct yt_node *node = &tape->graph->nodes[i];
-        const int64_t cp = yt_round_up(shapes[i].c, lanes);
-        const int64_t size = cp * shapes[i].h * shapes[i].w;
-        most = size > most ? size : most;
-        if (node->kind != YT_NODE_CONV)
-            continue;
-        const int64_t in_c = yt_round_up(shapes[node->inputs[0]].c, lanes);
-        const int64_t count = cp * in_c * node->r * node->r;
-        filter = count > filter ? count : filter;
-    }
-    if (!tape->options.forward_only)
-        YT_TRY(allocate_floats(tape, tape->chunk * most, &tape->spare));
-    YT_TRY(allocate_floats(tape, filter, &tape->plain));
-    YT_TRY(allocate_floats(tape,
-                           (int64_t)tape->options.batch * 3 * tape->options.h *
-                               tape->options.w,
-                           &tape->image));
-    YT_TRY(yt_onednn_status(
-        dnnl_memory_desc_init_by_tag(&layout, 4, nchw, dnnl_f32, dnnl_nchw),
-        "an image"));
-    return yt_onednn_memory(&tape->onednn, &layout, tape->image,
-                            &tape->image_memory);
 }
 
 /* ------------------------------------------------------------------ create */
@@ -157,8 +78,9 @@ static enum yt_status check_options(const struct yt_graph *graph,
     YT_FAIL_IF(options->batch < 1 || options->batch > 4096, YT_BAD_ARGUMENT,
                "a batch of %d pictures: 1 to 4096 are possible",
                options->batch);
-    YT_FAIL_IF(options->threads < 0, YT_BAD_ARGUMENT, "%d threads",
-               options->threads);
+    YT_FAIL_IF(options->threads < 0 || options->threads > YT_POOL_THREADS_MAX,
+               YT_BAD_ARGUMENT, "%d threads: 0 to %d are possible",
+               options->threads, YT_POOL_THREADS_MAX);
     YT_FAIL_IF(options->h < stride || options->w < stride ||
                    options->h % stride || options->w % stride,
                YT_BAD_ARGUMENT,
@@ -167,25 +89,69 @@ static enum yt_status check_options(const struct yt_graph *graph,
     return YT_OK;
 }
 
+/* Pictures that a worker runs at once: some, since gradients by weights are
+ * added up after each chunk, but few, so that values stay in the caches, and as
+ * many as divide every worker's share. */
+static int32_t choose_chunk(const struct yt_tape_options *options,
+                            int32_t workers)
+{
+    int32_t chunk = options->batch / workers;
+    if (options->batch % workers)
+        return 1;
+    while (chunk > 1 &&
+           ((int64_t)chunk * options->h * options->w > CHUNK_PIXELS ||
+            options->batch / workers % chunk))
+        chunk--;
+    return chunk;
+}
+
+/* Who runs which pictures. */
+static enum yt_status share_out(struct yt_tape *tape)
+{
+    const int32_t batch = tape->options.batch;
+    const int32_t threads =
+        tape->options.threads ? tape->options.threads : yt_pool_cpus();
+    tape->worker_count = threads < batch ? threads : batch;
+    tape->chunk = choose_chunk(&tape->options, tape->worker_count);
+    const size_t count = (size_t)tape->worker_count;
+    tape->workers = calloc(count, sizeof *tape->workers);
+    tape->jobs = calloc(count, sizeof *tape->jobs);
+    tape->job_pointers = calloc(count, sizeof *tape->job_pointers);
+    YT_FAIL_IF(!tape->workers || !tape->jobs || !tape->job_pointers,
+               YT_NO_MEMORY, "no memory for %zu workers", count);
+    for (int32_t i = 0; i < tape->worker_count; i++) {
+        struct yt_tape_worker *worker = &tape->workers[i];
+        worker->tape = tape;
+        worker->first = (int32_t)((int64_t)batch * i / tape->worker_count);
+        worker->count =
+            (int32_t)((int64_t)batch * (i + 1) / tape->worker_count) -
+            worker->first;
+        tape->jobs[i].worker = worker;
+        tape->job_pointers[i] = &tape->jobs[i];
+    }
+    YT_TRY(yt_onednn_init(threads / tape->worker_count, &tape->onednn));
+    return yt_pool_create(tape->worker_count, 0, &tape->pool);
+}
+
 static enum yt_status create(struct yt_tape *tape)
 {
     const struct yt_tape_options *options = &tape->options;
     const int32_t count = tape->graph->node_count;
-    const int32_t threads =
-        options->threads ? options->threads : yt_pool_cpus();
     enum yt_status status;
     struct yt_ir_shape *shapes = calloc((size_t)count, sizeof *shapes);
     tape->nodes = calloc((size_t)count, sizeof *tape->nodes);
     YT_FAIL_IF_GOTO(!shapes || !tape->nodes, YT_NO_MEMORY,
                     "no memory for a tape of %d nodes", count);
     YT_TRY_GOTO(yt_graph_shapes(tape->graph, options->h, options->w, shapes));
-    YT_TRY_GOTO(yt_onednn_init(threads, &tape->onednn));
-    tape->chunk = options->batch;
-    YT_TRY_GOTO(create_shared(tape, shapes));
+    YT_TRY_GOTO(share_out(tape));
+    YT_TRY_GOTO(yt_tape_allocate_floats(
+        tape, (int64_t)options->batch * 3 * options->h * options->w,
+        &tape->image));
     for (int32_t i = 0; i < count; i++)
         YT_TRY_GOTO(create_node(tape, i, shapes[i]));
-    YT_TRY_GOTO(yt_onednn_allocate_scratch(&tape->onednn));
-    tape->bytes += (int64_t)tape->onednn.scratch_bytes;
+    YT_TRY_GOTO(yt_tape_place_gradients(tape));
+    for (int32_t i = 0; i < tape->worker_count; i++)
+        YT_TRY_GOTO(yt_tape_worker_init(tape, &tape->workers[i]));
 done:
     free(shapes);
     return status;
@@ -209,61 +175,81 @@ enum yt_status yt_tape_create(const struct yt_graph *graph,
     return YT_OK;
 }
 
-static void destroy_node(struct yt_tape_node *node)
-{
-    dnnl_memory_t memories[] = {node->value_memory, node->gradient_memory,
-                                node->spare_memory, node->workspace_memory};
-    for (size_t i = 0; i < sizeof memories / sizeof memories[0]; i++)
-        if (memories[i])
-            dnnl_memory_destroy(memories[i]);
-    yt_primitive_deinit(&node->forward);
-    yt_primitive_deinit(&node->backward);
-    yt_tape_conv_destroy(node->filter);
-}
-
 void yt_tape_destroy(struct yt_tape *tape)
 {
     if (!tape)
         return;
-    for (int32_t i = 0; tape->nodes && i < tape->graph->node_count; i++)
-        destroy_node(&tape->nodes[i]);
-    if (tape->image_memory)
-        dnnl_memory_destroy(tape->image_memory);
+    for (int32_t i = 0; tape->workers && i < tape->worker_count; i++)
+        yt_tape_worker_deinit(&tape->workers[i]);
+    for (int32_t i = 0; tape->nodes && i < tape->graph->node_count; i++) {
+        yt_primitive_deinit(&tape->nodes[i].forward);
+        yt_primitive_deinit(&tape->nodes[i].backward);
+        yt_tape_conv_destroy(tape->nodes[i].filter);
+    }
+    yt_pool_destroy(tape->pool);
     yt_onednn_deinit(&tape->onednn);
     for (int32_t i = 0; i < tape->block_count; i++)
         free(tape->blocks[i]);
     free(tape->blocks);
+    free(tape->workers);
+    free(tape->jobs);
+    free(tape->job_pointers);
     free(tape->nodes);
     free(tape);
 }
 
 /* -------------------------------------------------------------------- runs */
 
-/* Let all names of values mean those of a chunk. */
-static void turn_to(struct yt_tape *tape, int32_t chunk)
+static void run_job(const void *args, int64_t begin, int64_t end)
 {
-    const int64_t first = (int64_t)chunk * tape->chunk;
-    const int64_t image = (int64_t)3 * tape->options.h * tape->options.w;
-    dnnl_memory_set_data_handle(tape->image_memory,
-                                tape->image + first * image);
-    for (int32_t i = 0; i < tape->graph->node_count; i++) {
-        struct yt_tape_node *node = &tape->nodes[i];
-        if (node->value_memory)
-            dnnl_memory_set_data_handle(node->value_memory,
-                                        node->value + first * node->size);
-        if (node->workspace_memory)
-            dnnl_memory_set_data_handle(
-                node->workspace_memory,
-                node->workspace + (size_t)chunk * node->workspace_bytes);
-    }
+    const struct yt_tape_job *job = args;
+    struct yt_tape_worker *worker = job->worker;
+    yt_onednn_enter(&worker->tape->onednn);
+    for (int64_t i = begin; i < end && worker->status == YT_OK; i++)
+        worker->status = job->run(worker, (int32_t)i);
+    if (worker->status != YT_OK)
+        snprintf(worker->sentence, sizeof worker->sentence, "%s", yt_error());
 }
 
-static enum yt_status run_chunk(struct yt_tape *tape, int32_t chunk)
+/* Tasks 0 to count - 1, shared out to the workers. */
+static enum yt_status run_all(struct yt_tape *tape, yt_tape_job_fn run,
+                              int32_t count)
 {
-    turn_to(tape, chunk);
-    for (int32_t i = 1; i < tape->graph->node_count; i++)
-        YT_TRY(tape->nodes[i].filter ? yt_tape_conv_forward(tape, i)
-                                     : yt_tape_node_forward(tape, i, chunk));
+    for (int32_t i = 0; i < tape->worker_count; i++) {
+        tape->jobs[i].run = run;
+        tape->workers[i].status = YT_OK;
+    }
+    yt_pool_run(tape->pool, run_job, NULL, tape->job_pointers, count);
+    for (int32_t i = 0; i < tape->worker_count; i++)
+        if (tape->workers[i].status != YT_OK)
+            return yt_fail(tape->workers[i].status, "%s",
+                           tape->workers[i].sentence);
+    return YT_OK;
+}
+
+/* ----------------------------------------------------------------- forward */
+
+static enum yt_status load_filter(struct yt_tape_worker *worker, int32_t node)
+{
+    return worker->tape->nodes[node].filter ? yt_tape_conv_load(worker, node)
+                                            : YT_OK;
+}
+
+/* A worker's pictures; there are as many tasks as workers. */
+static enum yt_status run_forward(struct yt_tape_worker *worker, int32_t task)
+{
+    const struct yt_tape *tape = worker->tape;
+    const int32_t end = worker->first + worker->count;
+    (void)task;
+    if (tape->nodes[0].value)
+        yt_tape_to_blocks(tape, 0, worker->first, end, tape->image,
+                          tape->nodes[0].value);
+    for (int32_t at = worker->first; at < end; at += tape->chunk) {
+        yt_tape_turn_to(worker, at);
+        for (int32_t i = 1; i < tape->graph->node_count; i++)
+            YT_TRY(tape->nodes[i].filter ? yt_tape_conv_forward(worker, i)
+                                         : yt_tape_node_forward(worker, i));
+    }
     return YT_OK;
 }
 
@@ -271,86 +257,98 @@ enum yt_status yt_tape_forward(struct yt_tape *tape, const float *images)
 {
     const int64_t count =
         (int64_t)tape->options.batch * 3 * tape->options.h * tape->options.w;
-    yt_onednn_enter(&tape->onednn);
     memcpy(tape->image, images, (size_t)count * sizeof *images);
-    if (tape->nodes[0].value)
-        yt_tape_to_blocks(tape, 0, images, tape->nodes[0].value);
-    for (int32_t i = 1; i < tape->graph->node_count; i++)
-        if (tape->nodes[i].filter)
-            YT_TRY(yt_tape_conv_load(tape, i));
-    for (int32_t i = 0; i < tape->options.batch / tape->chunk; i++)
-        YT_TRY(run_chunk(tape, i));
-    return YT_OK;
+    YT_TRY(run_all(tape, load_filter, tape->graph->node_count));
+    return run_all(tape, run_forward, tape->worker_count);
 }
+
+/* ---------------------------------------------------------------- backward */
 
 enum yt_status yt_tape_seed(struct yt_tape *tape, int32_t index,
                             const float *gradient)
 {
     struct yt_tape_node *node = &tape->nodes[index];
     assert(!tape->options.forward_only);
-    if (!node->gradient) /* no weights are behind it */
+    if (!node->has_gradient)
         return YT_OK;
     if (!node->seed)
-        YT_TRY(allocate_floats(tape, tape->options.batch * node->size,
-                               &node->seed));
-    yt_tape_to_blocks(tape, index, gradient, node->seed);
+        YT_TRY(yt_tape_allocate_floats(tape, tape->options.batch * node->size,
+                                       &node->seed));
+    yt_tape_to_blocks(tape, index, 0, tape->options.batch, gradient,
+                      node->seed);
     node->seeded = 1;
     return YT_OK;
 }
 
-dnnl_memory_t yt_tape_target(struct yt_tape *tape, int32_t input)
+dnnl_memory_t yt_tape_target(const struct yt_tape_worker *worker, int32_t input)
 {
-    const struct yt_tape_node *node = &tape->nodes[input];
-    return node->has_gradient ? node->spare_memory : node->gradient_memory;
+    const struct yt_tape_view *view = &worker->views[input];
+    return view->written ? view->spare : view->gradient;
 }
 
-void yt_tape_took(struct yt_tape *tape, int32_t input)
+void yt_tape_took(struct yt_tape_worker *worker, int32_t input)
 {
-    struct yt_tape_node *node = &tape->nodes[input];
-    if (node->has_gradient)
-        yt_tape_add(node->gradient, tape->spare, tape->chunk * node->size);
-    node->has_gradient = 1;
+    struct yt_tape_view *view = &worker->views[input];
+    if (view->written)
+        yt_tape_add(view->gradient_data, worker->spare,
+                    worker->tape->chunk * worker->tape->nodes[input].size);
+    view->written = 1;
 }
 
-/* Gradients of a chunk begin with the seeds. */
-static void begin_gradients(struct yt_tape *tape, int32_t chunk)
+/* What was given joins what came back. */
+static void add_seed(struct yt_tape_worker *worker, int32_t index)
 {
-    for (int32_t i = 1; i < tape->graph->node_count; i++) {
-        struct yt_tape_node *node = &tape->nodes[i];
-        const int64_t count = tape->chunk * node->size;
-        node->has_gradient = node->seeded;
-        if (node->seeded)
-            memcpy(node->gradient, node->seed + chunk * count,
-                   (size_t)count * sizeof *node->gradient);
-    }
+    const struct yt_tape_node *node = &worker->tape->nodes[index];
+    struct yt_tape_view *view = &worker->views[index];
+    const int64_t count = worker->tape->chunk * node->size;
+    const float *seed = node->seed + worker->at * node->size;
+    if (view->written)
+        yt_tape_add(view->gradient_data, seed, count);
+    else
+        memcpy(view->gradient_data, seed, (size_t)count * sizeof *seed);
+    view->written = 1;
 }
 
-static enum yt_status run_chunk_back(struct yt_tape *tape, int32_t chunk)
+static enum yt_status run_chunk_back(struct yt_tape_worker *worker)
 {
-    turn_to(tape, chunk);
-    begin_gradients(tape, chunk);
+    const struct yt_tape *tape = worker->tape;
+    for (int32_t i = 0; i < tape->graph->node_count; i++)
+        worker->views[i].written = 0;
     for (int32_t i = tape->graph->node_count - 1; i > 0; i--) {
-        const struct yt_tape_node *node = &tape->nodes[i];
-        if (node->filter)
-            YT_TRY(yt_tape_conv_backward(tape, i, chunk == 0));
-        else if (node->has_gradient)
-            YT_TRY(yt_tape_node_backward(tape, i));
+        if (tape->nodes[i].seeded)
+            add_seed(worker, i);
+        if (tape->nodes[i].filter)
+            YT_TRY(yt_tape_conv_backward(worker, i));
+        else if (worker->views[i].written)
+            YT_TRY(yt_tape_node_backward(worker, i));
     }
     return YT_OK;
+}
+
+static enum yt_status run_backward(struct yt_tape_worker *worker, int32_t task)
+{
+    const int32_t end = worker->first + worker->count;
+    (void)task;
+    for (int32_t at = worker->first; at < end; at += worker->tape->chunk) {
+        yt_tape_turn_to(worker, at);
+        YT_TRY(run_chunk_back(worker));
+    }
+    return YT_OK;
+}
+
+static enum yt_status finish_filter(struct yt_tape_worker *worker, int32_t node)
+{
+    return worker->tape->nodes[node].filter ? yt_tape_conv_finish(worker, node)
+                                            : YT_OK;
 }
 
 enum yt_status yt_tape_backward(struct yt_tape *tape)
 {
     assert(!tape->options.forward_only);
-    yt_onednn_enter(&tape->onednn);
-    for (int32_t i = 0; i < tape->options.batch / tape->chunk; i++)
-        YT_TRY(run_chunk_back(tape, i));
-    for (int32_t i = 1; i < tape->graph->node_count; i++) {
+    YT_TRY(run_all(tape, run_backward, tape->worker_count));
+    for (int32_t i = 0; i < tape->graph->node_count; i++)
         tape->nodes[i].seeded = 0;
-        if (tape->nodes[i].filter)
-            YT_TRY(yt_tape_conv_finish(tape, i));
-    }
-    return YT_OK;
+    return run_all(tape, finish_filter, tape->graph->node_count);
 }
 
 /* ----------------------------------------------------------------- answers */
@@ -366,12 +364,13 @@ enum yt_status yt_tape_read(struct yt_tape *tape, int32_t index,
                             float *values_out)
 {
     const struct yt_tape_node *node = &tape->nodes[index];
+    const int32_t batch = tape->options.batch;
     if (index == 0)
         memcpy(values_out, tape->image,
-               (size_t)tape->options.batch * 3 * (size_t)node->h *
-                   (size_t)node->w * sizeof *values_out);
+               (size_t)batch * 3 * (size_t)node->h * (size_t)node->w *
+                   sizeof *values_out);
     else
-        yt_tape_to_plain(tape, index, node->value, values_out);
+        yt_tape_to_plain(tape, index, 0, batch, node->value, values_out);
     return YT_OK;
 }
 

@@ -43,16 +43,6 @@ static enum yt_status describe(const struct yt_tape *tape, int32_t index,
         node->name);
 }
 
-static enum yt_status make_block(struct yt_tape *tape,
-                                 const dnnl_memory_desc_t *layout,
-                                 struct yt_tape_block *block)
-{
-    const size_t bytes = dnnl_memory_desc_get_size(layout);
-    block->count = (int64_t)(bytes / sizeof *block->data);
-    YT_TRY(yt_tape_allocate(tape, (int64_t)bytes, &block->data));
-    return yt_onednn_memory(&tape->onednn, layout, block->data, &block->memory);
-}
-
 static enum yt_status make_forward(struct yt_tape *tape, int32_t index,
                                    struct geometry *g)
 {
@@ -72,8 +62,8 @@ static enum yt_status make_forward(struct yt_tape *tape, int32_t index,
     YT_TRY(yt_onednn_primitive(o, &operation, NULL, name, &node->forward));
     const dnnl_memory_desc_t *layout =
         yt_primitive_layout(&node->forward, dnnl_query_weights_md);
-    YT_TRY(make_block(tape, layout, &f->weights));
-    YT_TRY(make_block(tape, &g->bias, &f->bias));
+    YT_TRY(yt_tape_allocate_block(tape, layout, &f->weights));
+    YT_TRY(yt_tape_allocate_block(tape, &g->bias, &f->bias));
     YT_TRY(yt_onednn_memory(o, &g->plain, NULL, &f->plain));
     return yt_onednn_reorder(o, &g->plain, layout, &f->pack);
 }
@@ -95,7 +85,7 @@ static enum yt_status make_backward_data(struct yt_tape *tape, int32_t index,
                                &node->backward));
     const dnnl_memory_desc_t *layout =
         yt_primitive_layout(&node->backward, dnnl_query_weights_md);
-    YT_TRY(make_block(tape, layout, &f->turned));
+    YT_TRY(yt_tape_allocate_block(tape, layout, &f->turned));
     return yt_onednn_reorder(o, &g->plain, layout, &f->turn);
 }
 
@@ -118,16 +108,10 @@ static enum yt_status make_backward_weights(struct yt_tape *tape, int32_t index,
                                &f->backward_weights));
     const dnnl_memory_desc_t *layout =
         yt_primitive_layout(&f->backward_weights, dnnl_query_diff_weights_md);
-    YT_TRY(make_block(tape, layout, &f->weight_sum));
-    YT_TRY(make_block(tape, &g->bias, &f->bias_sum));
-    if (tape->chunk < tape->options.batch) {
-        YT_TRY(make_block(tape, layout, &f->weight_part));
-        YT_TRY(make_block(tape, &g->bias, &f->bias_part));
-    }
-    YT_TRY(yt_tape_allocate(tape, weights * (int64_t)sizeof(float),
-                            &f->weight_gradient));
-    YT_TRY(yt_tape_allocate(tape, what->c * (int64_t)sizeof(float),
-                            &f->bias_gradient));
+    f->gradient_layout = *layout;
+    f->bias_layout = g->bias;
+    YT_TRY(yt_tape_allocate_floats(tape, weights, &f->weight_gradient));
+    YT_TRY(yt_tape_allocate_floats(tape, what->c, &f->bias_gradient));
     return yt_onednn_reorder(o, layout, &g->plain, &f->unpack);
 }
 
@@ -146,7 +130,7 @@ enum yt_status yt_tape_conv_create(struct yt_tape *tape, int32_t index)
     YT_TRY(make_forward(tape, index, &g));
     if (tape->options.forward_only)
         return YT_OK;
-    if (tape->nodes[what->inputs[0]].gradient)
+    if (tape->nodes[what->inputs[0]].has_gradient)
         YT_TRY(make_backward_data(tape, index, &g));
     return make_backward_weights(tape, index, &g);
 }
@@ -165,10 +149,6 @@ void yt_tape_conv_destroy(struct yt_tape_filter *f)
     release(f->weights.memory);
     release(f->bias.memory);
     release(f->turned.memory);
-    release(f->weight_sum.memory);
-    release(f->bias_sum.memory);
-    release(f->weight_part.memory);
-    release(f->bias_part.memory);
     yt_primitive_deinit(&f->pack);
     yt_primitive_deinit(&f->turn);
     yt_primitive_deinit(&f->unpack);
@@ -188,110 +168,133 @@ static void copy_filter(float *to, int64_t to_row, const float *from,
                (size_t)shorter * sizeof *to);
 }
 
-enum yt_status yt_tape_conv_load(struct yt_tape *tape, int32_t index)
+/* Floats of an output channel's weights, as the node has them. */
+static int64_t row_of(const struct yt_tape *tape, int32_t index)
 {
     const struct yt_node *what = &tape->graph->nodes[index];
+    return (int64_t)tape->graph->nodes[what->inputs[0]].c * what->r * what->r;
+}
+
+enum yt_status yt_tape_conv_load(struct yt_tape_worker *worker, int32_t index)
+{
+    const struct yt_tape *tape = worker->tape;
+    const struct yt_node *what = &tape->graph->nodes[index];
     struct yt_tape_filter *f = tape->nodes[index].filter;
-    const struct yt_onednn *o = &tape->onednn;
-    const int64_t row =
-        (int64_t)tape->graph->nodes[what->inputs[0]].c * f->taps;
+    const int64_t row = row_of(tape, index);
     const int64_t stored_row = (int64_t)f->c * f->taps;
-    memset(tape->plain, 0, (size_t)(f->k * stored_row) * sizeof *tape->plain);
-    copy_filter(tape->plain, stored_row, what->weights, row, what->c);
+    memset(worker->plain, 0,
+           (size_t)(f->k * stored_row) * sizeof *worker->plain);
+    copy_filter(worker->plain, stored_row, what->weights, row, what->c);
     memcpy(f->bias.data, what->bias, (size_t)what->c * sizeof *f->bias.data);
-    dnnl_memory_set_data_handle(f->plain, tape->plain);
+    dnnl_memory_set_data_handle(f->plain, worker->plain);
     const dnnl_exec_arg_t pack[] = {{DNNL_ARG_FROM, f->plain},
                                     {DNNL_ARG_TO, f->weights.memory}};
-    YT_TRY(yt_primitive_run(o, &f->pack, pack, 2));
+    YT_TRY(yt_primitive_run(&worker->stream, &f->pack, pack, 2));
     if (!f->turned.memory)
         return YT_OK;
     const dnnl_exec_arg_t turn[] = {{DNNL_ARG_FROM, f->plain},
                                     {DNNL_ARG_TO, f->turned.memory}};
-    return yt_primitive_run(o, &f->turn, turn, 2);
+    return yt_primitive_run(&worker->stream, &f->turn, turn, 2);
 }
 
-enum yt_status yt_tape_conv_finish(struct yt_tape *tape, int32_t index)
+enum yt_status yt_tape_conv_finish(struct yt_tape_worker *worker, int32_t index)
 {
+    const struct yt_tape *tape = worker->tape;
     const struct yt_node *what = &tape->graph->nodes[index];
+    const struct yt_tape_view *sum = &tape->workers[0].views[index];
     struct yt_tape_filter *f = tape->nodes[index].filter;
-    const int64_t row =
-        (int64_t)tape->graph->nodes[what->inputs[0]].c * f->taps;
-    dnnl_memory_set_data_handle(f->plain, tape->plain);
-    const dnnl_exec_arg_t unpack[] = {{DNNL_ARG_FROM, f->weight_sum.memory},
+    for (int32_t i = 1; i < tape->worker_count; i++) {
+        const struct yt_tape_view *view = &tape->workers[i].views[index];
+        yt_tape_add(sum->weight_sum.data, view->weight_sum.data,
+                    sum->weight_sum.count);
+        yt_tape_add(sum->bias_sum.data, view->bias_sum.data,
+                    sum->bias_sum.count);
+    }
+    dnnl_memory_set_data_handle(f->plain, worker->plain);
+    const dnnl_exec_arg_t unpack[] = {{DNNL_ARG_FROM, sum->weight_sum.memory},
                                       {DNNL_ARG_TO, f->plain}};
-    YT_TRY(yt_primitive_run(&tape->onednn, &f->unpack, unpack, 2));
-    copy_filter(f->weight_gradient, row, tape->plain, (int64_t)f->c * f->taps,
-                what->c);
-    memcpy(f->bias_gradient, f->bias_sum.data,
+    YT_TRY(yt_primitive_run(&worker->stream, &f->unpack, unpack, 2));
+    copy_filter(f->weight_gradient, row_of(tape, index), worker->plain,
+                (int64_t)f->c * f->taps, what->c);
+    memcpy(f->bias_gradient, sum->bias_sum.data,
            (size_t)what->c * sizeof *f->bias_gradient);
     return YT_OK;
 }
 
 /* -------------------------------------------------------------------- runs */
 
-static dnnl_memory_t input_of(const struct yt_tape *tape, int32_t index)
+static dnnl_memory_t input_of(const struct yt_tape_worker *worker,
+                              int32_t index)
 {
-    return yt_tape_reads_image(tape, index)
-               ? tape->image_memory
-               : tape->nodes[tape->graph->nodes[index].inputs[0]].value_memory;
+    return yt_tape_reads_image(worker->tape, index)
+               ? worker->image
+               : worker->views[worker->tape->graph->nodes[index].inputs[0]]
+                     .value;
 }
 
-enum yt_status yt_tape_conv_forward(struct yt_tape *tape, int32_t index)
+enum yt_status yt_tape_conv_forward(struct yt_tape_worker *worker,
+                                    int32_t index)
 {
-    const struct yt_tape_node *node = &tape->nodes[index];
+    const struct yt_tape_node *node = &worker->tape->nodes[index];
     const dnnl_exec_arg_t arguments[] = {
-        {DNNL_ARG_SRC, input_of(tape, index)},
+        {DNNL_ARG_SRC, input_of(worker, index)},
         {DNNL_ARG_WEIGHTS, node->filter->weights.memory},
         {DNNL_ARG_BIAS, node->filter->bias.memory},
-        {DNNL_ARG_DST, node->value_memory}};
-    return yt_primitive_run(&tape->onednn, &node->forward, arguments, 4);
+        {DNNL_ARG_DST, worker->views[index].value}};
+    return yt_primitive_run(&worker->stream, &node->forward, arguments, 4);
 }
 
-static enum yt_status backward_weights(struct yt_tape *tape, int32_t index,
-                                       int first)
+static void clear(const struct yt_tape_block *block)
 {
-    const struct yt_tape_node *node = &tape->nodes[index];
-    struct yt_tape_filter *f = node->filter;
+    memset(block->data, 0, (size_t)block->count * sizeof *block->data);
+}
+
+/* Sums begin with the first chunk's. */
+static enum yt_status backward_weights(struct yt_tape_worker *worker,
+                                       int32_t index)
+{
+    const struct yt_tape_view *view = &worker->views[index];
+    const int first = worker->at == worker->first;
     const struct yt_tape_block *weights =
-        first ? &f->weight_sum : &f->weight_part;
-    const struct yt_tape_block *bias = first ? &f->bias_sum : &f->bias_part;
-    const dnnl_exec_arg_t arguments[] = {
-        {DNNL_ARG_SRC, input_of(tape, index)},
-        {DNNL_ARG_DIFF_DST, node->gradient_memory},
-        {DNNL_ARG_DIFF_WEIGHTS, weights->memory},
-        {DNNL_ARG_DIFF_BIAS, bias->memory}};
-    YT_TRY(yt_primitive_run(&tape->onednn, &f->backward_weights, arguments, 4));
-    if (first)
-        return YT_OK;
-    yt_tape_add(f->weight_sum.data, weights->data, weights->count);
-    yt_tape_add(f->bias_sum.data, bias->data, bias->count);
-    return YT_OK;
-}
-
-enum yt_status yt_tape_conv_backward(struct yt_tape *tape, int32_t index,
-                                     int first)
-{
-    const struct yt_tape_node *node = &tape->nodes[index];
-    struct yt_tape_filter *f = node->filter;
-    const int32_t input = tape->graph->nodes[index].inputs[0];
-    if (!node->has_gradient) {
+        first ? &view->weight_sum : &view->weight_part;
+    const struct yt_tape_block *bias =
+        first ? &view->bias_sum : &view->bias_part;
+    if (!view->written) {
         if (first) {
-            memset(f->weight_sum.data, 0,
-                   (size_t)f->weight_sum.count * sizeof(float));
-            memset(f->bias_sum.data, 0,
-                   (size_t)f->bias_sum.count * sizeof(float));
+            clear(weights);
+            clear(bias);
         }
         return YT_OK;
     }
-    YT_TRY(backward_weights(tape, index, first));
-    const dnnl_memory_t target = yt_tape_target(tape, input);
-    if (!target)
+    const dnnl_exec_arg_t arguments[] = {
+        {DNNL_ARG_SRC, input_of(worker, index)},
+        {DNNL_ARG_DIFF_DST, view->gradient},
+        {DNNL_ARG_DIFF_WEIGHTS, weights->memory},
+        {DNNL_ARG_DIFF_BIAS, bias->memory}};
+    YT_TRY(yt_primitive_run(
+        &worker->stream, &worker->tape->nodes[index].filter->backward_weights,
+        arguments, 4));
+    if (first)
+        return YT_OK;
+    yt_tape_add(view->weight_sum.data, weights->data, weights->count);
+    yt_tape_add(view->bias_sum.data, bias->data, bias->count);
+    return YT_OK;
+}
+
+enum yt_status yt_tape_conv_backward(struct yt_tape_worker *worker,
+                                     int32_t index)
+{
+    const struct yt_tape_node *node = &worker->tape->nodes[index];
+    const int32_t input = worker->tape->graph->nodes[index].inputs[0];
+    YT_TRY(backward_weights(worker, index));
+    const dnnl_memory_t target = yt_tape_target(worker, input);
+    if (!target || !worker->views[index].written)
         return YT_OK;
     const dnnl_exec_arg_t arguments[] = {
-        {DNNL_ARG_DIFF_DST, node->gradient_memory},
-        {DNNL_ARG_WEIGHTS, f->turned.memory},
+        {DNNL_ARG_DIFF_DST, worker->views[index].gradient},
+        {DNNL_ARG_WEIGHTS, node->filter->turned.memory},
         {DNNL_ARG_DIFF_SRC, target}};
-    YT_TRY(yt_primitive_run(&tape->onednn, &node->backward, arguments, 3));
-    yt_tape_took(tape, input);
+    YT_TRY(yt_primitive_run(&worker->stream, &node->backward, arguments, 3));
+    yt_tape_took(worker, input);
     return YT_OK;
 }

@@ -2,13 +2,14 @@
 
 #include "train/net/tape_parts.h"
 
-void yt_tape_to_blocks(const struct yt_tape *tape, int32_t index,
-                       const float *plain, float *blocks)
+void yt_tape_to_blocks(const struct yt_tape *tape, int32_t index, int32_t first,
+                       int32_t last, const float *plain, float *blocks)
 {
     const struct yt_tape_node *node = &tape->nodes[index];
     const int32_t lanes = tape->onednn.block;
     const int64_t plane = (int64_t)node->h * node->w;
-    for (int32_t n = 0; n < tape->options.batch; n++) {
+    plain += first * node->c * plane;
+    for (int32_t n = first; n < last; n++) {
         float *picture = blocks + n * node->size;
         for (int32_t c = 0; c < node->c; c++, plain += plane) {
             float *to = picture + c / lanes * plane * lanes + c % lanes;
@@ -18,13 +19,14 @@ void yt_tape_to_blocks(const struct yt_tape *tape, int32_t index,
     }
 }
 
-void yt_tape_to_plain(const struct yt_tape *tape, int32_t index,
-                      const float *blocks, float *plain)
+void yt_tape_to_plain(const struct yt_tape *tape, int32_t index, int32_t first,
+                      int32_t last, const float *blocks, float *plain)
 {
     const struct yt_tape_node *node = &tape->nodes[index];
     const int32_t lanes = tape->onednn.block;
     const int64_t plane = (int64_t)node->h * node->w;
-    for (int32_t n = 0; n < tape->options.batch; n++) {
+    plain += first * node->c * plane;
+    for (int32_t n = first; n < last; n++) {
         const float *picture = blocks + n * node->size;
         for (int32_t c = 0; c < node->c; c++, plain += plane) {
             const float *from = picture + c / lanes * plane * lanes + c % lanes;

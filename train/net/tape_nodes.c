@@ -22,7 +22,7 @@ static enum yt_status create_silu(struct yt_tape *tape, int32_t index)
                             name));
     YT_TRY(yt_onednn_primitive(&tape->onednn, &operation, NULL, name,
                                &node->forward));
-    if (!node->gradient)
+    if (!node->has_gradient)
         return YT_OK;
     YT_TRY(yt_onednn_status(
         dnnl_eltwise_backward_desc_init(&operation, dnnl_eltwise_swish,
@@ -40,7 +40,7 @@ static enum yt_status create_pool(struct yt_tape *tape, int32_t index)
     const dnnl_dims_t window = {what->r, what->r};
     const dnnl_dims_t pads = {what->r / 2, what->r / 2};
     const dnnl_prop_kind_t kind =
-        node->gradient ? dnnl_forward_training : dnnl_forward_inference;
+        node->has_gradient ? dnnl_forward_training : dnnl_forward_inference;
     dnnl_pooling_desc_t operation;
     YT_TRY(yt_onednn_status(
         dnnl_pooling_forward_desc_init(&operation, kind, dnnl_pooling_max,
@@ -49,7 +49,7 @@ static enum yt_status create_pool(struct yt_tape *tape, int32_t index)
         what->name));
     YT_TRY(yt_onednn_primitive(&tape->onednn, &operation, NULL, what->name,
                                &node->forward));
-    if (!node->gradient)
+    if (!node->has_gradient)
         return YT_OK;
     YT_TRY(yt_onednn_status(dnnl_pooling_backward_desc_init(
                                 &operation, dnnl_pooling_max, &node->layout,
@@ -60,12 +60,11 @@ static enum yt_status create_pool(struct yt_tape *tape, int32_t index)
     const dnnl_memory_desc_t *workspace =
         yt_primitive_layout(&node->forward, dnnl_query_workspace_md);
     node->workspace_bytes = dnnl_memory_desc_get_size(workspace);
-    YT_TRY(yt_tape_allocate(tape,
+    node->workspace_layout = *workspace;
+    return yt_tape_allocate(tape,
                             (int64_t)node->workspace_bytes *
                                 (tape->options.batch / tape->chunk),
-                            &node->workspace));
-    return yt_onednn_memory(&tape->onednn, workspace, node->workspace,
-                            &node->workspace_memory);
+                            &node->workspace);
 }
 
 static enum yt_status create_upsample(struct yt_tape *tape, int32_t index)
@@ -84,7 +83,7 @@ static enum yt_status create_upsample(struct yt_tape *tape, int32_t index)
                             what->name));
     YT_TRY(yt_onednn_primitive(&tape->onednn, &operation, NULL, what->name,
                                &node->forward));
-    if (!node->gradient)
+    if (!node->has_gradient)
         return YT_OK;
     YT_TRY(yt_onednn_status(
         dnnl_resampling_backward_desc_init(&operation, dnnl_resampling_nearest,
@@ -147,13 +146,13 @@ static void copy_channels(const struct yt_tape *tape, int64_t plane,
     }
 }
 
-static void concat_forward(const struct yt_tape *tape, int32_t index,
-                           int32_t chunk)
+static void concat_forward(const struct yt_tape_worker *worker, int32_t index)
 {
+    const struct yt_tape *tape = worker->tape;
     const struct yt_node *what = &tape->graph->nodes[index];
     const struct yt_tape_node *node = &tape->nodes[index];
     const int64_t plane = (int64_t)node->h * node->w;
-    for (int32_t n = chunk * tape->chunk; n < (chunk + 1) * tape->chunk; n++) {
+    for (int32_t n = worker->at; n < worker->at + tape->chunk; n++) {
         int32_t first = 0;
         for (int32_t i = 0; i < what->input_count; i++) {
             const struct yt_tape_node *in = &tape->nodes[what->inputs[i]];
@@ -164,123 +163,138 @@ static void concat_forward(const struct yt_tape *tape, int32_t index,
     }
 }
 
-static void concat_backward(struct yt_tape *tape, int32_t index)
+/* Channels from first of a concat's gradient, back to an input of it. */
+static void split_gradient(struct yt_tape_worker *worker, int32_t index,
+                           int32_t first, int32_t input)
 {
-    const struct yt_node *what = &tape->graph->nodes[index];
+    const struct yt_tape *tape = worker->tape;
     const struct yt_tape_node *node = &tape->nodes[index];
+    const struct yt_tape_node *in = &tape->nodes[input];
+    const struct yt_tape_view *view = &worker->views[input];
     const int64_t plane = (int64_t)node->h * node->w;
+    float *to = view->written ? worker->spare : view->gradient_data;
+    if (in->c < in->cp)
+        memset(to, 0, (size_t)(tape->chunk * in->size) * sizeof *to);
+    for (int32_t n = 0; n < tape->chunk; n++)
+        copy_channels(tape, plane,
+                      worker->views[index].gradient_data + n * node->size,
+                      first, to + n * in->size, 0, in->c);
+    yt_tape_took(worker, input);
+}
+
+static void concat_backward(struct yt_tape_worker *worker, int32_t index)
+{
+    const struct yt_node *what = &worker->tape->graph->nodes[index];
     int32_t first = 0;
     for (int32_t i = 0; i < what->input_count; i++) {
-        const struct yt_tape_node *in = &tape->nodes[what->inputs[i]];
-        if (in->gradient) {
-            float *to = in->has_gradient ? tape->spare : in->gradient;
-            if (in->c < in->cp)
-                memset(to, 0, (size_t)(tape->chunk * in->size) * sizeof *to);
-            for (int32_t n = 0; n < tape->chunk; n++)
-                copy_channels(tape, plane, node->gradient + n * node->size,
-                              first, to + n * in->size, 0, in->c);
-            yt_tape_took(tape, what->inputs[i]);
-        }
-        first += in->c;
+        const int32_t input = what->inputs[i];
+        if (worker->views[input].gradient)
+            split_gradient(worker, index, first, input);
+        first += worker->tape->nodes[input].c;
     }
 }
 
 /* -------------------------------------------------------------------- runs */
 
-static enum yt_status unary_forward(struct yt_tape *tape, int32_t index)
+/* Of those with one input. */
+static enum yt_status unary_forward(struct yt_tape_worker *worker,
+                                    int32_t index)
 {
-    const struct yt_tape_node *node = &tape->nodes[index];
-    const struct yt_tape_node *in =
-        &tape->nodes[tape->graph->nodes[index].inputs[0]];
+    const int32_t input = worker->tape->graph->nodes[index].inputs[0];
+    const struct yt_tape_view *view = &worker->views[index];
     const dnnl_exec_arg_t arguments[] = {
-        {DNNL_ARG_SRC, in->value_memory},
-        {DNNL_ARG_DST, node->value_memory},
-        {DNNL_ARG_WORKSPACE, node->workspace_memory}};
-    return yt_primitive_run(&tape->onednn, &node->forward, arguments,
-                            node->workspace_memory ? 3 : 2);
+        {DNNL_ARG_SRC, worker->views[input].value},
+        {DNNL_ARG_DST, view->value},
+        {DNNL_ARG_WORKSPACE, view->workspace}};
+    return yt_primitive_run(&worker->stream,
+                            &worker->tape->nodes[index].forward, arguments,
+                            view->workspace ? 3 : 2);
 }
 
-static enum yt_status add_forward(struct yt_tape *tape, int32_t index)
+static enum yt_status unary_backward(struct yt_tape_worker *worker,
+                                     int32_t index)
 {
-    const struct yt_node *what = &tape->graph->nodes[index];
-    const struct yt_tape_node *node = &tape->nodes[index];
-    const dnnl_exec_arg_t arguments[] = {
-        {DNNL_ARG_SRC_0, tape->nodes[what->inputs[0]].value_memory},
-        {DNNL_ARG_SRC_1, tape->nodes[what->inputs[1]].value_memory},
-        {DNNL_ARG_DST, node->value_memory}};
-    return yt_primitive_run(&tape->onednn, &node->forward, arguments, 3);
+    const struct yt_node *what = &worker->tape->graph->nodes[index];
+    const struct yt_tape_view *view = &worker->views[index];
+    const dnnl_memory_t target = yt_tape_target(worker, what->inputs[0]);
+    dnnl_exec_arg_t arguments[3] = {{DNNL_ARG_DIFF_DST, view->gradient},
+                                    {DNNL_ARG_DIFF_SRC, target}};
+    int count = 2;
+    if (!target)
+        return YT_OK;
+    if (what->kind == YT_NODE_SILU)
+        arguments[count++] = (dnnl_exec_arg_t){
+            DNNL_ARG_SRC, worker->views[what->inputs[0]].value};
+    if (view->workspace)
+        arguments[count++] =
+            (dnnl_exec_arg_t){DNNL_ARG_WORKSPACE, view->workspace};
+    YT_TRY(yt_primitive_run(&worker->stream,
+                            &worker->tape->nodes[index].backward, arguments,
+                            count));
+    yt_tape_took(worker, what->inputs[0]);
+    return YT_OK;
 }
 
-enum yt_status yt_tape_node_forward(struct yt_tape *tape, int32_t index,
-                                    int32_t chunk)
+static enum yt_status add_forward(struct yt_tape_worker *worker, int32_t index)
 {
-    switch (tape->graph->nodes[index].kind) {
+    const struct yt_node *what = &worker->tape->graph->nodes[index];
+    const dnnl_exec_arg_t arguments[] = {
+        {DNNL_ARG_SRC_0, worker->views[what->inputs[0]].value},
+        {DNNL_ARG_SRC_1, worker->views[what->inputs[1]].value},
+        {DNNL_ARG_DST, worker->views[index].value}};
+    return yt_primitive_run(&worker->stream,
+                            &worker->tape->nodes[index].forward, arguments, 3);
+}
+
+static void add_backward(struct yt_tape_worker *worker, int32_t index)
+{
+    const struct yt_node *what = &worker->tape->graph->nodes[index];
+    const int64_t count = worker->tape->chunk * worker->tape->nodes[index].size;
+    const float *gradient = worker->views[index].gradient_data;
+    for (int32_t i = 0; i < what->input_count; i++) {
+        struct yt_tape_view *in = &worker->views[what->inputs[i]];
+        if (!in->gradient)
+            continue;
+        if (in->written)
+            yt_tape_add(in->gradient_data, gradient, count);
+        else
+            memcpy(in->gradient_data, gradient,
+                   (size_t)count * sizeof *gradient);
+        in->written = 1;
+    }
+}
+
+enum yt_status yt_tape_node_forward(struct yt_tape_worker *worker,
+                                    int32_t index)
+{
+    switch (worker->tape->graph->nodes[index].kind) {
     case YT_NODE_SILU:
     case YT_NODE_MAXPOOL:
     case YT_NODE_UPSAMPLE:
-        return unary_forward(tape, index);
+        return unary_forward(worker, index);
     case YT_NODE_ADD:
-        return add_forward(tape, index);
+        return add_forward(worker, index);
     case YT_NODE_CONCAT:
-        concat_forward(tape, index, chunk);
+        concat_forward(worker, index);
         return YT_OK;
     default:
         return YT_OK;
     }
 }
 
-/* Of those with one input. */
-static enum yt_status unary_backward(struct yt_tape *tape, int32_t index)
+enum yt_status yt_tape_node_backward(struct yt_tape_worker *worker,
+                                     int32_t index)
 {
-    const struct yt_tape_node *node = &tape->nodes[index];
-    const int32_t input = tape->graph->nodes[index].inputs[0];
-    const dnnl_memory_t target = yt_tape_target(tape, input);
-    dnnl_exec_arg_t arguments[3] = {{DNNL_ARG_DIFF_DST, node->gradient_memory},
-                                    {DNNL_ARG_DIFF_SRC, target}};
-    int count = 2;
-    if (!target)
-        return YT_OK;
-    if (tape->graph->nodes[index].kind == YT_NODE_SILU)
-        arguments[count++] =
-            (dnnl_exec_arg_t){DNNL_ARG_SRC, tape->nodes[input].value_memory};
-    if (node->workspace_memory)
-        arguments[count++] =
-            (dnnl_exec_arg_t){DNNL_ARG_WORKSPACE, node->workspace_memory};
-    YT_TRY(yt_primitive_run(&tape->onednn, &node->backward, arguments, count));
-    yt_tape_took(tape, input);
-    return YT_OK;
-}
-
-static void add_backward(struct yt_tape *tape, int32_t index)
-{
-    const struct yt_node *what = &tape->graph->nodes[index];
-    const struct yt_tape_node *node = &tape->nodes[index];
-    for (int32_t i = 0; i < what->input_count; i++) {
-        struct yt_tape_node *in = &tape->nodes[what->inputs[i]];
-        const int64_t count = tape->chunk * in->size;
-        if (!in->gradient)
-            continue;
-        if (in->has_gradient)
-            yt_tape_add(in->gradient, node->gradient, count);
-        else
-            memcpy(in->gradient, node->gradient,
-                   (size_t)count * sizeof *in->gradient);
-        in->has_gradient = 1;
-    }
-}
-
-enum yt_status yt_tape_node_backward(struct yt_tape *tape, int32_t index)
-{
-    switch (tape->graph->nodes[index].kind) {
+    switch (worker->tape->graph->nodes[index].kind) {
     case YT_NODE_SILU:
     case YT_NODE_MAXPOOL:
     case YT_NODE_UPSAMPLE:
-        return unary_backward(tape, index);
+        return unary_backward(worker, index);
     case YT_NODE_ADD:
-        add_backward(tape, index);
+        add_backward(worker, index);
         return YT_OK;
     case YT_NODE_CONCAT:
-        concat_backward(tape, index);
+        concat_backward(worker, index);
         return YT_OK;
     default:
         return YT_OK;

@@ -6,10 +6,13 @@
  * and in gradients, since weights and biases that belong to it are. The image
  * alone is plain, as convolutions like to read it.
  *
- * A batch is run in chunks of pictures: all nodes of one, then of the next, so
- * that a node finds in the caches what the one before it wrote. Values are kept
- * of the whole batch, gradients of a chunk. */
+ * Pictures of a batch are shared out to workers, which run all nodes for a
+ * chunk of theirs, then for the next: no worker waits for another before the
+ * end, and a node finds in the caches what the one before it wrote. Values are
+ * kept of the whole batch, gradients of a worker's chunk; gradients by weights
+ * are summed by each worker, and over workers at the end. */
 
+#include "runtime/pool.h"
 #include "train/net/onednn.h"
 #include "train/net/tape.h"
 
@@ -27,8 +30,7 @@ struct yt_tape_filter {
     dnnl_memory_t plain; /* [k][c][r][r] */
     struct yt_tape_block weights, bias;
     struct yt_tape_block turned; /* weights for the gradient by the input */
-    /* Gradients: summed over the chunks so far, and of one chunk. */
-    struct yt_tape_block weight_sum, bias_sum, weight_part, bias_part;
+    dnnl_memory_desc_t gradient_layout, bias_layout;
     struct yt_primitive pack, turn, unpack;
     struct yt_primitive backward_weights;
     float *weight_gradient, *bias_gradient; /* as the node has them */
@@ -36,47 +38,106 @@ struct yt_tape_filter {
 
 struct yt_tape_node {
     int32_t c, cp, h, w;
-    int64_t size;    /* floats of one picture as stored */
-    float *value;    /* [batch][size] */
-    float *gradient; /* [chunk][size]; NULL: nobody wants it */
-    float *seed;     /* [batch][size]; NULL: never seeded */
+    int64_t size;           /* floats of one picture as stored */
+    float *value;           /* [batch][size]; of the image: NULL unless needed
+                               in blocks */
+    int32_t has_gradient;   /* weights are behind it */
+    int64_t gradient_first; /* floats into a worker's gradients */
+    float *seed;            /* [batch][size]; NULL: never seeded */
     int32_t seeded;
-    int32_t has_gradient;      /* of the chunk: something came back already */
     dnnl_memory_desc_t layout; /* of a chunk */
-    dnnl_memory_t value_memory, gradient_memory, spare_memory;
-    dnnl_memory_t workspace_memory; /* MAXPOOL: which of the window it was */
-    uint8_t *workspace;
-    size_t workspace_bytes; /* of a chunk */
+    uint8_t *workspace;        /* MAXPOOL: which of the window it was */
+    size_t workspace_bytes;    /* of a chunk */
+    dnnl_memory_desc_t workspace_layout;
     struct yt_primitive forward, backward;
     struct yt_tape_filter *filter; /* CONV */
+};
+
+/** A node's tensors as a worker sees them. */
+struct yt_tape_view {
+    dnnl_memory_t value, gradient, spare, workspace;
+    float *gradient_data; /* NULL: nobody wants it */
+    int32_t written;      /* of the chunk's gradient: something came back */
+    /* CONV, gradients: summed over the chunks so far, and of one chunk. */
+    struct yt_tape_block weight_sum, bias_sum, weight_part, bias_part;
+};
+
+struct yt_tape_worker {
+    struct yt_tape *tape;
+    int32_t first, count; /* pictures that are its */
+    int32_t at;           /* first picture of the chunk that runs */
+    struct yt_stream stream;
+    struct yt_tape_view *views; /* [node_count] */
+    dnnl_memory_t image;        /* of the chunk */
+    float *gradients;
+    float *spare; /* a gradient that is to be added to another */
+    float *plain; /* a filter as stored, in plain order */
+    enum yt_status status;
+    char sentence[256]; /* of a failure */
+};
+
+/** One task of a worker: a node, or a share of the pictures. */
+typedef enum yt_status (*yt_tape_job_fn)(struct yt_tape_worker *worker,
+                                         int32_t task);
+
+/** What the pool hands to a thread. */
+struct yt_tape_job {
+    yt_tape_job_fn run;
+    struct yt_tape_worker *worker;
 };
 
 struct yt_tape {
     const struct yt_graph *graph;
     struct yt_tape_options options;
     struct yt_onednn onednn;
-    struct yt_tape_node *nodes; /* [node_count] */
-    int32_t chunk;              /* pictures; divides the batch */
-    float *image;               /* [batch][3][h][w] */
-    dnnl_memory_t image_memory; /* of a chunk */
-    float *spare; /* a gradient of a chunk that is to be added to another */
-    float *plain; /* a filter that is padded */
+    struct yt_pool *pool;
+    struct yt_tape_node *nodes;     /* [node_count] */
+    struct yt_tape_worker *workers; /* [worker_count] */
+    struct yt_tape_job *jobs;       /* [worker_count] */
+    const void **job_pointers;      /* [worker_count], for the pool */
+    int32_t worker_count;
+    int32_t chunk;          /* pictures; divides those of each worker */
+    float *image;           /* [batch][3][h][w] */
+    int64_t gradient_count; /* floats of a worker's gradients */
     int64_t bytes;
     void **blocks; /* all memory of ours */
     int32_t block_count, block_cap;
 };
 
+/* tape_memory.c */
+
 /** Zeroed memory that is the tape's; counted in bytes. */
 enum yt_status yt_tape_allocate(struct yt_tape *tape, int64_t bytes,
                                 void *block_out);
+enum yt_status yt_tape_allocate_floats(struct yt_tape *tape, int64_t count,
+                                       float **floats_out);
+enum yt_status yt_tape_allocate_block(struct yt_tape *tape,
+                                      const dnnl_memory_desc_t *layout,
+                                      struct yt_tape_block *block_out);
+
+/** Give the gradients of nodes places in a worker's memory: that of a node is
+ *  needed from its last reader's turn to its own. */
+enum yt_status yt_tape_place_gradients(struct yt_tape *tape);
+
+/** Memory and names of one worker; after all primitives were made. */
+enum yt_status yt_tape_worker_init(struct yt_tape *tape,
+                                   struct yt_tape_worker *worker);
+void yt_tape_worker_deinit(struct yt_tape_worker *worker);
+
+/** Let all names of values mean those of the chunk that begins with picture
+ *  @p at. */
+void yt_tape_turn_to(struct yt_tape_worker *worker, int32_t at);
+
+/* tape.c */
 
 /** Whether a CONV node reads the image as it is. */
 int yt_tape_reads_image(const struct yt_tape *tape, int32_t node);
 
 /** Where the gradient by an input goes: its own memory if it is the first, or
- *  the spare, to be given to yt_tape_took(). NULL when nobody wants it. */
-dnnl_memory_t yt_tape_target(struct yt_tape *tape, int32_t input);
-void yt_tape_took(struct yt_tape *tape, int32_t input);
+ *  the spare; then to be given to yt_tape_took(). NULL: nobody wants it. */
+dnnl_memory_t yt_tape_target(const struct yt_tape_worker *worker,
+                             int32_t input);
+void yt_tape_took(struct yt_tape_worker *worker, int32_t input);
 
 /* tape_conv.c */
 
@@ -84,29 +145,30 @@ enum yt_status yt_tape_conv_create(struct yt_tape *tape, int32_t node);
 void yt_tape_conv_destroy(struct yt_tape_filter *filter);
 
 /** Take over the node's weights and bias as they are now. */
-enum yt_status yt_tape_conv_load(struct yt_tape *tape, int32_t node);
-enum yt_status yt_tape_conv_forward(struct yt_tape *tape, int32_t node);
+enum yt_status yt_tape_conv_load(struct yt_tape_worker *worker, int32_t node);
+enum yt_status yt_tape_conv_forward(struct yt_tape_worker *worker,
+                                    int32_t node);
+enum yt_status yt_tape_conv_backward(struct yt_tape_worker *worker,
+                                     int32_t node);
 
-/** @param first 1: gradients by weights begin with this chunk's. */
-enum yt_status yt_tape_conv_backward(struct yt_tape *tape, int32_t node,
-                                     int first);
-
-/** Gradients by weights as the node has them. */
-enum yt_status yt_tape_conv_finish(struct yt_tape *tape, int32_t node);
+/** Gradients by weights, of all workers, as the node has them. */
+enum yt_status yt_tape_conv_finish(struct yt_tape_worker *worker, int32_t node);
 
 /* tape_nodes.c: all other kinds */
 
 enum yt_status yt_tape_node_create(struct yt_tape *tape, int32_t node);
-enum yt_status yt_tape_node_forward(struct yt_tape *tape, int32_t node,
-                                    int32_t chunk);
-enum yt_status yt_tape_node_backward(struct yt_tape *tape, int32_t node);
+enum yt_status yt_tape_node_forward(struct yt_tape_worker *worker,
+                                    int32_t node);
+enum yt_status yt_tape_node_backward(struct yt_tape_worker *worker,
+                                     int32_t node);
 
-/* tape_layout.c: between plain tensors and blocks */
+/* tape_layout.c */
 
-void yt_tape_to_blocks(const struct yt_tape *tape, int32_t node,
-                       const float *plain, float *blocks);
-void yt_tape_to_plain(const struct yt_tape *tape, int32_t node,
-                      const float *blocks, float *plain);
+/** Between plain tensors and blocks, of pictures [first, last) of a batch. */
+void yt_tape_to_blocks(const struct yt_tape *tape, int32_t node, int32_t first,
+                       int32_t last, const float *plain, float *blocks);
+void yt_tape_to_plain(const struct yt_tape *tape, int32_t node, int32_t first,
+                      int32_t last, const float *blocks, float *plain);
 
 /** to[i] += from[i]. */
 void yt_tape_add(float *restrict to, const float *restrict from, int64_t count);
