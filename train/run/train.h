@@ -11,8 +11,7 @@
 #include "train/data/feed.h"
 #include "train/loss/detection.h"
 #include "train/loss/distill.h"
-
-enum yt_optimiser { YT_ADAM, YT_SGD };
+#include "train/run/optimiser.h"
 
 /** Where the work stands. */
 struct yt_train_event {
