@@ -48,7 +48,9 @@ static struct yt_checkpoint make(int64_t count, int32_t squares, int seed)
     assert_ok(yt_checkpoint_init(&c, IDENTITY, count, squares));
     c.numbers = (struct yt_checkpoint_numbers){
         .step = 100 + seed,
-        .updates = 99 + seed,
+        .evaluated = 90,
+        .next = 110,
+        .left = 3,
         .plan = {.steps = 1000, .warm = 100, .anchor = 7, .way = 0.25},
         .rate_factor = 0.5,
         .halved = 1,

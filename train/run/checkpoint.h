@@ -15,8 +15,10 @@
 
 /** The numbers, eight bytes each: they are written as they are. */
 struct yt_checkpoint_numbers {
-    int64_t step; /* done */
-    int64_t updates;
+    int64_t step;      /* done */
+    int64_t evaluated; /* step of the last evaluation; -1: none was made */
+    int64_t next;      /* step of the next one */
+    int64_t left;      /* evaluations to come */
     struct yt_rate_plan plan;
     double rate_factor; /* of rates, after losses that were not finite */
     int64_t halved;
