@@ -101,16 +101,11 @@ enum yt_status yt_dataset_leave_out(struct yt_dataset *dataset, int32_t i,
 enum yt_status yt_dataset_subset(const struct yt_dataset *dataset,
                                  int32_t count, struct yt_dataset **subset_out);
 
-/** How many of @p b's images are the very files of @p a's.
- *  @return YT_OK; YT_NO_MEMORY. */
-enum yt_status yt_dataset_shared(const struct yt_dataset *a,
-                                 const struct yt_dataset *b,
-                                 int32_t *shared_out);
-
 /** How many of @p b's images have the content of one of @p a's, whatever they
- *  are called: every file of a size that both have is read.
+ *  are called: every file of a size that both have is read. Those left out do
+ *  not count, and nothing is like an empty file but itself.
  *  @param[out] example_out NULL, or an image of @p b that is one, -1: none.
- *  @return YT_OK; YT_IO; YT_NO_MEMORY. */
+ *  @return YT_OK; YT_IO naming a file that cannot be read; YT_NO_MEMORY. */
 enum yt_status yt_dataset_same_content(const struct yt_dataset *a,
                                        const struct yt_dataset *b,
                                        int32_t *same_out, int32_t *example_out);

@@ -5,7 +5,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "eval/dataset_build.h"
 #include "runtime/fail.h"
@@ -157,58 +156,4 @@ const char *yt_dataset_ambiguous(const struct yt_dataset *dataset)
             return b->name;
     }
     return NULL;
-}
-
-/* --------------------------------------------------------------- overlap */
-
-struct file {
-    dev_t device;
-    ino_t number;
-};
-
-static int compare_files(const void *a_, const void *b_)
-{
-    const struct file *a = a_;
-    const struct file *b = b_;
-    if (a->device != b->device)
-        return a->device < b->device ? -1 : 1;
-    return (a->number > b->number) - (a->number < b->number);
-}
-
-/* Those that are there; *count_out of them. NULL when out of memory. */
-static struct file *list_files(const struct yt_dataset *dataset,
-                               size_t *count_out)
-{
-    struct file *files =
-        calloc((size_t)dataset->image_count + 1, sizeof *files);
-    size_t count = 0;
-    for (int32_t i = 0; files && i < dataset->image_count; i++) {
-        struct stat info;
-        if (!dataset->images[i].left_out &&
-            stat(dataset->images[i].path, &info) == 0)
-            files[count++] = (struct file){info.st_dev, info.st_ino};
-    }
-    *count_out = count;
-    return files;
-}
-
-enum yt_status yt_dataset_shared(const struct yt_dataset *a,
-                                 const struct yt_dataset *b,
-                                 int32_t *shared_out)
-{
-    size_t count, other_count;
-    struct file *files = list_files(a, &count);
-    struct file *others = list_files(b, &other_count);
-    const int failed = !files || !others;
-    int32_t shared = 0;
-    if (!failed)
-        qsort(files, count, sizeof *files, compare_files);
-    for (size_t i = 0; !failed && i < other_count; i++)
-        shared += bsearch(&others[i], files, count, sizeof *files,
-                          compare_files) != NULL;
-    free(files);
-    free(others);
-    YT_FAIL_IF(failed, YT_NO_MEMORY, "no memory for the data set");
-    *shared_out = shared;
-    return YT_OK;
 }

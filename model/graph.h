@@ -110,8 +110,8 @@ enum yt_status yt_graph_set_classes(struct yt_graph *graph, int32_t nc,
 
 /** The same network for other classes: boxes and objectness of the heads stay,
  *  and so do the channels of names that @p from knows. Those of new names begin
- *  as the mean of all old ones with a little seeded noise; a single new class is
- *  taken as certain, since YOLOv5's loss trains none.
+ *  as the mean of all old ones with a little seeded noise; a single new class
+ *  is taken as certain, since YOLOv5's loss trains none.
  *
  *  @param names [nc]; NULL: "class0", ...
  *  @return YT_OK; YT_BAD_ARGUMENT for nc < 1; YT_BAD_INPUT for names that do

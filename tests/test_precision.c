@@ -338,6 +338,14 @@ static void measured_pictures_are_left_alone(void **state)
     unlink(at("data.yaml"));
     unlink(at("only_val.yaml"));
     assert_not_found(&all, YT_BAD_ARGUMENT, "1 of its pictures");
+    assert_not_found(&all, YT_BAD_ARGUMENT, "such as");
+    assert_not_found(&all, YT_BAD_ARGUMENT, "val/4.ppm");
+    /* Another name makes no other picture. */
+    const struct yt_precision_wish train = {
+        .precision = "int8", .calib = at("train"), .measured = val};
+    write_picture("train/copy.ppm", 4);
+    assert_not_found(&train, YT_BAD_ARGUMENT, "1 of its pictures");
+    assert_not_found(&train, YT_BAD_ARGUMENT, "train/copy.ppm");
     yt_dataset_close(val);
 }
 

@@ -178,14 +178,14 @@ static enum yt_status check_apart(const struct yt_precision_wish *wish,
                                   const struct yt_dataset *pictures,
                                   const char *path)
 {
-    int32_t shared = 0;
+    int32_t same = 0, example = -1;
     if (!wish->measured)
         return YT_OK;
-    YT_TRY(yt_dataset_shared(wish->measured, pictures, &shared));
-    YT_FAIL_IF(shared > 0, YT_BAD_ARGUMENT,
-               "%s: %d of its pictures are about to be measured on: they are "
-               "none to calibrate on",
-               path, shared);
+    YT_TRY(yt_dataset_same_content(wish->measured, pictures, &same, &example));
+    YT_FAIL_IF(same > 0, YT_BAD_ARGUMENT,
+               "%s: %d of its pictures are about to be measured on, such as "
+               "%s: they are none to calibrate on",
+               path, same, pictures->images[example].path);
     return YT_OK;
 }
 
