@@ -37,11 +37,11 @@ void yt_affine_apply(const struct yt_affine *affine, double x, double y,
 #define ONE 65536.0
 
 /* The four pixels around (x, y), which has to lie among them. */
-static inline void sample(const struct yt_pixels *from, int64_t x, int64_t y,
-                          uint8_t *out)
+static inline void sample(const uint8_t *rgb, int64_t stride, int64_t x,
+                          int64_t y, uint8_t *restrict out)
 {
-    const uint8_t *upper = from->rgb + (y >> 16) * from->stride + 3 * (x >> 16);
-    const uint8_t *lower = upper + from->stride;
+    const uint8_t *upper = rgb + (y >> 16) * stride + 3 * (x >> 16);
+    const uint8_t *lower = upper + stride;
     const int32_t right = (int32_t)(x >> 8 & 255);
     const int32_t down = (int32_t)(y >> 8 & 255);
     for (int c = 0; c < 3; c++) {
@@ -51,108 +51,137 @@ static inline void sample(const struct yt_pixels *from, int64_t x, int64_t y,
     }
 }
 
-/* Whether pixels i and i + 1 are there, or at the border. */
-static inline int is_inside(int64_t at, int32_t size)
+/* A place, and the step to the place of the next pixel. */
+struct walk {
+    int64_t x, y, step_x, step_y;
+};
+
+/* Whether the four pixels around a place are there, or of the border. */
+static int is_inside(const struct yt_pixels *from, const struct walk *walk,
+                     int32_t i)
 {
-    const int64_t i = at >> 16;
-    return i >= -1 && i < size;
+    const int64_t x = (walk->x + i * walk->step_x) >> 16;
+    const int64_t y = (walk->y + i * walk->step_y) >> 16;
+    return x >= -1 && x < from->w && y >= -1 && y < from->h;
+}
+
+/* A straight line is inside from one pixel to another, and nowhere else. */
+static void warp_row(const struct yt_pixels *from, const struct walk *walk,
+                     int32_t w, uint8_t *out)
+{
+    int32_t begin = 0;
+    int32_t end = w;
+    while (begin < end && !is_inside(from, walk, begin))
+        begin++;
+    while (begin < end && !is_inside(from, walk, end - 1))
+        end--;
+    memset(out, YT_LETTERBOX_GREY, 3 * (size_t)begin);
+    const struct yt_pixels source = *from;
+    const struct walk steps = *walk;
+    for (int32_t i = begin; i < end; i++)
+        sample(source.rgb, source.stride, steps.x + i * steps.step_x,
+               steps.y + i * steps.step_y, out + 3 * (int64_t)i);
+    memset(out + 3 * (int64_t)end, YT_LETTERBOX_GREY, 3 * (size_t)(w - end));
 }
 
 void yt_pixels_warp(const struct yt_pixels *from,
                     const struct yt_affine *to_from, const struct yt_pixels *to)
 {
-    const int64_t step_x = llround(to_from->m[0][0] * ONE);
-    const int64_t step_y = llround(to_from->m[1][0] * ONE);
+    struct walk walk = {.step_x = llround(to_from->m[0][0] * ONE),
+                        .step_y = llround(to_from->m[1][0] * ONE)};
     for (int32_t row = 0; row < to->h; row++) {
-        double start_x, start_y;
-        yt_affine_apply(to_from, 0.5, row + 0.5, &start_x, &start_y);
-        int64_t x = llround((start_x - 0.5) * ONE);
-        int64_t y = llround((start_y - 0.5) * ONE);
-        uint8_t *out = to->rgb + row * to->stride;
-        for (int32_t i = 0; i < to->w; i++, out += 3) {
-            if (is_inside(x, from->w) && is_inside(y, from->h))
-                sample(from, x, y, out);
-            else
-                memset(out, YT_LETTERBOX_GREY, 3);
-            x += step_x;
-            y += step_y;
-        }
+        double x, y;
+        yt_affine_apply(to_from, 0.5, row + 0.5, &x, &y);
+        walk.x = llround((x - 0.5) * ONE);
+        walk.y = llround((y - 0.5) * ONE);
+        warp_row(from, &walk, to->w, to->rgb + row * to->stride);
     }
 }
 
 /* -------------------------------------------------------------- colours */
 
-/* Pixels at a time: a count that compilers make vectors of. */
-#define BLOCK 16
+/* Pixels at a time: a count that compilers make vectors of, once there is
+ * nothing in the loop that looks like a branch. So what is chosen by comparing
+ * is chosen among integers, and limits of floats are sums. */
+#define BLOCK 64
 
-static inline float least(float a, float b)
+/* The lesser of x and 1. */
+static inline float at_most_1(float x)
 {
-    return a < b ? a : b;
+    return (1 + x - fabsf(1 - x)) / 2;
 }
 
-static inline float most(float a, float b)
+/* x, or 0 and 1 outside of them. */
+static inline float share(float x)
 {
-    return a > b ? a : b;
+    return (fabsf(x) - fabsf(x - 1) + 1) / 2;
 }
 
-/* A channel of a colour of full hue: n is 5 for red, 3 for green, 1 for blue;
- * hue in sixths of the circle. */
+/* A hue in sixths of the circle, 0 to below 12, brought below 6. */
+static inline float below_6(float hue)
+{
+    return hue - 6.0f * (float)(int32_t)(hue * (1.0f / 6));
+}
+
+/* A channel of a colour: n is 5 for red, 3 for green, 1 for blue. */
 static inline float channel(float n, float hue, float value, float chroma)
 {
-    const float sum = n + hue;
-    const float k = sum >= 6 ? sum - 6 : sum;
-    return value - chroma * most(0, least(1, least(k, 4 - k)));
+    return value - chroma * share(2 - fabsf(below_6(n + hue) - 2));
 }
 
-static void change_block(const struct yt_colour_gains *gains, float *red,
-                         float *green, float *blue)
+/* By way of hue, saturation and value. */
+static void change_block(const struct yt_colour_gains *gains,
+                         int32_t rgb[3][BLOCK], float out[3][BLOCK])
 {
+    const float least = 1e-3f; /* black has no saturation, grey no hue */
     for (int i = 0; i < BLOCK; i++) {
-        const float r = red[i];
-        const float g = green[i];
-        const float b = blue[i];
-        const float value = most(r, most(g, b));
-        const float chroma = value - least(r, least(g, b));
-        const float inverse = 1 / most(chroma, 1e-6f);
-        const float of_red = (g - b) * inverse;
-        const float of_green = 2 + (b - r) * inverse;
-        const float of_blue = 4 + (r - g) * inverse;
-        const float any = value == r ? of_red : value == g ? of_green : of_blue;
-        const float hue = (any < 0 ? any + 6 : any) * gains->hue;
-        const float turned = hue >= 6 ? hue - 6 : hue;
+        const int32_t r = rgb[0][i];
+        const int32_t g = rgb[1][i];
+        const int32_t b = rgb[2][i];
+        const int32_t high = r > g ? r : g;
+        const int32_t low = r < g ? r : g;
+        const int32_t most = high > b ? high : b;
+        const int32_t range = most - (low < b ? low : b);
+        const int32_t is_red = most == r;
+        const int32_t is_green = (1 - is_red) & (most == g);
+        const int32_t is_blue = 1 - is_red - is_green;
+        const int32_t turn =
+            is_red * (g - b) + is_green * (b - r) + is_blue * (r - g);
+        const int32_t sixth = is_red * (g < b) * 6 + is_green * 2 + is_blue * 4;
+        const float hue = (float)sixth + (float)turn / ((float)range + least);
         const float saturation =
-            least(1, chroma / most(value, 1e-6f) * gains->saturation);
-        const float bright = least(1, value * gains->value);
-        red[i] = channel(5, turned, bright, bright * saturation);
-        green[i] = channel(3, turned, bright, bright * saturation);
-        blue[i] = channel(1, turned, bright, bright * saturation);
+            at_most_1((float)range / ((float)most + least) * gains->saturation);
+        const float value = at_most_1((float)most / 255 * gains->value);
+        const float turned = below_6(hue * gains->hue);
+        out[0][i] = channel(5, turned, value, value * saturation);
+        out[1][i] = channel(3, turned, value, value * saturation);
+        out[2][i] = channel(1, turned, value, value * saturation);
     }
 }
 
-static void change_row(const struct yt_colour_gains *gains, int32_t w,
-                       float *const rows[3])
+/* step: bytes from a pixel to the one that comes next in the row. */
+static void change_row(const struct yt_colour_gains *gains, const uint8_t *rgb,
+                       int32_t step, int32_t w, float *const rows[3])
 {
-    int32_t x = 0;
-    for (; x + BLOCK <= w; x += BLOCK)
-        change_block(gains, rows[0] + x, rows[1] + x, rows[2] + x);
-    if (x == w)
-        return;
-    float rest[3][BLOCK] = {{0}};
-    for (int c = 0; c < 3; c++)
-        memcpy(rest[c], rows[c] + x, (size_t)(w - x) * sizeof(float));
-    change_block(gains, rest[0], rest[1], rest[2]);
-    for (int c = 0; c < 3; c++)
-        memcpy(rows[c] + x, rest[c], (size_t)(w - x) * sizeof(float));
+    int32_t in[3][BLOCK] = {{0}};
+    float out[3][BLOCK];
+    for (int32_t x = 0; x < w; x += BLOCK) {
+        const int32_t count = w - x < BLOCK ? w - x : BLOCK;
+        for (int32_t i = 0; i < count; i++, rgb += step)
+            for (int c = 0; c < 3; c++)
+                in[c][i] = rgb[c];
+        change_block(gains, in, out);
+        for (int c = 0; c < 3; c++)
+            memcpy(rows[c] + x, out[c], (size_t)count * sizeof(float));
+    }
 }
 
-static void split_row(const uint8_t *rgb, int32_t w, int32_t flip,
+static void split_row(const uint8_t *rgb, int32_t step, int32_t w,
                       float *const rows[3])
 {
-    const int64_t step = flip ? -3 : 3;
-    const uint8_t *at = flip ? rgb + 3 * ((int64_t)w - 1) : rgb;
-    for (int32_t x = 0; x < w; x++, at += step)
+    for (int32_t x = 0; x < w; x++, rgb += step)
         for (int c = 0; c < 3; c++)
-            rows[c][x] = (float)at[c] / 255.0f;
+            rows[c][x] = (float)rgb[c] / 255;
 }
 
 void yt_pixels_to_planes(const struct yt_pixels *pixels,
@@ -165,9 +194,14 @@ void yt_pixels_to_planes(const struct yt_pixels *pixels,
     for (int32_t y = 0; y < h; y++) {
         float *first = planes_out + (int64_t)y * w;
         float *const rows[3] = {first, first + plane, first + 2 * plane};
-        const int32_t from = flip_ud ? h - 1 - y : y;
-        split_row(pixels->rgb + from * pixels->stride, w, flip_lr, rows);
+        const uint8_t *rgb =
+            pixels->rgb + (flip_ud ? h - 1 - y : y) * pixels->stride;
+        const int32_t step = flip_lr ? -3 : 3;
+        if (flip_lr)
+            rgb += 3 * ((int64_t)w - 1);
         if (gains != NULL)
-            change_row(gains, w, rows);
+            change_row(gains, rgb, step, w, rows);
+        else
+            split_row(rgb, step, w, rows);
     }
 }
