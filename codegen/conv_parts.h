@@ -1,8 +1,8 @@
 #ifndef YT_CONV_PARTS_H
 #define YT_CONV_PARTS_H
 
-/* What the two halves of the direct convolution share: conv.c walks and
- * multiplies, conv_finish.c turns sums into outputs. */
+/* What convolutions on register tiles are made of: conv_walk.c goes over the
+ * tiles, the algorithm's row sums, conv_finish.c turns sums into outputs. */
 
 #include "codegen/constants.h"
 #include "codegen/conv_tiles.h"
@@ -11,6 +11,13 @@
 #define YT_CONV_MR_MAX 32
 #define YT_CONV_NR_MAX 8
 
+struct yt_conv_emit;
+struct yt_conv_place;
+
+/** Add to the accumulators what a tile's taps give. */
+typedef void (*yt_conv_sum)(struct yt_conv_emit *c,
+                            const struct yt_conv_place *at);
+
 struct yt_conv_emit {
     struct yt_emit *e;
     enum yt_dtype dtype, out;
@@ -18,9 +25,10 @@ struct yt_conv_emit {
     const struct yt_schedule *s;
     struct yt_conv_tiles t;
     struct yt_constants l;
+    yt_conv_sum accumulate;
     LLVMValueRef in, output, weights, constants, add; /* of the kernel */
     /* Of the channel tile; constants stand at row 0. */
-    LLVMValueRef k_weights, k_constants, k_out, k_add;
+    LLVMValueRef k_tile, k_weights, k_constants, k_out, k_add;
     LLVMValueRef acc[YT_CONV_MR_MAX][YT_CONV_NR_MAX]; /* variables */
 };
 
@@ -30,6 +38,20 @@ struct yt_conv_place {
     int32_t pixels;
     int32_t example; /* index of a tile with this shape */
 };
+
+/** Begin a kernel. */
+void yt_conv_open(struct yt_conv_emit *c, struct yt_emit *e,
+                  const struct yt_problem *problem,
+                  const struct yt_schedule *s);
+
+/** Emit the whole kernel. */
+void yt_conv_walk(struct yt_conv_emit *c, yt_conv_sum accumulate);
+
+/** Address of the first tap of a tile's first pixel, and which filter rows
+ *  [kh0, kh1) fall inside the image. The address may lie outside of it. */
+LLVMValueRef yt_conv_origin(struct yt_conv_emit *c,
+                            const struct yt_conv_place *at, LLVMValueRef *kh0,
+                            LLVMValueRef *kh1);
 
 /** Whether tap kw of pixel m of tile @p tile falls inside the image. */
 int yt_conv_tap_inside(const struct yt_conv_emit *c, int32_t tile, int32_t m,
