@@ -89,12 +89,31 @@ static enum yt_status scan_code(LLVMDisasmContextRef disasm,
     return YT_OK;
 }
 
+static int is_inside(const struct loop *inner, const struct loop *outer)
+{
+    return inner->from >= outer->from && inner->to <= outer->to &&
+           inner->to - inner->from < outer->to - outer->from;
+}
+
+static int holds_loops(const struct scan *scan, const struct loop *loop)
+{
+    for (size_t i = 0; i < scan->loop_count; i++)
+        if (is_inside(&scan->loops[i], loop))
+            return 1;
+    return 0;
+}
+
+/* Where LLVM puts the end of an outer loop in front of its beginning, the code
+ * between looks like a loop of its own; but another, which has loops inside,
+ * begins there and ends behind it. */
 static int is_innermost(const struct scan *scan, const struct loop *loop)
 {
+    if (holds_loops(scan, loop))
+        return 0;
     for (size_t i = 0; i < scan->loop_count; i++) {
         const struct loop *other = &scan->loops[i];
-        if (other->from >= loop->from && other->to <= loop->to &&
-            other->to - other->from < loop->to - loop->from)
+        if (other->from > loop->from && other->from < loop->to &&
+            other->to > loop->to && holds_loops(scan, other))
             return 0;
     }
     return 1;
