@@ -46,6 +46,8 @@ int64_t yt_tensor_bytes(const struct yt_tensor *t, int32_t lanes);
 struct yt_tensors {
     struct yt_tensor in, out, add;
     int64_t weights; /* elements of the plain filter; 0: none */
+    int64_t kept;    /* of them in blocks that are not all zero */
+    int32_t pattern; /* digest of those blocks; 0: all are kept */
     int32_t bias;    /* f32 elements */
     int32_t silu;    /* 1: each value of the output passes SiLU */
 };

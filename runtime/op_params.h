@@ -59,6 +59,12 @@ struct yt_conv2d {
                         than objectness, a*(k/lazy) + 4, are needed only at
                         pixels where some anchor's objectness is over
                         yt_args.threshold; others may be left unwritten */
+    /* Of a filter that is zero in blocks of some output channels x as many
+     * input channels as 4 bytes hold, at one tap; 0 where it is dense. */
+    int32_t kept;    /* weights in blocks that are not all zero, blocks counted
+                        whole */
+    int32_t outputs; /* output channels of a block, >= 1 */
+    int32_t pattern; /* digest of which blocks are kept, > 0 */
 };
 
 /** Max-pool of an odd window, stride 1, "same" size. SPPF chains three and

@@ -14,11 +14,13 @@
 #define LANES_MAX 64
 
 static const struct yt_op_param params[] = {
-    YT_OP_PARAM(conv2d, c),   YT_OP_PARAM(conv2d, h),
-    YT_OP_PARAM(conv2d, w),   YT_OP_PARAM(conv2d, k),
-    YT_OP_PARAM(conv2d, r),   YT_OP_PARAM(conv2d, stride),
-    YT_OP_PARAM(conv2d, pad), YT_OP_PARAM(conv2d, silu),
-    YT_OP_PARAM(conv2d, add), YT_OP_PARAM(conv2d, lazy),
+    YT_OP_PARAM(conv2d, c),       YT_OP_PARAM(conv2d, h),
+    YT_OP_PARAM(conv2d, w),       YT_OP_PARAM(conv2d, k),
+    YT_OP_PARAM(conv2d, r),       YT_OP_PARAM(conv2d, stride),
+    YT_OP_PARAM(conv2d, pad),     YT_OP_PARAM(conv2d, silu),
+    YT_OP_PARAM(conv2d, add),     YT_OP_PARAM(conv2d, lazy),
+    YT_OP_PARAM(conv2d, kept),    YT_OP_PARAM(conv2d, outputs),
+    YT_OP_PARAM(conv2d, pattern),
 };
 YT_OP_PARAMS_CHECK(params, struct yt_conv2d);
 static_assert(YT_ADD_COUNT == 3, "a text for each addend in the form");
@@ -67,6 +69,27 @@ static enum yt_status check_lazy(const struct yt_problem *problem)
     return YT_OK;
 }
 
+/* Blocks are counted whole, so there may be more than there are weights. */
+static enum yt_status check_pattern(const struct yt_problem *problem)
+{
+    const struct yt_conv2d *p = &problem->u.conv2d;
+    YT_FAIL_IF(!p->pattern && (p->kept || p->outputs), YT_BAD_ARGUMENT,
+               "conv2d kept%d of%d: blocks without a pattern", p->kept,
+               p->outputs);
+    if (!p->pattern)
+        return YT_OK;
+    const int32_t inputs = 4 / yt_dtype_bytes(problem->dtype);
+    YT_FAIL_IF(p->pattern < 0 || p->outputs < 1 || p->outputs > LANES_MAX ||
+                   p->kept < 0 || p->kept % (p->outputs * inputs) ||
+                   p->kept > ((int64_t)p->k + p->outputs) * (p->c + inputs) *
+                                 p->r * p->r,
+               YT_BAD_ARGUMENT,
+               "conv2d kept%d of%d x%d: want whole blocks of at most %d output "
+               "channels, no more than the filter has",
+               p->kept, p->outputs, p->pattern, LANES_MAX);
+    return YT_OK;
+}
+
 static enum yt_status check(const struct yt_problem *problem)
 {
     const struct yt_conv2d *p = &problem->u.conv2d;
@@ -80,6 +103,7 @@ static enum yt_status check(const struct yt_problem *problem)
                YT_UNSUPPORTED, "conv2d %dx%dx%d k%d: too large", p->c, p->h,
                p->w, p->k);
     YT_TRY(check_lazy(problem));
+    YT_TRY(check_pattern(problem));
     const int64_t oh = yt_conv2d_out_h(p);
     const int64_t ow = yt_conv2d_out_w(p);
     YT_FAIL_IF(!yt_op_fits(p->k, oh, ow, 4), YT_UNSUPPORTED,
@@ -91,13 +115,19 @@ static enum yt_status check(const struct yt_problem *problem)
 
 /* ------------------------------------------------------------------- counts */
 
+static int64_t kept_weights(const struct yt_conv2d *v)
+{
+    return v->pattern ? v->kept : (int64_t)v->k * v->c * v->r * v->r;
+}
+
 /* Of a lazy head only objectness is sure to be computed. */
 static uint64_t flops(const struct yt_problem *p)
 {
     const struct yt_conv2d *v = &p->u.conv2d;
-    const uint64_t k = (uint64_t)(v->lazy ? v->lazy : v->k);
-    return 2ull * (uint64_t)v->c * k * (uint64_t)v->r * (uint64_t)v->r *
-           (uint64_t)yt_conv2d_out_h(v) * (uint64_t)yt_conv2d_out_w(v);
+    const int64_t weights =
+        v->lazy ? (int64_t)v->lazy * v->c * v->r * v->r : kept_weights(v);
+    return 2ull * (uint64_t)weights * (uint64_t)yt_conv2d_out_h(v) *
+           (uint64_t)yt_conv2d_out_w(v);
 }
 
 /* The image has its padding in memory, unless it is f32. */
@@ -117,6 +147,8 @@ static void tensors(const struct yt_problem *p, struct yt_tensors *t)
         t->add =
             (struct yt_tensor){YT_DTYPE_F32, v->k, oh / 2, ow / 2, .count = 1};
     t->weights = (int64_t)v->k * v->c * v->r * v->r;
+    t->kept = kept_weights(v);
+    t->pattern = v->pattern;
     t->bias = v->k;
     t->silu = v->silu;
 }
@@ -338,7 +370,7 @@ const struct yt_op_row yt_op_conv2d = {
     .types = YT_TYPES_ANY,
     .takes_integers = 1,
     .form = "{c}x{h}x{w}-k{k}r{r}s{stride}p{pad}[silu:-silu][add:-res|-up2]"
-            "[lazy:-lazy{}]",
+            "[lazy:-lazy{}][kept:-kept{}][outputs:-of{}][pattern:-x{}]",
     .kind = "conv {r}x{r} s{stride}",
     .check = check,
     .flops = flops,

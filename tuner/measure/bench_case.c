@@ -180,11 +180,52 @@ static enum yt_status make_filter(struct yt_case *c)
     return YT_OK;
 }
 
+/* Zero the block of weights from output channel k0 and input channel c0 on. */
+static void clear_block(struct yt_case *c, int32_t k0, int32_t c0, int32_t tap,
+                        int32_t per_step)
+{
+    const struct yt_conv2d *v = &c->problem.u.conv2d;
+    const int64_t taps = (int64_t)v->r * v->r;
+    for (int32_t k = k0; k < k0 + v->outputs && k < v->k; k++)
+        for (int32_t i = c0; i < c0 + per_step && i < v->c; i++) {
+            const int64_t at = ((int64_t)k * v->c + i) * taps + tap;
+            c->weights[at] = 0;
+            if (c->integers.weights)
+                c->integers.weights[at] = 0;
+        }
+}
+
+/* A digest says nothing of its pattern, so it is the seed of one that keeps as
+ * much: each block with the share that the rest still has to keep. */
+static void clear_blocks(struct yt_case *c)
+{
+    const struct yt_conv2d *v = &c->problem.u.conv2d;
+    const int32_t taps = v->r * v->r;
+    const int32_t per_step = 4 / yt_dtype_bytes(c->problem.dtype);
+    const int32_t steps = (v->c + per_step - 1) / per_step;
+    uint64_t left = (uint64_t)(v->kept / (v->outputs * per_step));
+    uint64_t blocks = (uint64_t)((v->k + v->outputs - 1) / v->outputs) *
+                      (uint64_t)steps * (uint64_t)taps;
+    uint64_t x = seeded((uint64_t)v->pattern);
+    for (int32_t k = 0; k < v->k; k += v->outputs)
+        for (int32_t step = 0; step < steps; step++)
+            for (int32_t tap = 0; tap < taps; tap++) {
+                if (next_random(&x) % blocks-- < left)
+                    left--;
+                else
+                    clear_block(c, k, step * per_step, tap, per_step);
+            }
+}
+
 static enum yt_status make_constants(struct yt_case *c)
 {
     if (c->tensors.weights)
         YT_TRY(make_filter(c));
-    return yt_op_row(c->problem.op)->takes_integers ? make_integers(c) : YT_OK;
+    if (yt_op_row(c->problem.op)->takes_integers)
+        YT_TRY(make_integers(c));
+    if (c->tensors.pattern)
+        clear_blocks(c);
+    return YT_OK;
 }
 
 /* ------------------------------------------------------------ reference */
