@@ -24,6 +24,8 @@ static const char *const problems[] = {
     "conv2d-u8s8-32x9x11-k48r3s2p1-silu",
     "conv2d-u8s8-3x20x24-k32r6s2p2-silu",
     "conv2d-s16-32x9x11-k48r1s1p0-silu",
+    "conv2d-f32-32x9x11-k48r3s1p1-silu-kept1024-of16-x77",
+    "conv2d-u8s8-32x9x11-k48r3s2p1-silu-kept2048-of16-x78",
     "conv2d-bf16-32x9x11-k48r3s1p1-silu",
     "conv2d-u8s8_f32-32x5x7-k48r1s1p0",
     "conv2d-f32-32x5x7-k21r1s1p0-lazy3",
