@@ -178,6 +178,12 @@ enum yt_status yt_ir_emit_nodes(const struct yt_ir *ir,
                                 const struct yt_ir_op *op,
                                 struct yt_layer *layer);
 
+/** How much a layer's filter keeps, and its pattern, where whole blocks of it
+ *  are zero; otherwise it stays dense (lower_pattern.c). */
+enum yt_status yt_ir_emit_pattern(const struct yt_ir *ir,
+                                  const struct yt_ir_op *op,
+                                  struct yt_layer *layer);
+
 /* place.c */
 
 /** A tensor to be placed: needed from step first to step last, both in. */

@@ -201,7 +201,10 @@ static enum yt_status emit_layer(const struct yt_ir *ir, const int64_t *offsets,
     layer->head = ir->values[op->parts[0].out].head;
     count_nominal(ir, op, layer);
     YT_TRY(yt_ir_emit_nodes(ir, op, layer));
-    return op->op == YT_OP_CONV2D ? make_filter(ir, op, layer) : YT_OK;
+    if (op->op != YT_OP_CONV2D)
+        return YT_OK;
+    YT_TRY(make_filter(ir, op, layer));
+    return yt_ir_emit_pattern(ir, op, layer);
 }
 
 static enum yt_status emit_heads(const struct yt_ir *ir, const int64_t *offsets,
