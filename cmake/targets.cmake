@@ -110,14 +110,14 @@ target_compile_definitions(yt_cli PUBLIC YT_VERSION="${PROJECT_VERSION}")
 add_executable(yolotune cli/main.c)
 target_link_libraries(yolotune PRIVATE yt_cli)
 
-# What bench/*.py measure and compare; not installed.
-file(GLOB YT_SERVE_SOURCES CONFIGURE_DEPENDS
-     ${PROJECT_SOURCE_DIR}/bench/serve/*.c)
-add_executable(yolotune-serve ${YT_SERVE_SOURCES})
-target_link_libraries(yolotune-serve PRIVATE yt_cli)
-file(GLOB YT_SHAPES_SOURCES CONFIGURE_DEPENDS
-     ${PROJECT_SOURCE_DIR}/bench/shapes/*.c)
-add_executable(yolotune-shapes ${YT_SHAPES_SOURCES})
-target_link_libraries(yolotune-shapes PRIVATE yt_cli)
-add_executable(yolotune-losses ${PROJECT_SOURCE_DIR}/bench/losses/main.c)
-target_link_libraries(yolotune-losses PRIVATE yt_train_loss)
+# yt_bench_program(NAME LIBRARY): bench/NAME/ as yolotune-NAME, which bench/*.py
+# and people call; not installed.
+function(yt_bench_program name library)
+  file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/bench/${name}/*.c)
+  add_executable(yolotune-${name} ${sources})
+  target_link_libraries(yolotune-${name} PRIVATE ${library})
+endfunction()
+yt_bench_program(serve yt_cli)
+yt_bench_program(shapes yt_cli)
+yt_bench_program(losses yt_train_loss)
+yt_bench_program(sparse yt_cli)
