@@ -133,7 +133,8 @@ static struct room *find_unused(struct yt_feed *feed, int64_t number)
     return NULL;
 }
 
-/* Locked. Where pictures are to be begun, the batch needed first; NULL: none. */
+/* Locked. Where pictures are to be begun, of the batch needed first; NULL: none
+ * are. */
 static struct room *find_work(struct yt_feed *feed)
 {
     struct room *first = NULL;

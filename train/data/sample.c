@@ -1,8 +1,8 @@
 /* See train/data/sample.h. The order of what is done, and what is drawn how, is
- * that of YOLOv5's utils/dataloaders.py and utils/augmentations.py: pictures are
- * put on a canvas (the letterbox, or four of them around a point of a canvas of
- * twice the size), the canvas is moved and scaled into the input, then colours
- * change and sides are exchanged. */
+ * that of YOLOv5's utils/dataloaders.py and utils/augmentations.py: pictures
+ * are put on a canvas (the letterbox, or four of them around a point of a
+ * canvas of twice the size), the canvas is moved and scaled into the input,
+ * then colours change and sides are exchanged. */
 
 #include "train/data/sample.h"
 

@@ -3,8 +3,8 @@
 
 /* Where training takes pictures from: those of a data set with their objects,
  * decoded and scaled to fit the network's input, and kept while there is room.
- * Scaled as a product's letterbox does it (runtime/letterbox.h), so that what is
- * trained on looks like what will be searched. */
+ * Scaled as a product's letterbox does it (runtime/letterbox.h), so that what
+ * is trained on looks like what will be searched. */
 
 #include <stdint.h>
 
