@@ -2,9 +2,11 @@
 
 #include "cli/train_setup.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "compress/precision/calibrate.h"
 #include "compress/ratio/evaluate.h"
@@ -179,7 +181,9 @@ static void on_progress(void *user, const struct yt_train_event *e)
         yt_progress_end(progress);
         fprintf(stderr, "yolotune: %s\n", e->note);
     }
-    if (progress->terminal)
+    if (e->step == 0 && !progress->terminal && job->evaluated && !job->quiet)
+        fprintf(stderr, "before: mAP %.4f\n", e->map);
+    else if (progress->terminal)
         yt_progress_show(progress, e->elapsed_s, total,
                          "step %lld of %lld, loss %.3f, mAP %.4f, best %.4f, "
                          "%.0f pictures/s",
@@ -196,6 +200,22 @@ static void on_progress(void *user, const struct yt_train_event *e)
 }
 
 /* ------------------------------------------------------------------- open */
+
+/* Before an hour of training, not after it. */
+static enum yt_status check_writable(const char *path)
+{
+    struct yt_text folder = {0};
+    const char *slash = strrchr(path, '/');
+    if (slash)
+        yt_text_add(&folder, "%.*s", (int)(slash - path) + 1, path);
+    else
+        yt_text_add(&folder, ".");
+    const int failed = access(yt_text_get(&folder), W_OK | X_OK) != 0;
+    yt_text_free(&folder);
+    YT_FAIL_IF(failed, YT_IO, "%s cannot be written: %s", path,
+               strerror(errno));
+    return YT_OK;
+}
 
 static enum yt_status name_checkpoint(struct yt_train_job *job)
 {
@@ -229,6 +249,7 @@ enum yt_status yt_train_job_open(struct yt_train_job *job)
     job->train.user = job;
     if (!job->no_augment)
         job->train.augmentation = yt_augmentation();
+    YT_TRY(check_writable(job->out));
     YT_TRY(name_checkpoint(job));
     YT_TRY(open_pictures(job));
     YT_TRY(open_measured(job));
