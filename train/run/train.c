@@ -161,10 +161,8 @@ static void note_step(struct yt_training *t, double loss, double seconds)
     now->step++;
     yt_training_time_step(t, seconds);
     const int is_power_of_two = (now->step & (now->step - 1)) == 0;
-    if (now->step >= REPLAN_BEGINS && is_power_of_two) {
+    if (now->step >= REPLAN_BEGINS && is_power_of_two)
         yt_training_plan_again(t);
-        yt_training_plan_evaluation(t);
-    }
     tell(t, NULL);
 }
 

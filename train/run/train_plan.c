@@ -101,6 +101,7 @@ void yt_training_plan_again(struct yt_training *t)
         yt_rate_plan_again(plan, t->now.step, left);
     else
         plan->steps = t->now.step;
+    yt_training_plan_evaluation(t);
 }
 
 void yt_training_plan_evaluation(struct yt_training *t)

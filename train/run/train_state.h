@@ -57,7 +57,8 @@ double yt_training_seconds_left(const struct yt_training *t);
  *          what a step returned. */
 enum yt_status yt_training_plan(struct yt_training *t);
 
-/** Plan anew what is left of a budget, from the time that steps took. */
+/** Plan anew what is left of a budget, the next evaluation included, from the
+ *  time that steps took; epochs stay as they were planned. */
 void yt_training_plan_again(struct yt_training *t);
 
 /** The step of the next evaluation follows from how many are to come. */
