@@ -20,10 +20,10 @@ run 3 "${few[@]}" --epochs 1 && says 'x.yaml: No such file'
 
 shapes=$YT_BUILD_DIR/yolotune-shapes
 [ -x "$shapes" ] || { echo "yolotune-shapes is not built: skipped"; finish; }
-"$shapes" "$work/set" --train 12 --val 4 --size 64 --seed 5 ||
+"$shapes" "$work/set" --train 12 --val 4 --size 96 --seed 5 ||
     complain "no pictures"
 set_yaml=$work/set/shapes.yaml
-small=(train -m builtin:n -d "$set_yaml" --imgsz 64 --batch 4
+small=(train -m builtin:n -d "$set_yaml" --imgsz 96 --batch 4
     -o "$work/out.onnx")
 
 # Another set of classes, a file that other commands read, a figure of before
@@ -36,12 +36,12 @@ json 'd["images"] == 4 and 0 <= d["map_before"] <= d["map_after"] <= 1'
 json 'd["precision"] == "fp32" and d["loss_before"] > 0'
 json 'not d["interrupted"] and not d["resumed"] and d["halved"] == 0'
 [ ! -e "$work/out.onnx.ckpt" ] || complain 'the checkpoint was left behind'
-run 0 eval -m "$work/out.onnx" -d "$set_yaml" --imgsz 64 --json
+run 0 eval -m "$work/out.onnx" -d "$set_yaml" --imgsz 96 --json
 json 'd["images"] == 4'
-run 0 detect -m "$work/out.onnx" --imgsz 64 "$work"/set/images/val/*.jpg
+run 0 detect -m "$work/out.onnx" --imgsz 96 "$work"/set/images/val/*.jpg
 
 # What was trained goes on with its own classes, and as integers.
-run 0 train -m "$work/out.onnx" -d "$set_yaml" --imgsz 64 --batch 4 \
+run 0 train -m "$work/out.onnx" -d "$set_yaml" --imgsz 96 --batch 4 \
     --epochs 1 --int8 -o "$work/int8.onnx" --json
 grep -q 'classes become' "$work/err" && complain 'classes became others twice'
 json 'd["precision"] == "int8" and d["steps"] == 3'
@@ -49,7 +49,7 @@ json 'd["precision"] == "int8" and d["steps"] == 3'
 # A teacher of the same classes needs no labels; another one cannot teach.
 rm -rf "$work/bare" && cp -r "$work/set" "$work/bare" &&
     rm -r "$work/bare/labels/train"
-bare=(train -m "$work/out.onnx" -d "$work/bare/shapes.yaml" --imgsz 64
+bare=(train -m "$work/out.onnx" -d "$work/bare/shapes.yaml" --imgsz 96
     --batch 4 --epochs 1 -o "$work/taught.onnx")
 run 3 "${bare[@]}" && says 'no labels for any of 12 pictures'
 run 3 "${bare[@]}" --teacher "$work/int8.onnx" --labels yes &&
@@ -84,14 +84,14 @@ cp "$work"/set/images/train/0.jpg "$work/bare/images/val/copy.jpg" 2>/dev/null |
     cp "$(find "$work/set/images/train" -type f | head -1)" \
         "$work/bare/images/val/copy.jpg"
 cp -r "$work/set/labels/train" "$work/bare/labels/train"
-run 2 train -m builtin:n -d "$work/bare/shapes.yaml" --imgsz 64 --epochs 1 \
+run 2 train -m builtin:n -d "$work/bare/shapes.yaml" --imgsz 96 --epochs 1 \
     -o "$work/o.onnx" && says '1 of the 5 pictures to measure on are trained on'
 run 3 "${small[@]}" --epochs 1 --batch 13 && says '12 pictures are too few'
 run 2 "${small[@]}" --budget 1ms && says 'is too short'
 run 2 "${small[@]}" --epochs 1 --imgsz 65 && says 'multiples of the model'
 run 1 "${small[@]}" --epochs 1 --checkpoint "$work/no/folder/c" &&
     says 'cannot be written.*the best weights so far are in'
-run 1 train -m builtin:n -d "$set_yaml" --imgsz 64 --batch 4 --epochs 1 \
+run 1 train -m builtin:n -d "$set_yaml" --imgsz 96 --batch 4 --epochs 1 \
     --checkpoint "$work/c" -o "$work/no/folder/o.onnx"
 run 3 train -m "$work/gone.pt" -d "$set_yaml" --epochs 1 -o "$work/o.onnx" &&
     says 'gone.pt'
