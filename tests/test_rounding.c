@@ -234,6 +234,33 @@ static void some_layers_are_left_alone(void **state)
     close_fixture(&f);
 }
 
+/* What was pruned stays zero, whatever would make others' errors good, and
+ * whatever bits of an earlier network say. */
+static void zeros_stay(void **state)
+{
+    (void)state;
+    struct fixture f;
+    open_fixture(&f, 16, 3);
+    for (int32_t i = 0; i < K * f.n; i++)
+        if (i % 3)
+            f.layer->weights[i] = 0;
+    for (int all_up = 0; all_up < 2; all_up++) {
+        learn(&f, 100);
+        if (all_up)
+            memset(f.q->rounding[CONV1], 0xff,
+                   yt_quantisation_rounding_bytes(f.q, CONV1));
+        assert_int_equal(yt_quantise(f.net, f.graph, f.q, 127), YT_OK);
+        int32_t others = 0;
+        for (int32_t i = 0; i < K * f.n; i++) {
+            if (f.layer->weights[i] == 0)
+                assert_int_equal(f.layer->integers->weights[i], 0);
+            others += f.layer->integers->weights[i] != 0;
+        }
+        assert_true(others > K * f.n / 4);
+    }
+    close_fixture(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -241,6 +268,7 @@ int main(void)
         cmocka_unit_test(nothing_seen_is_nearest),
         cmocka_unit_test(it_repeats_bit_for_bit),
         cmocka_unit_test(some_layers_are_left_alone),
+        cmocka_unit_test(zeros_stay),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -112,8 +112,9 @@ static int64_t round_once(const float *weights, int64_t count,
     int64_t magnitudes = 0;
     for (int64_t i = 0; i < count; i++) {
         const double exact = (double)weights[i] / (double)scale;
+        const int learned = rounding && weights[i] != 0; /* zeros stay */
         const double whole =
-            rounding ? floor(exact) + bit_of(rounding, first + i) : rint(exact);
+            learned ? floor(exact) + bit_of(rounding, first + i) : rint(exact);
         const int32_t q = (int32_t)fmax(fmin(whole, max), -max);
         integers[i] = (int16_t)q;
         magnitudes += q < 0 ? -q : q;

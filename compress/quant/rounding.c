@@ -268,7 +268,9 @@ static double round_block(const struct factor *f, struct channel *c, int feed)
         const double below = floor(exact);
         const double left = dot(row, c->errors, j);
         const double aim = feed ? exact + left : exact;
-        const int up = feed ? aim - below > 0.5 : rint(exact) > below;
+        int up = feed ? aim - below > 0.5 : rint(exact) > below;
+        if (c->weights[at] == 0) /* pruned: kernels may leave it out */
+            up = 0;
         c->errors[j] = exact - limited(below + up, c->max);
         c->up[at] = (uint8_t)up;
         sum += row[j] * (c->errors[j] + left) * (c->errors[j] + left);
