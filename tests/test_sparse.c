@@ -1,0 +1,348 @@
+/* Sparse convolutions: what they compute at any density, what they carry, and
+ * that a graph with zero blocks gets them and finds the same. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <math.h>
+#include <cmocka.h>
+
+#include "each_isa.h"
+
+#include "base/random.h"
+#include "codegen/algo.h"
+#include "model/graph.h"
+#include "runtime/memory.h"
+#include "runtime/model.h"
+#include "tuner/build/build.h"
+#include "tuner/measure/bench_case.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* ----------------------------------------------------------------- kernels */
+
+/* Input channels are whole vectors of every instruction set; the rest is odd:
+ * outputs that do not fill a block, rows shorter than a tile, images smaller
+ * than the filter, both strides. */
+static const char *const shapes[] = {
+    "16x7x9-k32r1s1p0-silu",      "48x1x1-k21r1s1p0",
+    "32x6x10-k32r1s1p0-silu-up2", "16x5x11-k48r3s1p1-silu-res",
+    "32x9x7-k16r3s2p1-silu",      "16x2x1-k16r3s1p1",
+    "16x8x14-k20r3s1p1",          "16x6x8-k32r3s1p0-silu",
+    "16x9x6-k16r5s2p2",           "16x6x34-k32r3s1p1-up2",
+};
+
+/* Of 1; the second is one block. */
+static const double densities[] = {0, -1, 0.1, 0.5, 1};
+
+static struct yt_problem thinned(const char *shape, enum yt_dtype dtype,
+                                 int32_t outputs, double share)
+{
+    char name[YT_PROBLEM_NAME_MAX];
+    struct yt_problem p;
+    snprintf(name, sizeof name, "conv2d-%s-%s", yt_dtype_name(dtype), shape);
+    assert_int_equal(yt_problem_parse(name, &p), YT_OK);
+    struct yt_conv2d *v = &p.u.conv2d;
+    const int32_t block = outputs * 4 / yt_dtype_bytes(dtype);
+    const int32_t rows = (v->k + outputs - 1) / outputs;
+    const int32_t blocks =
+        rows * v->c * v->r * v->r * yt_dtype_bytes(dtype) / 4;
+    v->kept = (share < 0 ? 1 : (int32_t)(share * blocks)) * block;
+    v->outputs = outputs;
+    v->pattern = 12345 + v->kept;
+    yt_problem_name(&p, name);
+    if (yt_problem_parse(name, &p) != YT_OK)
+        fail_msg("%s", yt_error());
+    return p;
+}
+
+/* One of all that the row proposes. */
+struct draw {
+    struct yt_schedule s;
+    uint32_t seed, seen;
+};
+
+static void take(void *user, const struct yt_schedule *s)
+{
+    struct draw *d = user;
+    if (yt_random_lcg(&d->seed) / 65536 % ++d->seen == 0)
+        d->s = *s;
+}
+
+static struct yt_schedule draw(const struct yt_problem *p,
+                               const struct yt_isa *isa, uint32_t seed)
+{
+    struct draw d = {.seed = seed};
+    const struct yt_algo *row = yt_algo_get(YT_ALGO_SPARSE);
+    const struct yt_ask ask = {.problem = p,
+                               .isa = isa,
+                               .threads = 1 + (int32_t)seed % 2,
+                               .stage = YT_STAGE_ALL,
+                               .take = take,
+                               .user = &d};
+    row->propose(&ask);
+    assert_true(d.seen > 0);
+    d.s.ku = 1 << seed % 3;
+    assert_true(yt_schedule_applies(p, &d.s, isa));
+    return d.s;
+}
+
+static void compare(const struct yt_problem *p, const struct yt_schedule *s,
+                    const struct yt_isa *isa)
+{
+    char problem[YT_PROBLEM_NAME_MAX], schedule[YT_SCHEDULE_NAME_MAX];
+    struct yt_object object;
+    struct yt_jit *jit;
+    struct yt_case *c;
+    yt_kernel_fn kernel;
+    double error;
+    yt_problem_name(p, problem);
+    yt_schedule_name(s, schedule);
+    if (yt_codegen_compile(p, s, isa, &object) != YT_OK)
+        fail_msg("%s by %s on %s: %s", problem, schedule, isa->name,
+                 yt_error());
+    assert_int_equal(yt_jit_create(&jit), YT_OK);
+    assert_int_equal(yt_jit_add(jit, &object, &kernel), YT_OK);
+    assert_int_equal(yt_case_create(p, isa, &c), YT_OK);
+    const size_t bytes = yt_pack_weight_bytes(p, s, isa);
+    void *packed = yt_memory_alloc(bytes);
+    assert_non_null(packed);
+    yt_pack_weights(p, s, isa, &c->filter, packed);
+    if (yt_case_check(c, kernel, yt_schedule_tasks(p, s, isa), s, packed,
+                      &error) != YT_OK)
+        fail_msg("%s by %s on %s: %s", problem, schedule, isa->name,
+                 yt_error());
+    yt_memory_free(packed, bytes);
+    yt_case_destroy(c);
+    yt_object_deinit(&object);
+    yt_jit_destroy(jit);
+}
+
+static int has_type(const struct yt_isa *isa, enum yt_dtype dtype)
+{
+    return dtype != YT_DTYPE_BF16 || (isa->can & YT_CAN_BF16);
+}
+
+/* Each density meets blocks of one vector and wider ones. */
+static void densities_of(const struct yt_isa *isa)
+{
+    for (int d = 0; d < YT_DTYPE_COUNT; d++)
+        for (size_t i = 0; i < 2 * COUNT(shapes); i++) {
+            const enum yt_dtype dtype = (enum yt_dtype)d;
+            const int32_t outputs = i & 1 ? isa->lanes : 16;
+            if (!has_type(isa, dtype))
+                continue;
+            const struct yt_problem p =
+                thinned(shapes[i / 2], dtype, outputs,
+                        densities[(i / 2 + i) % COUNT(densities)]);
+            const struct yt_schedule s = draw(&p, isa, (uint32_t)i);
+            compare(&p, &s, isa);
+        }
+}
+
+static void any_density_matches_the_reference(void **state)
+{
+    (void)state;
+    on_each_isa(densities_of);
+}
+
+/* Those that are not here compile at least. */
+static void every_isa_compiles(void **state)
+{
+    (void)state;
+    for (int i = 0; i < YT_ISA_COUNT; i++)
+        for (int d = 0; d < YT_DTYPE_COUNT; d++) {
+            const struct yt_isa *isa = yt_isa_get((enum yt_isa_id)i);
+            const enum yt_dtype dtype = (enum yt_dtype)d;
+            if (!has_type(isa, dtype))
+                continue;
+            const struct yt_problem p =
+                thinned("32x8x12-k32r3s1p1-silu", dtype, 16, 0.5);
+            struct yt_schedule s;
+            struct yt_object object;
+            yt_schedule_default(&p, isa, &s);
+            assert_int_equal(s.algo, YT_ALGO_SPARSE);
+            if (yt_codegen_compile(&p, &s, isa, &object) != YT_OK)
+                fail_msg("%s: %s", isa->name, yt_error());
+            assert_true(object.code_bytes > 0);
+            yt_object_deinit(&object);
+        }
+}
+
+/* ------------------------------------------------------------------- rules */
+
+/* Dense rows solve sparse problems too and are the first choice where little is
+ * left out; sparse ones have nothing to do with dense filters. */
+static void the_first_choice_follows_the_density(void **state)
+{
+    (void)state;
+    const struct yt_isa *isa = yt_isa_get(YT_ISA_SCALAR);
+    for (size_t i = 0; i < COUNT(densities); i++) {
+        const struct yt_problem p =
+            thinned("16x8x8-k32r3s1p1", YT_DTYPE_F32, 16, densities[i]);
+        struct yt_schedule s;
+        yt_schedule_default(&p, isa, &s);
+        assert_int_equal(s.algo,
+                         densities[i] == 1 ? YT_ALGO_DIRECT : YT_ALGO_SPARSE);
+        s = yt_schedule_blank(YT_ALGO_DIRECT);
+        assert_true(yt_schedule_applies(&p, &s, isa));
+    }
+    struct yt_problem p;
+    assert_int_equal(yt_problem_parse("conv2d-f32-16x8x8-k32r3s1p1", &p),
+                     YT_OK);
+    const struct yt_schedule s = yt_schedule_blank(YT_ALGO_SPARSE);
+    assert_false(yt_schedule_applies(&p, &s, isa));
+}
+
+static void blocks_have_to_be_whole_vectors(void **state)
+{
+    (void)state;
+    const struct yt_schedule s = yt_schedule_blank(YT_ALGO_SPARSE);
+    const struct yt_problem p =
+        thinned("16x8x8-k32r3s1p1", YT_DTYPE_F32, 8, 0.5);
+    assert_true(yt_schedule_applies(&p, &s, yt_isa_find("avx2")));
+    assert_false(yt_schedule_applies(&p, &s, yt_isa_find("avx512")));
+}
+
+/* Indexes are 4 bytes a block, of 64 bytes here. */
+static void weights_shrink_with_what_is_kept(void **state)
+{
+    (void)state;
+    const struct yt_isa *isa = yt_isa_get(YT_ISA_SCALAR);
+    const struct yt_schedule dense = yt_schedule_blank(YT_ALGO_DIRECT);
+    const struct yt_schedule sparse = yt_schedule_blank(YT_ALGO_SPARSE);
+    const struct yt_problem p =
+        thinned("64x8x8-k64r3s1p1", YT_DTYPE_F32, 16, 0.5);
+    const size_t all = yt_pack_weight_bytes(&p, &dense, isa);
+    const size_t kept = yt_pack_weight_bytes(&p, &sparse, isa);
+    assert_int_equal(all, 64 * 64 * 9 * 4);
+    assert_true(kept > all / 2 && kept < all * 0.54);
+}
+
+/* ----------------------------------------------------------------- network */
+
+/* Zero a share of the blocks of 16 x 4 of every filter but the image's. */
+static void prune(struct yt_graph *graph, double share)
+{
+    uint32_t seed = 5;
+    for (int32_t i = 1; i < graph->node_count; i++) {
+        struct yt_node *node = &graph->nodes[i];
+        if (node->kind != YT_NODE_CONV || node->inputs[0] == 0)
+            continue;
+        const int32_t c = graph->nodes[node->inputs[0]].c;
+        const int32_t taps = node->r * node->r;
+        for (int32_t k0 = 0; k0 < node->c; k0 += 16)
+            for (int32_t c0 = 0; c0 < c; c0 += 4)
+                for (int32_t tap = 0; tap < taps; tap++) {
+                    if ((double)yt_random_unit(&seed) >= share)
+                        continue;
+                    for (int32_t k = k0; k < k0 + 16 && k < node->c; k++)
+                        for (int32_t j = c0; j < c0 + 4 && j < c; j++)
+                            node->weights[((int64_t)k * c + j) * taps + tap] =
+                                0;
+                }
+    }
+}
+
+static void run(struct yt_build *build, float *heads, size_t count)
+{
+    const struct yt_open_options options = {.threads = 2};
+    struct yt_model *model;
+    struct yt_model_info info;
+    if (yt_build_make(build, 2) != YT_OK)
+        fail_msg("%s", yt_error());
+    assert_int_equal(yt_model_open(&build->bundle, &options, &model), YT_OK);
+    yt_model_describe(model, &info);
+    char *arena = yt_memory_alloc(info.workspace_bytes);
+    assert_non_null(arena);
+    float *image = (float *)(void *)(arena + build->net->input);
+    for (int32_t i = 0; i < 3 * 64 * 64; i++)
+        image[i] = (float)((uint32_t)i * 2654435761u >> 24);
+    yt_model_run_steps(model, -INFINITY, arena, 0, build->plan.step_count);
+    memcpy(heads, arena + build->net->heads[0].offset, count * sizeof *heads);
+    yt_model_close(model);
+    yt_memory_free(arena, info.workspace_bytes);
+}
+
+static void a_pruned_network_finds_the_same(void **state)
+{
+    (void)state;
+    struct yt_graph *graph;
+    struct yt_build *build;
+    float heads[2][255 * 8 * 8];
+    int64_t bytes[2];
+    int32_t sparse = 0, named = 0;
+    assert_int_equal(yt_graph_builtin("n", 2, &graph), YT_OK);
+    prune(graph, 0.6);
+    const struct yt_build_options options = {
+        .isa = yt_isa_best(yt_cpu_features()), .h = 64, .w = 64, .threads = 2};
+    assert_int_equal(yt_build_create(graph, &options, &build), YT_OK);
+    run(build, heads[0], COUNT(heads[0]));
+    bytes[0] = build->plan.blob_bytes;
+    for (int32_t i = 0; i < build->net->layer_count; i++) {
+        const struct yt_problem *p = &build->net->layers[i].problem;
+        if (p->op != YT_OP_CONV2D)
+            continue;
+        named += p->u.conv2d.pattern > 0;
+        if (build->schedules[i].algo != YT_ALGO_SPARSE)
+            continue;
+        struct yt_schedule s = yt_schedule_blank(YT_ALGO_DIRECT);
+        assert_true(yt_algo_first(YT_ALGO_DIRECT, p, options.isa, &s));
+        assert_int_equal(yt_build_set(build, i, &s), YT_OK);
+        sparse++;
+    }
+    assert_true(sparse > 30 && sparse == named);
+    run(build, heads[1], COUNT(heads[1]));
+    bytes[1] = build->plan.blob_bytes;
+    assert_true(bytes[0] < bytes[1] * 0.6);
+    double largest = 0, worst = 0;
+    for (size_t i = 0; i < COUNT(heads[0]); i++) {
+        const double want = (double)heads[1][i];
+        largest = fmax(largest, fabs(want));
+        worst = fmax(worst, fabs((double)heads[0][i] - want));
+    }
+    assert_true(largest > 0);
+    assert_true(worst <= 1e-4 * largest);
+    yt_build_destroy(build);
+    yt_graph_destroy(graph);
+}
+
+/* Patterns differ: so do problems. The same one twice is one problem. */
+static void problems_carry_their_pattern(void **state)
+{
+    (void)state;
+    char names[3][YT_PROBLEM_NAME_MAX];
+    for (int i = 0; i < 3; i++) {
+        struct yt_graph *graph;
+        struct yt_net *net;
+        const struct yt_net_options options = {.lanes = 8, .h = 64, .w = 64};
+        assert_int_equal(yt_graph_builtin("n", 2, &graph), YT_OK);
+        prune(graph, i == 1 ? 0.45 : 0.5);
+        assert_int_equal(yt_net_lower(graph, &options, &net), YT_OK);
+        const struct yt_problem *p = &net->layers[net->layer_count - 4].problem;
+        assert_int_equal(p->op, YT_OP_CONV2D);
+        assert_int_equal(p->u.conv2d.outputs, 16);
+        assert_true(p->u.conv2d.pattern > 0);
+        yt_problem_name(p, names[i]);
+        yt_net_destroy(net);
+        yt_graph_destroy(graph);
+    }
+    assert_string_equal(names[0], names[2]);
+    assert_string_not_equal(names[0], names[1]);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(any_density_matches_the_reference),
+        cmocka_unit_test(every_isa_compiles),
+        cmocka_unit_test(the_first_choice_follows_the_density),
+        cmocka_unit_test(blocks_have_to_be_whole_vectors),
+        cmocka_unit_test(weights_shrink_with_what_is_kept),
+        cmocka_unit_test(a_pruned_network_finds_the_same),
+        cmocka_unit_test(problems_carry_their_pattern),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
