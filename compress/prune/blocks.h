@@ -6,7 +6,7 @@
 
 #include <stdint.h>
 
-#include "compress/prune/channels.h"
+#include "compress/prune/moments.h"
 #include "model/graph.h"
 
 /** A rectangle of @p k output and @p c input channels at one tap: what one

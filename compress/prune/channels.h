@@ -7,6 +7,7 @@
 
 #include <stdint.h>
 
+#include "compress/prune/moments.h"
 #include "model/graph.h"
 
 /** Nodes whose channels are the same ones, by residual adds, activations and
@@ -17,36 +18,36 @@ struct yt_channel_group {
     int32_t conv_count;
     int32_t *readers; /* [reader_count] CONV nodes that read them */
     int32_t reader_count;
-    int32_t fixed; /* 1: a head's or the image's: nothing can go */
+    int32_t fixed; /* 1: a head's, the image's, or added to channels that are
+                      put together in another way: nothing can go */
+};
+
+/** Where a channel of a node's value comes from. */
+struct yt_channel {
+    int32_t group, channel;
 };
 
 struct yt_channel_groups {
     struct yt_channel_group *groups; /* by first node; owned */
     int32_t count;
     int32_t *of_node; /* [node_count] of CONV nodes, -1 elsewhere; owned */
+    int64_t *first;   /* [node_count] of a node's in channels; owned */
+    struct yt_channel *channels; /* of all nodes, one after the other; owned */
 };
 
+/** @return YT_OK; YT_NO_MEMORY. */
 enum yt_status yt_channel_groups_find(const struct yt_graph *graph,
                                       struct yt_channel_groups *groups_out);
+
+/** All zeros are fine. */
 void yt_channel_groups_deinit(struct yt_channel_groups *groups);
-
-/** What a network's maps were like on pictures: second moments of each node's
- *  channels, from which follow what a channel is worth and how others can make
- *  up for it. */
-struct yt_moments;
-
-/** Run pictures through the graph.
- *  @param images [count][3][h][w], 0..1.
- *  @return YT_OK; YT_NO_MEMORY; as yt_tape_create(). */
-enum yt_status yt_moments_measure(const struct yt_graph *graph, int32_t h,
-                                  int32_t w, const float *images, int32_t count,
-                                  int32_t threads, struct yt_moments **out);
-void yt_moments_destroy(struct yt_moments *moments);
 
 /** How much the outputs of the readers lose, squared, when a channel goes and
  *  the others make up for it as well as they can; summed over readers, each as
  *  a share of its output's energy.
- *  @param losses_out [c] of the group. */
+ *  @param m of @p graph.
+ *  @param losses_out [c] of the group.
+ *  @return YT_OK; YT_NO_MEMORY. */
 enum yt_status yt_channel_losses(const struct yt_graph *graph,
                                  const struct yt_channel_groups *groups,
                                  int32_t group, const struct yt_moments *m,
