@@ -6,66 +6,6 @@
 #include "compress/prune/refit.h"
 #include "runtime/fail.h"
 
-/* ------------------------------------------------------------------- losses */
-
-/* Where a filter meets a channel: at all taps, and several times when the
- * channel was concatenated with what pools made of it. */
-static int32_t find_weights(const struct yt_graph *graph,
-                            const struct yt_channel_groups *groups,
-                            const struct yt_node *reader,
-                            struct yt_channel channel, int32_t *found)
-{
-    const int32_t in = reader->inputs[0];
-    const struct yt_channel *from = groups->channels + groups->first[in];
-    const int32_t taps = reader->r * reader->r;
-    int32_t count = 0;
-    for (int32_t c = 0; c < graph->nodes[in].c; c++)
-        if (from[c].group == channel.group &&
-            from[c].channel == channel.channel)
-            for (int32_t t = 0; t < taps; t++)
-                found[count++] = c * taps + t;
-    return count;
-}
-
-static enum yt_status add_losses(const struct yt_graph *graph,
-                                 const struct yt_channel_groups *groups,
-                                 int32_t group, const struct yt_moments *m,
-                                 int32_t reader, double *losses)
-{
-    const struct yt_node *node = &graph->nodes[reader];
-    const struct yt_conv_moments *conv = &m->convs[reader];
-    enum yt_status status = YT_OK;
-    int32_t *found = malloc((size_t)conv->n * sizeof *found);
-    YT_FAIL_IF(!found, YT_NO_MEMORY, "%s: no memory for %d weights", node->name,
-               conv->n);
-    for (int32_t i = 0; i < groups->groups[group].c; i++) {
-        double loss;
-        const int32_t count = find_weights(
-            graph, groups, node, (struct yt_channel){group, i}, found);
-        YT_TRY_GOTO(
-            yt_refit_loss(conv, found, count, node->weights, node->c, &loss));
-        losses[i] += conv->energy > 0 ? loss / conv->energy : 0;
-    }
-done:
-    free(found);
-    return status;
-}
-
-enum yt_status yt_channel_losses(const struct yt_graph *graph,
-                                 const struct yt_channel_groups *groups,
-                                 int32_t group, const struct yt_moments *m,
-                                 double *losses_out)
-{
-    const struct yt_channel_group *g = &groups->groups[group];
-    assert(m->node_count == graph->node_count);
-    memset(losses_out, 0, (size_t)g->c * sizeof *losses_out);
-    for (int32_t i = 0; i < g->reader_count; i++)
-        YT_TRY(add_losses(graph, groups, group, m, g->readers[i], losses_out));
-    return YT_OK;
-}
-
-/* ------------------------------------------------------------ narrower graph */
-
 struct narrowing {
     const struct yt_graph *from;
     const struct yt_channel_groups *groups;

@@ -17,7 +17,7 @@
 #define STRIP       8    /* variables whose values lie together */
 #define PATCHES_MIN 4096 /* or all there are */
 #define PATCHES_PER 6    /* for each variable */
-#define RIDGE       1e-3 /* of the mean variance, added to all */
+#define RIDGE       1e-4 /* of the mean variance, added to all */
 
 typedef float quad __attribute__((vector_size(4 * sizeof(float))));
 
