@@ -28,6 +28,10 @@ static const struct {
      " layers_ms, gflops, stale, created"},
     {"quantisations", "what models' tensors were calibrated to, on what images",
      "*"},
+    {"compressions", "networks made smaller, what that gained and cost",
+     "id, host, model, kind, wish, imgsz, precision, gone, ms_before,"
+     " ms_after, speedup, map_before, map_after, images, train_minutes,"
+     " created"},
     {"layer_times", "each plan's layers, timed inside the network", "*"},
     {"evaluations", "frames per second, latency, memory, accuracy",
      "id, plan, model, imgsz, isa, threads, precision, role, fps, total_ms,"

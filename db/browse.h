@@ -5,7 +5,8 @@
  * written to a stream of the caller's.
  *
  * Ids are a letter and a number: h1 a host, n1 a model, m1 a measurement, p1 a
- * plan, e1 an evaluation, r1 a recommendation.
+ * plan, q1 a quantisation, c1 a compression, e1 an evaluation, r1 a
+ * recommendation.
  */
 
 #include <stdio.h>

@@ -33,6 +33,10 @@
 #define MODEL_OF(row)                                                          \
     " JOIN other.model no ON no.id = " row ".model_id"                         \
     " JOIN main.model nt ON nt.id = " SAME_MODEL
+#define COMPRESSION_OF                                                         \
+    " JOIN other.compression co ON co.id = o.compression_id"                   \
+    " JOIN main.compression ct ON ct.uid = co.uid"                             \
+    " WHERE true ON CONFLICT (compression_id, idx) DO NOTHING"
 
 static const struct merge_row {
     size_t counter; /* offset in struct yt_db_merged, or NO_COUNTER */
@@ -74,6 +78,26 @@ static const struct merge_row {
      " o.images, o.images_hash, o.text, o.created_ms"
      " FROM other.quantisation o" MODEL_OF(
          "o") " WHERE true ORDER BY o.id ON CONFLICT DO NOTHING"},
+    {NO_COUNTER,
+     "INSERT INTO main.compression (uid, host_id, toolchain_id, model_id,"
+     " result_id, teacher_id, kind, wish, isa, precision, threads, dense_h,"
+     " dense_w, h, w, before_ns, after_ns, map_before, map_after, drop_low,"
+     " drop_high, dataset, dataset_hash, images, train_seconds,"
+     " train_pictures, verdict, created_ms) SELECT o.uid, ht.id, ct.id, nt.id,"
+     " (SELECT " SAME_MODEL " FROM other.model no WHERE no.id = o.result_id),"
+     " (SELECT " SAME_MODEL " FROM other.model no WHERE no.id = o.teacher_id),"
+     " o.kind, o.wish, o.isa, o.precision, o.threads, o.dense_h, o.dense_w,"
+     " o.h, o.w, o.before_ns, o.after_ns, o.map_before, o.map_after,"
+     " o.drop_low, o.drop_high, o.dataset, o.dataset_hash, o.images,"
+     " o.train_seconds, o.train_pictures, o.verdict, o.created_ms"
+     " FROM other.compression o" HOST_OF("o") TOOLCHAIN_OF("o") MODEL_OF(
+         "o") " WHERE true ORDER BY o.id ON CONFLICT (uid) DO NOTHING"},
+    {NO_COUNTER, "INSERT INTO main.compression_group (compression_id, idx,"
+                 " name, before, after) SELECT ct.id, o.idx, o.name, o.before,"
+                 " o.after FROM other.compression_group o" COMPRESSION_OF},
+    {NO_COUNTER, "INSERT INTO main.compression_rival (compression_id, idx,"
+                 " name, ns, map) SELECT ct.id, o.idx, o.name, o.ns, o.map"
+                 " FROM other.compression_rival o" COMPRESSION_OF},
     {NO_COUNTER, "INSERT INTO main.problem (name, op, dtype, flops)"
                  " SELECT name, op, dtype, flops FROM other.problem"
                  " WHERE true ON CONFLICT (name) DO NOTHING"},

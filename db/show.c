@@ -73,6 +73,22 @@ static const struct section {
      "SELECT * FROM models WHERE id = 'n' || (SELECT model_id FROM"
      " quantisation WHERE id = ?1)"},
 
+    {"c", "compression", RECORD,
+     "SELECT * FROM compressions WHERE id = 'c' || ?1"},
+    {"c", "groups", ROWS,
+     "SELECT place, name, before, after, gone FROM compression_groups"
+     " WHERE compression = 'c' || ?1"},
+    {"c", "rivals", ROWS,
+     "SELECT place, name, ms, fps, map FROM compression_rivals"
+     " WHERE compression = 'c' || ?1"},
+    {"c", "model", RECORD,
+     "SELECT * FROM models WHERE id = 'n' || (SELECT model_id FROM"
+     " compression WHERE id = ?1)"},
+    {"c", "result", RECORD,
+     "SELECT * FROM models WHERE id = 'n' || (SELECT result_id FROM"
+     " compression WHERE id = ?1)"},
+    {"c", "host", RECORD, HOST_OF("compression")},
+
     {"e", "evaluation", RECORD,
      "SELECT v.*, e.dataset_hash FROM evaluations v JOIN evaluation e"
      " ON v.id = 'e' || e.id WHERE e.id = ?1"},
@@ -164,8 +180,8 @@ enum yt_status yt_db_show(struct yt_db *db, const char *id,
     const struct section *first = parse_id(id, &number);
     YT_FAIL_IF(!first, YT_BAD_ARGUMENT,
                "%s: an id is a letter, h(ost), n(etwork), m(easurement), "
-               "p(lan), q(uantisation), e(valuation) or r(ecommendation), and "
-               "a number",
+               "p(lan), q(uantisation), c(ompression), e(valuation) or "
+               "r(ecommendation), and a number",
                id);
     YT_TRY(check_row(db, first, id, number));
 

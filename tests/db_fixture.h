@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "assert_ok.h"
+#include "db/compressions.h"
 #include "db/db.h"
 
 struct fixture {
@@ -225,9 +226,53 @@ static inline void fixture_fill_advice(const struct fixture *f,
     assert_ok(yt_db_recommendation_put(f->db, &advice, &recommendation));
 }
 
+/* Half of a network, which is itself for want of another row. */
+static inline void fixture_fill_compression(const struct fixture *f)
+{
+    int64_t id;
+    const struct yt_db_compression_group groups[] = {
+        {.name = "model.0", .before = 32, .after = 16},
+        {.name = "model.1", .before = 64, .after = 32},
+    };
+    const struct yt_db_compression_rival rival = {
+        .name = "yolov5n-448x448-fp32", .ns = 12e6, .map = 0.25};
+    const struct yt_db_compression compression = {
+        .here = f->here,
+        .model = f->model,
+        .result = f->model,
+        .teacher = f->model,
+        .kind = "channels",
+        .wish = "max-map-drop 0.01",
+        .isa = "avx512",
+        .precision = "fp32",
+        .threads = 2,
+        .dense_h = 640,
+        .dense_w = 640,
+        .h = 640,
+        .w = 640,
+        .before_ns = 20e6,
+        .after_ns = 12e6,
+        .map_before = 0.28,
+        .map_after = 0.27,
+        .drop_low = 0.005,
+        .drop_high = 0.015,
+        .dataset = "coco",
+        .dataset_hash = "0123",
+        .images = 5000,
+        .train_seconds = 3600,
+        .train_pictures = 20000,
+        .verdict = "pruning wins",
+        .groups = groups,
+        .group_count = 2,
+        .rivals = &rival,
+        .rival_count = 1,
+    };
+    assert_ok(yt_db_compression_put(f->db, &compression, &id));
+}
+
 /** One row of each kind: a peak, measurements that ended well and badly, a
- *  quantisation, a plan, a baseline, their evaluations, a recommendation with
- *  two steps and a rival. */
+ *  quantisation, a compression, a plan, a baseline, their evaluations, a
+ *  recommendation with two steps and a rival. */
 static inline void fixture_fill(const struct fixture *f)
 {
     int64_t baseline, tuned;
@@ -246,6 +291,7 @@ static inline void fixture_fill(const struct fixture *f)
                                                     .images_hash = "0123",
                                                     .text = "quant 1\n"};
     assert_ok(yt_db_quantisation_put(f->db, &quantisation, NULL));
+    fixture_fill_compression(f);
     fixture_fill_evaluations(f, &baseline, &tuned);
     fixture_fill_advice(f, baseline, tuned);
 }

@@ -67,6 +67,9 @@ static void merging_twice_is_merging_once(void **state)
     /* One calibration of the same model on the same pictures is enough. */
     assert_int_equal(count(&pair->here, "SELECT count(*) FROM quantisation"),
                      1);
+    assert_int_equal(count(&pair->here, "SELECT count(*) FROM compression"), 2);
+    assert_int_equal(
+        count(&pair->here, "SELECT count(*) FROM compression_group"), 4);
     assert_int_equal(count(&pair->here, "SELECT count(*) FROM plan_layer"), 8);
     assert_int_equal(
         count(&pair->here, "SELECT count(*) FROM recommendation_step"), 4);
@@ -82,6 +85,19 @@ static void merging_twice_is_merging_once(void **state)
     assert_string_equal(once, twice);
     free(once);
     free(twice);
+}
+
+static void expect_a_compression_of_its_own_models(struct fixture *f)
+{
+    assert_int_equal(
+        count(f, "SELECT count(*) FROM compression c"
+                 " JOIN model n ON n.id = c.model_id AND n.name = 'yolov5s'"
+                 " JOIN model r ON r.id = c.result_id AND r.name = 'yolov5s'"
+                 " JOIN model t ON t.id = c.teacher_id AND t.name = 'yolov5s'"
+                 " JOIN host h ON h.id = c.host_id AND h.brand = 'another CPU'"
+                 " WHERE EXISTS (SELECT 1 FROM compression_rival v"
+                 "  WHERE v.compression_id = c.id AND v.ns = 12e6)"),
+        1);
 }
 
 static void references_survive(void **state)
@@ -111,6 +127,7 @@ static void references_survive(void **state)
         " JOIN toolchain t ON t.id = m.toolchain_id"
         " WHERE h.brand = 'another CPU' AND t.generator = 'g7'";
     assert_int_equal(count(&pair->here, per_host), 3);
+    expect_a_compression_of_its_own_models(&pair->here);
     assert_int_equal(count(&pair->here,
                            "SELECT count(*) FROM quantisation q"
                            " JOIN model n ON n.id = q.model_id"

@@ -416,7 +416,7 @@ static void all_tables_are_strict(void **state)
                      0);
     assert_int_equal(number(f->db, "SELECT count(*) FROM pragma_table_list"
                                    " WHERE schema = 'main' AND strict"),
-                     14);
+                     17);
 }
 
 static void migration_rows_are_in_order(void **state)
