@@ -1,0 +1,459 @@
+/* Candidates: which there are, how they are pruned, and their training. */
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/now.h"
+#include "compress/ratio/compress_parts.h"
+#include "compress/ratio/evaluate.h"
+#include "runtime/fail.h"
+
+#define MOMENT_IMAGES 16
+#define TIME_POINTS   4
+#define LOSS_IMAGES   2
+#define TRIES         4    /* of a ratio, until its time is right */
+#define TOLERANCE     1.02 /* a frame may take so many times its target */
+
+/* ----------------------------------------------------------------- measure */
+
+static struct yt_ratio_setting setting_of(const struct yt_compress_work *w,
+                                          int32_t size,
+                                          enum yt_precision precision)
+{
+    const struct yt_compress_options *o = w->o;
+    return (struct yt_ratio_setting){
+        .site = o->site,
+        .h = o->sizes[size].h,
+        .w = o->sizes[size].w,
+        .threads = o->threads ? o->threads : o->site->host.threads,
+        .dtype = yt_precision_dtype(precision),
+    };
+}
+
+/* The whole network's time and accuracy. */
+static enum yt_status measure_dense(struct yt_compress_work *w, int32_t size,
+                                    enum yt_precision precision,
+                                    struct yt_compress_setting *s)
+{
+    const struct yt_image image = yt_compress_image(w);
+    struct yt_appraised dense;
+    s->how = setting_of(w, size, precision);
+    s->precision = precision;
+    yt_compress_report(w, "measuring", "the whole network", NULL, NULL);
+    YT_TRY(
+        yt_appraise_open(&s->how, w->graph, w->o->train, w->o->stop, &dense));
+    const uint64_t begin = yt_now_ns();
+    enum yt_status status = yt_appraise_boxes(&dense, w->o->held, w->o->stop);
+    w->evaluation_s =
+        fmax(w->evaluation_s, 1e-9 * (double)(yt_now_ns() - begin));
+    if (status == YT_OK)
+        status = yt_appraise_time(&dense.model, 1, &image, 3, 10, w->o->stop,
+                                  &s->dense_ns);
+    s->dense_map = dense.accuracy;
+    yt_appraise_close(&dense);
+    return status;
+}
+
+/* Integers where they are faster and lose less than a part of what may be
+ * lost. */
+static int prefers_integers(const struct yt_compress_work *w,
+                            const struct yt_compress_setting *floats,
+                            const struct yt_compress_setting *integers)
+{
+    const double allowed =
+        isnan(w->o->max_map_drop) ? 0.02 : 0.5 * w->o->max_map_drop;
+    return integers->dense_ns < 0.95 * floats->dense_ns &&
+           floats->dense_map - integers->dense_map <= allowed;
+}
+
+enum yt_status yt_compress_measure(struct yt_compress_work *w)
+{
+    const int choose = w->o->precision < 0;
+    enum yt_precision precision =
+        choose ? YT_PRECISION_F32 : (enum yt_precision)w->o->precision;
+    w->base_precision = precision;
+    YT_TRY(measure_dense(w, 0, precision, &w->settings[0]));
+    w->setting_count = 1;
+    if (choose) {
+        struct yt_compress_setting integers = {.dense_ns = 0};
+        YT_TRY(measure_dense(w, 0, YT_PRECISION_INT8, &integers));
+        if (prefers_integers(w, &w->settings[0], &integers)) {
+            precision = YT_PRECISION_INT8;
+            /* What may be lost is still counted from f32. */
+            integers.dense_map = w->settings[0].dense_map;
+            w->settings[0] = integers;
+        }
+    }
+    for (int32_t i = 1; i < w->o->size_count; i++, w->setting_count++)
+        YT_TRY(measure_dense(w, i, precision, &w->settings[i]));
+    return YT_OK;
+}
+
+/* ------------------------------------------------------------------ choice */
+
+/* How much of the whole network's time is tried, by how many there is time
+ * for. */
+#define SHARES_MAX 4
+static const double shares[SHARES_MAX][SHARES_MAX] = {
+    {0.65},
+    {0.75, 0.55},
+    {0.8, 0.62, 0.48},
+    {0.8, 0.65, 0.5, 0.4},
+};
+
+/* A recovery of less than this says little. */
+#define LEAST_RECOVERY_NS 60e9
+
+static int32_t share_count(const struct yt_compress_work *w)
+{
+    int32_t combinations = 0;
+    for (int k = 0; k < YT_RATIO_KINDS; k++)
+        combinations += (w->o->kinds >> k & 1) * w->setting_count;
+    const double slots =
+        (double)w->o->budget_ns / LEAST_RECOVERY_NS / 2 / combinations;
+    return slots >= SHARES_MAX ? SHARES_MAX : slots < 1 ? 1 : (int32_t)slots;
+}
+
+static void add_candidate(struct yt_compress_work *w, int32_t setting,
+                          enum yt_ratio_kind kind, double share, int32_t before)
+{
+    w->candidates[w->candidate_count++] = (struct yt_candidate){
+        .setting = setting,
+        .kind = kind,
+        .share = share,
+        .target_ns = share * w->settings[setting].dense_ns,
+        .before = before,
+        .start_map = NAN,
+        .map = NAN,
+    };
+}
+
+static void add_kind(struct yt_compress_work *w, int32_t setting,
+                     enum yt_ratio_kind kind)
+{
+    const double dense_ns = w->settings[setting].dense_ns;
+    if (!isnan(w->o->min_fps)) {
+        const double share = 1e9 / w->o->min_fps / dense_ns;
+        add_candidate(w, setting, kind, share < 1 ? share : 1, -1);
+        return;
+    }
+    const int32_t count = share_count(w);
+    for (int32_t i = 0; i < count; i++)
+        add_candidate(w, setting, kind, shares[count - 1][i],
+                      i > 0 ? w->candidate_count - 1 : -1);
+}
+
+enum yt_status yt_compress_candidates(struct yt_compress_work *w)
+{
+    w->candidates =
+        calloc((size_t)w->setting_count * YT_RATIO_KINDS * SHARES_MAX,
+               sizeof *w->candidates);
+    YT_FAIL_IF(!w->candidates, YT_NO_MEMORY, "no memory for candidates");
+    for (int32_t s = 0; s < w->setting_count; s++)
+        for (int k = 0; k < YT_RATIO_KINDS; k++)
+            if (w->o->kinds >> k & 1)
+                add_kind(w, s, (enum yt_ratio_kind)k);
+    return YT_OK;
+}
+
+/* ------------------------------------------------------------------- prune */
+
+static enum yt_status load_images(struct yt_compress_work *w,
+                                  struct yt_compress_setting *s)
+{
+    if (s->images)
+        return YT_OK;
+    const int32_t used = yt_dataset_used(w->o->train);
+    const struct yt_feed_options options = {
+        .h = s->how.h,
+        .w = s->how.w,
+        .batch = used < MOMENT_IMAGES ? used : MOMENT_IMAGES,
+        .seed = w->o->seed,
+    };
+    const size_t floats =
+        (size_t)options.batch * 3 * (size_t)s->how.h * (size_t)s->how.w;
+    struct yt_feed *feed = NULL;
+    struct yt_batch batch;
+    YT_TRY(yt_feed_open(w->o->train, &options, &feed));
+    enum yt_status status = yt_feed_batch(feed, 0, &batch);
+    if (status == YT_OK) {
+        s->images = malloc(floats * sizeof *s->images);
+        status =
+            s->images ? YT_OK : yt_fail(YT_NO_MEMORY, "no memory for pictures");
+    }
+    if (status == YT_OK) {
+        memcpy(s->images, batch.images, floats * sizeof *s->images);
+        s->image_count = options.batch;
+    }
+    yt_feed_close(feed);
+    return status;
+}
+
+/* A space and what it borrows. */
+struct opened {
+    struct yt_moments *moments;
+    struct yt_ratio_space space;
+};
+
+static void close_space(struct opened *opened)
+{
+    yt_ratio_space_deinit(&opened->space);
+    yt_moments_destroy(opened->moments);
+}
+
+static enum yt_status open_space(struct yt_compress_work *w,
+                                 struct yt_compress_setting *s,
+                                 enum yt_ratio_kind kind,
+                                 const struct yt_graph *graph,
+                                 struct opened *opened)
+{
+    *opened = (struct opened){.moments = NULL};
+    YT_TRY(load_images(w, s));
+    YT_TRY(yt_moments_measure(graph, s->how.h, s->how.w, s->images,
+                              s->image_count, s->how.threads,
+                              &opened->moments));
+    const enum yt_status status = yt_ratio_space_init(
+        kind, &s->how, graph, opened->moments, &opened->space);
+    if (status != YT_OK)
+        close_space(opened);
+    return status;
+}
+
+/* Times are of the whole network's layers, once for each size and kind. */
+static enum yt_status need_times(struct yt_compress_work *w,
+                                 struct yt_compress_setting *s,
+                                 enum yt_ratio_kind kind)
+{
+    if (s->times[kind].layers)
+        return YT_OK;
+    struct opened opened = {.moments = NULL};
+    struct yt_appraised dense = {.accuracy = NAN};
+    struct yt_loss *loss = NULL;
+    enum yt_status status;
+    yt_compress_report(w, "choosing ratios", "timing layers", NULL, NULL);
+    YT_TRY(open_space(w, s, kind, w->graph, &opened));
+    YT_TRY_GOTO(
+        yt_appraise_open(&s->how, w->graph, w->o->train, w->o->stop, &dense));
+    YT_TRY_GOTO(yt_loss_open(w->o->train, LOSS_IMAGES, dense.build, &loss));
+    status = yt_ratio_times_measure(&opened.space, dense.quantisation, loss,
+                                    TIME_POINTS, w->o->stop, &s->times[kind]);
+done:
+    yt_loss_close(loss);
+    yt_appraise_close(&dense);
+    close_space(&opened);
+    return status;
+}
+
+static enum yt_status time_graph(struct yt_compress_work *w,
+                                 const struct yt_compress_setting *s,
+                                 const struct yt_graph *graph, double *ns_out)
+{
+    const struct yt_image image = yt_compress_image(w);
+    struct yt_appraised a;
+    YT_TRY(yt_appraise_open(&s->how, graph, w->o->train, w->o->stop, &a));
+    const enum yt_status status =
+        yt_appraise_time(&a.model, 1, &image, 3, 10, w->o->stop, ns_out);
+    yt_appraise_close(&a);
+    return status;
+}
+
+/* Predictions of times are off by some per cent: aim again by what came out.
+ */
+static enum yt_status find_ratio(struct yt_compress_work *w,
+                                 const struct yt_ratio_space *space,
+                                 struct yt_candidate *c, int32_t *choices)
+{
+    const struct yt_compress_setting *s = &w->settings[c->setting];
+    const size_t bytes = (size_t)space->table.group_count * sizeof *choices;
+    double aim = c->target_ns;
+    for (int32_t i = 0; i < TRIES; i++) {
+        memset(choices, 0, bytes);
+        YT_TRY(yt_ratio_solve(&space->table, aim, choices));
+        yt_graph_destroy(c->graph);
+        c->graph = NULL;
+        YT_TRY(yt_ratio_space_apply(space, choices, 1, &c->graph));
+        YT_TRY(time_graph(w, s, c->graph, &c->ns));
+        if (c->ns <= TOLERANCE * c->target_ns)
+            return YT_OK;
+        aim *= 0.995 * c->target_ns / c->ns;
+    }
+    return yt_fail(YT_UNSATISFIABLE,
+                   "frames take %.3f ms where %.3f ms were wanted",
+                   1e-6 * c->ns, 1e-6 * c->target_ns);
+}
+
+static enum yt_status prune(struct yt_compress_work *w, struct yt_candidate *c,
+                            const struct yt_graph *from, double from_ns)
+{
+    struct yt_compress_setting *s = &w->settings[c->setting];
+    struct opened opened;
+    YT_TRY(need_times(w, s, c->kind));
+    YT_TRY(open_space(w, s, c->kind, from, &opened));
+    int32_t *choices =
+        calloc((size_t)opened.space.table.group_count + 1, sizeof *choices);
+    enum yt_status status =
+        choices ? yt_ratio_space_use(&opened.space, &s->times[c->kind], from_ns)
+                : yt_fail(YT_NO_MEMORY, "no memory to choose ratios");
+    if (status == YT_OK)
+        status = find_ratio(w, &opened.space, c, choices);
+    free(choices);
+    close_space(&opened);
+    return status;
+}
+
+enum yt_status yt_candidate_prune(struct yt_compress_work *w, int32_t index)
+{
+    struct yt_candidate *c = &w->candidates[index];
+    const struct yt_compress_setting *s = &w->settings[c->setting];
+    const struct yt_candidate *before =
+        c->before >= 0 && w->candidates[c->before].graph
+            ? &w->candidates[c->before]
+            : NULL;
+    char name[YT_COMPRESS_NAME_MAX];
+    yt_candidate_name(w, c, name);
+    yt_compress_report(w, "choosing ratios", name, NULL, NULL);
+    if (c->share >= 1) { /* nothing has to go: it is trained at its size */
+        c->ns = s->dense_ns;
+        return yt_graph_copy(w->graph, &c->graph);
+    }
+    const enum yt_status status = prune(w, c, before ? before->graph : w->graph,
+                                        before ? before->ns : s->dense_ns);
+    if (status != YT_UNSATISFIABLE && status != YT_UNSUPPORTED)
+        return status;
+    char note[YT_COMPRESS_TEXT_MAX];
+    snprintf(note, sizeof note, "%s is left out: %s", name, yt_error());
+    yt_compress_report(w, "choosing ratios", name, NULL, note);
+    yt_graph_destroy(c->graph);
+    c->graph = NULL;
+    c->failed = 1;
+    return YT_OK;
+}
+
+/* ------------------------------------------------------------------- train */
+
+struct training {
+    struct yt_compress_work *w;
+    const struct yt_compress_setting *setting;
+    const struct yt_quantisation *quantisation; /* of QAT; NULL: f32 */
+    char name[YT_COMPRESS_NAME_MAX];
+};
+
+static enum yt_status evaluate(void *user, const struct yt_graph *graph,
+                               double *map_out)
+{
+    const struct training *t = user;
+    const struct yt_site *site = t->w->o->site;
+    const struct yt_predict_options options = yt_appraise_options(site, NULL);
+    return yt_evaluate_graph(site, graph, t->quantisation, t->setting->how.h,
+                             t->setting->how.w, t->w->o->held, &options,
+                             map_out);
+}
+
+static void on_train(void *user, const struct yt_train_event *event)
+{
+    const struct training *t = user;
+    yt_compress_report(t->w, "recovery", t->name, event, event->note);
+}
+
+static struct yt_train_options train_options(const struct yt_compress_work *w,
+                                             struct training *t,
+                                             uint64_t budget_ns)
+{
+    const struct yt_compress_options *o = w->o;
+    const struct yt_ratio_setting *how = &t->setting->how;
+    const double slice_s = 1e-9 * (double)budget_ns;
+    return (struct yt_train_options){
+        .h = how->h,
+        .w = how->w,
+        .batch = o->batch,
+        .threads = how->threads,
+        .seed = o->seed,
+        .budget_ns = budget_ns,
+        .evaluate_every_s =
+            fmin(0.9 * slice_s, fmax(0.1 * slice_s, 8 * w->evaluation_s)),
+        .augmentation = o->augmentation ? *o->augmentation : yt_augmentation(),
+        .teacher = o->teacher ? o->teacher : w->graph,
+        .distill = yt_distill_gains(),
+        .labels = o->labels,
+        .gains = yt_detection_gains(w->graph, how->h, how->w),
+        .quantisation = t->quantisation,
+        .weight_max = yt_isa_weight_max(how->site->isa),
+        .evaluate = evaluate,
+        .progress = on_train,
+        .user = t,
+        .stop = o->stop,
+    };
+}
+
+/* With integers that were not trained with, what ships is measured apart. */
+static enum yt_status measure_trained(struct yt_compress_work *w,
+                                      struct yt_candidate *c)
+{
+    struct yt_appraised a;
+    YT_TRY(yt_appraise_open(&w->settings[c->setting].how, c->graph, w->o->train,
+                            NULL, &a));
+    const enum yt_status status = yt_appraise_boxes(&a, w->o->held, NULL);
+    c->map = a.accuracy;
+    yt_appraise_close(&a);
+    return status;
+}
+
+static enum yt_status take(struct yt_compress_work *w, struct yt_candidate *c,
+                           struct yt_graph *graph,
+                           const struct yt_train_result *result)
+{
+    yt_graph_destroy(c->graph);
+    c->graph = graph;
+    if (c->rounds == 0)
+        c->start_map = result->start_map;
+    c->map = result->best_map;
+    c->seconds += result->seconds;
+    c->pictures += result->pictures;
+    return w->settings[c->setting].precision == YT_PRECISION_F32
+               ? YT_OK
+               : measure_trained(w, c);
+}
+
+enum yt_status yt_candidate_train(struct yt_compress_work *w, int32_t index,
+                                  uint64_t budget_ns)
+{
+    struct yt_candidate *c = &w->candidates[index];
+    struct yt_compress_setting *s = &w->settings[c->setting];
+    struct training t = {.w = w, .setting = s};
+    const struct yt_block block = yt_ratio_block(w->o->site->isa, s->how.dtype);
+    struct yt_quantisation *q = NULL;
+    struct yt_graph *graph = NULL;
+    struct yt_train_result result;
+    uint8_t **masks = NULL;
+    char checkpoint[512];
+    enum yt_status status = YT_OK;
+    yt_candidate_name(w, c, t.name);
+    if (w->o->qat)
+        YT_TRY_GOTO(yt_appraise_quantise(&s->how, c->graph, w->o->train,
+                                         w->o->stop, &q));
+    t.quantisation = q;
+    struct yt_train_options options = train_options(w, &t, budget_ns);
+    if (c->kind == YT_RATIO_BLOCKS)
+        YT_TRY_GOTO(yt_ratio_masks(c->graph, &block, &masks));
+    options.masks = (const uint8_t *const *)masks;
+    yt_journal_checkpoint(w, index, checkpoint);
+    options.checkpoint = checkpoint[0] ? checkpoint : NULL;
+    options.resume = w->o->resume;
+    YT_TRY_GOTO(yt_train(c->graph, w->o->train, &options, &graph, &result));
+    yt_ratio_masks_free(masks, c->graph->node_count);
+    masks = NULL;
+    YT_TRY_GOTO(take(w, c, graph, &result));
+    if (!result.interrupted) {
+        c->rounds++;
+        if (checkpoint[0])
+            unlink(checkpoint);
+    }
+done:
+    if (masks)
+        yt_ratio_masks_free(masks, c->graph->node_count);
+    yt_quantisation_destroy(q);
+    return status;
+}

@@ -1,0 +1,168 @@
+/* Where a compression stands, in a folder: a text of a line for each candidate,
+ * and the candidates' graphs. Files are replaced whole, so that what is there
+ * is always of one moment. */
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "compress/ratio/compress_parts.h"
+#include "model/onnx_write.h"
+#include "runtime/fail.h"
+
+#define PATH_MAX_  512
+#define STATE_NAME "compress.txt"
+
+static enum yt_status path_of(const struct yt_compress_work *w,
+                              const char *name, char path_out[PATH_MAX_])
+{
+    const int length =
+        snprintf(path_out, PATH_MAX_, "%s/%s", w->o->folder, name);
+    YT_FAIL_IF(length < 0 || length >= PATH_MAX_, YT_BAD_ARGUMENT,
+               "%s: the folder's path is too long", w->o->folder);
+    return YT_OK;
+}
+
+static enum yt_status graph_path(const struct yt_compress_work *w,
+                                 int32_t index, char path_out[PATH_MAX_])
+{
+    char name[64];
+    snprintf(name, sizeof name, "candidate-%d.onnx", index);
+    return path_of(w, name, path_out);
+}
+
+void yt_journal_checkpoint(const struct yt_compress_work *w, int32_t index,
+                           char path_out[512])
+{
+    char name[64];
+    path_out[0] = '\0';
+    if (!w->o->folder)
+        return;
+    snprintf(name, sizeof name, "candidate-%d-round-%d.train", index,
+             w->candidates[index].rounds);
+    if (path_of(w, name, path_out) != YT_OK)
+        path_out[0] = '\0';
+}
+
+/* ------------------------------------------------------------------- write */
+
+enum yt_status yt_journal_graph(const struct yt_compress_work *w, int32_t index)
+{
+    const struct yt_candidate *c = &w->candidates[index];
+    const struct yt_ratio_setting *how = &w->settings[c->setting].how;
+    char path[PATH_MAX_];
+    if (!w->o->folder || !c->graph)
+        return YT_OK;
+    YT_TRY(graph_path(w, index, path));
+    return yt_onnx_write(c->graph, how->h, how->w, path);
+}
+
+static int write_lines(const struct yt_compress_work *w, FILE *to)
+{
+    fprintf(to, "yolotune compress 1 %s %d\n", w->digest, w->candidate_count);
+    for (int32_t i = 0; i < w->candidate_count; i++) {
+        const struct yt_candidate *c = &w->candidates[i];
+        fprintf(to, "%d %d %d %a %d %d %a %a %a %a %lld %d\n", i, c->setting,
+                (int)c->kind, c->share, c->failed, c->graph != NULL, c->ns,
+                c->start_map, c->map, c->seconds, (long long)c->pictures,
+                c->rounds);
+    }
+    return ferror(to);
+}
+
+enum yt_status yt_journal_write(const struct yt_compress_work *w)
+{
+    char path[PATH_MAX_], beside[PATH_MAX_];
+    if (!w->o->folder)
+        return YT_OK;
+    YT_TRY(path_of(w, STATE_NAME, path));
+    YT_TRY(path_of(w, STATE_NAME ".new", beside));
+    FILE *to = fopen(beside, "w");
+    YT_FAIL_IF(!to, YT_IO, "%s: %s", beside, strerror(errno));
+    int failed = write_lines(w, to);
+    failed |= fclose(to) != 0;
+    failed = failed || rename(beside, path) != 0;
+    if (failed) {
+        const int code = errno;
+        remove(beside);
+        return yt_fail(YT_IO, "%s: %s", path, strerror(code));
+    }
+    return YT_OK;
+}
+
+/* -------------------------------------------------------------------- read */
+
+static enum yt_status damaged(const char *path)
+{
+    return yt_fail(YT_BAD_INPUT, "%s: damaged, or of another version", path);
+}
+
+/* A line into the candidate that it is of. */
+static enum yt_status read_line(struct yt_compress_work *w, const char *line,
+                                const char *path)
+{
+    struct yt_candidate c;
+    int index, setting, kind, failed, has_graph, rounds;
+    long long pictures;
+    const int fields =
+        sscanf(line, "%d %d %d %la %d %d %la %la %la %la %lld %d", &index,
+               &setting, &kind, &c.share, &failed, &has_graph, &c.ns,
+               &c.start_map, &c.map, &c.seconds, &pictures, &rounds);
+    if (fields != 12 || index < 0 || index >= w->candidate_count)
+        return damaged(path);
+    struct yt_candidate *to = &w->candidates[index];
+    /* With frames per second given, shares follow from a time that is never
+     * quite the same. */
+    YT_FAIL_IF(setting != to->setting || kind != (int)to->kind ||
+                   fabs(c.share - to->share) > 0.1,
+               YT_BAD_INPUT, "%s: what was begun there was another wish", path);
+    to->failed = failed;
+    to->ns = c.ns;
+    to->start_map = c.start_map;
+    to->map = c.map;
+    to->seconds = c.seconds;
+    to->pictures = pictures;
+    to->rounds = rounds;
+    char file[PATH_MAX_];
+    if (!has_graph)
+        return YT_OK;
+    YT_TRY(graph_path(w, index, file));
+    return yt_model_import(file, &to->graph);
+}
+
+static enum yt_status read_lines(struct yt_compress_work *w, FILE *from,
+                                 const char *path)
+{
+    char line[512], digest[33];
+    int count = 0;
+    if (!fgets(line, sizeof line, from) ||
+        sscanf(line, "yolotune compress 1 %32s %d", digest, &count) != 2)
+        return damaged(path);
+    YT_FAIL_IF(strcmp(digest, w->digest) != 0, YT_BAD_INPUT,
+               "%s: what was begun there was of another network", path);
+    YT_FAIL_IF(count != w->candidate_count, YT_BAD_INPUT,
+               "%s: what was begun there was another wish", path);
+    for (int32_t i = 0; i < count; i++) {
+        if (!fgets(line, sizeof line, from))
+            return damaged(path);
+        YT_TRY(read_line(w, line, path));
+    }
+    return YT_OK;
+}
+
+enum yt_status yt_journal_read(struct yt_compress_work *w)
+{
+    char path[PATH_MAX_];
+    if (!w->o->folder || !w->o->resume)
+        return YT_OK;
+    YT_TRY(path_of(w, STATE_NAME, path));
+    FILE *from = fopen(path, "r");
+    if (!from && errno == ENOENT)
+        return YT_OK;
+    YT_FAIL_IF(!from, YT_IO, "%s: %s", path, strerror(errno));
+    const enum yt_status status = read_lines(w, from, path);
+    fclose(from);
+    return status;
+}
