@@ -110,6 +110,10 @@ int yt_options_parse(const struct yt_manual *manual,
                      const struct yt_option *options, size_t option_count,
                      int argc, char **argv, int *operand_out);
 
+/** Read "640" or "384x640", height first.
+ *  @return 0 for any other text. */
+int yt_options_size(const char *text, struct yt_size *size_out);
+
 /** Print a manual page on stdout. */
 void yt_manual_print(const struct yt_manual *manual,
                      const struct yt_option *options, size_t option_count);

@@ -161,7 +161,7 @@ static int parse_bytes(const char *text, int64_t *bytes_out)
     return 0;
 }
 
-static int parse_size(const char *text, struct yt_size *size_out)
+int yt_options_size(const char *text, struct yt_size *size_out)
 {
     long h = 0;
     long w = 0;
@@ -252,7 +252,7 @@ static int store(const char *command, const struct yt_option *o,
                                 o->name, text);
         return -1;
     case YT_OPTION_SIZE:
-        if (!parse_size(text, o->target))
+        if (!yt_options_size(text, o->target))
             return yt_cli_usage(command,
                                 "--%s %s: not a size; write 640 or 384x640",
                                 o->name, text);

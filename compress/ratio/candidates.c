@@ -6,7 +6,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/now.h"
 #include "compress/ratio/compress_parts.h"
 #include "compress/ratio/evaluate.h"
 #include "runtime/fail.h"
@@ -45,10 +44,7 @@ static enum yt_status measure_dense(struct yt_compress_work *w, int32_t size,
     yt_compress_report(w, "measuring", "the whole network", NULL, NULL);
     YT_TRY(
         yt_appraise_open(&s->how, w->graph, w->o->train, w->o->stop, &dense));
-    const uint64_t begin = yt_now_ns();
     enum yt_status status = yt_appraise_boxes(&dense, w->o->held, w->o->stop);
-    w->evaluation_s =
-        fmax(w->evaluation_s, 1e-9 * (double)(yt_now_ns() - begin));
     if (status == YT_OK)
         status = yt_appraise_time(&dense.model, 1, &image, 3, 10, w->o->stop,
                                   &s->dense_ns);
@@ -364,7 +360,6 @@ static struct yt_train_options train_options(const struct yt_compress_work *w,
 {
     const struct yt_compress_options *o = w->o;
     const struct yt_ratio_setting *how = &t->setting->how;
-    const double slice_s = 1e-9 * (double)budget_ns;
     return (struct yt_train_options){
         .h = how->h,
         .w = how->w,
@@ -372,8 +367,6 @@ static struct yt_train_options train_options(const struct yt_compress_work *w,
         .threads = how->threads,
         .seed = o->seed,
         .budget_ns = budget_ns,
-        .evaluate_every_s =
-            fmin(0.9 * slice_s, fmax(0.1 * slice_s, 8 * w->evaluation_s)),
         .augmentation = o->augmentation ? *o->augmentation : yt_augmentation(),
         .teacher = o->teacher ? o->teacher : w->graph,
         .distill = yt_distill_gains(),

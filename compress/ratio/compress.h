@@ -143,6 +143,10 @@ enum yt_status yt_compress(const struct yt_graph *graph,
                            const struct yt_compress_options *options,
                            struct yt_compress_result *result_out);
 
+/** Remove what yt_compress() keeps in a folder, and the folder if nothing else
+ *  is in it. */
+void yt_compress_forget(const char *folder);
+
 /** All zeros are fine. */
 void yt_compress_result_deinit(struct yt_compress_result *result);
 

@@ -41,7 +41,6 @@ struct yt_compress_work {
     struct yt_candidate *candidates; /* owned */
     int32_t candidate_count;
     struct yt_picture picture;        /* frames are timed on */
-    double evaluation_s;              /* of the whole network on held */
     enum yt_precision base_precision; /* of the baseline */
     uint64_t begin_ns;
     int32_t done, planned; /* trainings */
@@ -101,7 +100,7 @@ enum yt_status yt_journal_graph(const struct yt_compress_work *w,
  *  @return YT_OK; YT_BAD_INPUT for another network's or wish's, or damage. */
 enum yt_status yt_journal_read(struct yt_compress_work *w);
 
-/** A training's checkpoint. */
+/** A training's checkpoint; "" without a folder. */
 void yt_journal_checkpoint(const struct yt_compress_work *w, int32_t index,
                            char path_out[512]);
 

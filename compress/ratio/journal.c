@@ -2,11 +2,13 @@
  * and the candidates' graphs. Files are replaced whole, so that what is there
  * is always of one moment. */
 
+#include <dirent.h>
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "compress/ratio/compress_parts.h"
 #include "model/onnx_write.h"
@@ -44,6 +46,26 @@ void yt_journal_checkpoint(const struct yt_compress_work *w, int32_t index,
              w->candidates[index].rounds);
     if (path_of(w, name, path_out) != YT_OK)
         path_out[0] = '\0';
+}
+
+/* A file of ours goes; what else is in the folder stays. */
+static int is_ours(const char *name)
+{
+    return strcmp(name, STATE_NAME) == 0 ||
+           strcmp(name, STATE_NAME ".new") == 0 ||
+           strncmp(name, "candidate-", strlen("candidate-")) == 0;
+}
+
+void yt_compress_forget(const char *folder)
+{
+    DIR *dir = opendir(folder);
+    const struct dirent *entry;
+    while (dir && (entry = readdir(dir)))
+        if (is_ours(entry->d_name))
+            (void)unlinkat(dirfd(dir), entry->d_name, 0);
+    if (dir)
+        closedir(dir);
+    (void)rmdir(folder);
 }
 
 /* ------------------------------------------------------------------- write */
