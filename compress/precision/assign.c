@@ -177,7 +177,7 @@ static enum yt_status time_type(struct work *w, int32_t type)
     int32_t *choices = malloc((size_t)w->group_count * sizeof *choices);
     struct yt_quantisation *q = NULL;
     struct yt_build *build = NULL;
-    double *ns = NULL;
+    struct yt_stats *ns = NULL;
     enum yt_status status;
     YT_FAIL_IF_GOTO(!choices, YT_NO_MEMORY, "no memory to time layers");
     for (int32_t g = 0; g < w->group_count; g++)
@@ -191,7 +191,7 @@ static enum yt_status time_type(struct work *w, int32_t type)
     for (int32_t i = 0; i < build->net->layer_count; i++) {
         const int32_t g = group_of(w, &build->net->layers[i]);
         if (g >= 0)
-            w->ns[g * w->type_count + type] += ns[i];
+            w->ns[g * w->type_count + type] += ns[i].median_ns;
     }
 done:
     free(ns);
@@ -260,7 +260,7 @@ static enum yt_status measure_mix(struct work *w, const int32_t *choices,
                                   struct yt_mix *mix)
 {
     struct yt_build *build = NULL;
-    double *ns = NULL;
+    struct yt_stats *ns = NULL;
     uint64_t flops = 0;
     enum yt_status status;
     YT_TRY_GOTO(report(w));
@@ -273,7 +273,7 @@ static enum yt_status measure_mix(struct work *w, const int32_t *choices,
     YT_TRY_GOTO(yt_loss_time(w->loss, build, FRAMES, ns));
     mix->ns = mix->predicted = 0;
     for (int32_t i = 0; i < layers; i++)
-        mix->ns += ns[i];
+        mix->ns += ns[i].median_ns;
     for (int32_t g = 0; g < w->group_count; g++) {
         mix->predicted += w->losses[g * w->type_count + choices[g]];
         if (w->types[choices[g]] == YT_DTYPE_U8S8)

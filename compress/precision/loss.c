@@ -294,7 +294,7 @@ static void time_frame(const struct run *run, int32_t layers, double *times,
 
 enum yt_status yt_loss_time(const struct yt_loss *loss,
                             const struct yt_build *build, int32_t frames,
-                            double *ns_out)
+                            struct yt_stats *stats_out)
 {
     const int32_t layers = build->net->layer_count;
     struct run run;
@@ -306,11 +306,8 @@ enum yt_status yt_loss_time(const struct yt_loss *loss,
         if (status == YT_OK)
             time_frame(&run, layers, f < 0 ? NULL : times + f, frames);
     }
-    for (int32_t i = 0; status == YT_OK && i < layers; i++) {
-        struct yt_stats stats;
-        yt_stats_of(times + (int64_t)i * frames, frames, &stats);
-        ns_out[i] = stats.median_ns;
-    }
+    for (int32_t i = 0; status == YT_OK && i < layers; i++)
+        yt_stats_of(times + (int64_t)i * frames, frames, &stats_out[i]);
     if (run.model)
         run_close(&run);
     free(times);

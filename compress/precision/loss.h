@@ -8,6 +8,7 @@
 
 #include "eval/dataset.h"
 #include "tuner/build/build.h"
+#include "tuner/measure/stats.h"
 
 #define YT_LOSS_SCORE 0.05f
 
@@ -27,13 +28,13 @@ enum yt_status yt_loss_open(const struct yt_dataset *pictures, int32_t images,
 enum yt_status yt_loss_measure(const struct yt_loss *loss,
                                const struct yt_build *build, double *loss_out);
 
-/** Median nanoseconds of each layer of a network, one after the other, on one
- *  of the pictures.
- *  @param ns_out [layer_count].
+/** Nanoseconds of each layer of a network, one after the other, on one of the
+ *  pictures.
+ *  @param stats_out [layer_count].
  *  @return as yt_loss_measure(). */
 enum yt_status yt_loss_time(const struct yt_loss *loss,
                             const struct yt_build *build, int32_t frames,
-                            double *ns_out);
+                            struct yt_stats *stats_out);
 
 /** NULL is fine. */
 void yt_loss_close(struct yt_loss *loss);

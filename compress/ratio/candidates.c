@@ -9,12 +9,15 @@
 #include "compress/ratio/compress_parts.h"
 #include "compress/ratio/evaluate.h"
 #include "runtime/fail.h"
+#include "tuner/measure/bench.h"
 
 #define MOMENT_IMAGES 16
 #define TIME_POINTS   4
 #define LOSS_IMAGES   2
 #define TRIES         4    /* of a ratio, until its time is right */
 #define TOLERANCE     1.02 /* a frame may take so many times its target */
+#define ROUNDS        5
+#define FRAMES        10 /* of a round */
 
 /* ----------------------------------------------------------------- measure */
 
@@ -32,25 +35,26 @@ static struct yt_ratio_setting setting_of(const struct yt_compress_work *w,
     };
 }
 
-/* The whole network's time and accuracy. */
+/* The whole network's time and accuracy; it stays open. */
 static enum yt_status measure_dense(struct yt_compress_work *w, int32_t size,
                                     enum yt_precision precision,
                                     struct yt_compress_setting *s)
 {
     const struct yt_image image = yt_compress_image(w);
-    struct yt_appraised dense;
-    s->how = setting_of(w, size, precision);
-    s->precision = precision;
+    const struct yt_bench_options options = {.frames = FRAMES,
+                                             .stop = w->o->stop};
+    struct yt_frame_stats stats;
+    *s = (struct yt_compress_setting){.how = setting_of(w, size, precision),
+                                      .precision = precision};
     yt_compress_report(w, "measuring", "the whole network", NULL, NULL);
-    YT_TRY(
-        yt_appraise_open(&s->how, w->graph, w->o->train, w->o->stop, &dense));
-    enum yt_status status = yt_appraise_boxes(&dense, w->o->held, w->o->stop);
-    if (status == YT_OK)
-        status = yt_appraise_time(&dense.model, 1, &image, 3, 10, w->o->stop,
-                                  &s->dense_ns);
-    s->dense_map = dense.accuracy;
-    yt_appraise_close(&dense);
-    return status;
+    YT_TRY(yt_appraise_open(&s->how, w->graph, w->o->train, w->o->stop,
+                            &s->dense));
+    YT_TRY(yt_appraise_boxes(&s->dense, w->o->held, w->o->stop));
+    YT_TRY(yt_bench_frames(&s->dense.model, 1, &image, &options, &stats));
+    s->dense_ns = stats.total.median_ns;
+    s->outside_ns = stats.preprocess.min_ns + stats.postprocess.min_ns;
+    s->dense_map = s->dense.accuracy;
+    return YT_OK;
 }
 
 /* Integers where they are faster and lose less than a part of what may be
@@ -65,25 +69,34 @@ static int prefers_integers(const struct yt_compress_work *w,
            floats->dense_map - integers->dense_map <= allowed;
 }
 
+static enum yt_status choose_precision(struct yt_compress_work *w,
+                                       enum yt_precision *precision_io)
+{
+    struct yt_compress_setting integers;
+    enum yt_status status = measure_dense(w, 0, YT_PRECISION_INT8, &integers);
+    if (status == YT_OK && prefers_integers(w, &w->settings[0], &integers)) {
+        const double map = w->settings[0].dense_map;
+        yt_appraise_close(&w->settings[0].dense);
+        w->settings[0] = integers;
+        w->settings[0].dense_map = map; /* losses are counted from f32 */
+        *precision_io = YT_PRECISION_INT8;
+        return YT_OK;
+    }
+    yt_appraise_close(&integers.dense);
+    return status;
+}
+
 enum yt_status yt_compress_measure(struct yt_compress_work *w)
 {
     const int choose = w->o->precision < 0;
     enum yt_precision precision =
         choose ? YT_PRECISION_F32 : (enum yt_precision)w->o->precision;
     w->base_precision = precision;
+    w->setting_count = w->o->size_count;
     YT_TRY(measure_dense(w, 0, precision, &w->settings[0]));
-    w->setting_count = 1;
-    if (choose) {
-        struct yt_compress_setting integers = {.dense_ns = 0};
-        YT_TRY(measure_dense(w, 0, YT_PRECISION_INT8, &integers));
-        if (prefers_integers(w, &w->settings[0], &integers)) {
-            precision = YT_PRECISION_INT8;
-            /* What may be lost is still counted from f32. */
-            integers.dense_map = w->settings[0].dense_map;
-            w->settings[0] = integers;
-        }
-    }
-    for (int32_t i = 1; i < w->o->size_count; i++, w->setting_count++)
+    if (choose)
+        YT_TRY(choose_precision(w, &precision));
+    for (int32_t i = 1; i < w->o->size_count; i++)
         YT_TRY(measure_dense(w, i, precision, &w->settings[i]));
     return YT_OK;
 }
@@ -226,32 +239,35 @@ static enum yt_status need_times(struct yt_compress_work *w,
     if (s->times[kind].layers)
         return YT_OK;
     struct opened opened = {.moments = NULL};
-    struct yt_appraised dense = {.accuracy = NAN};
     struct yt_loss *loss = NULL;
     enum yt_status status;
     yt_compress_report(w, "choosing ratios", "timing layers", NULL, NULL);
     YT_TRY(open_space(w, s, kind, w->graph, &opened));
-    YT_TRY_GOTO(
-        yt_appraise_open(&s->how, w->graph, w->o->train, w->o->stop, &dense));
-    YT_TRY_GOTO(yt_loss_open(w->o->train, LOSS_IMAGES, dense.build, &loss));
-    status = yt_ratio_times_measure(&opened.space, dense.quantisation, loss,
-                                    TIME_POINTS, w->o->stop, &s->times[kind]);
+    YT_TRY_GOTO(yt_loss_open(w->o->train, LOSS_IMAGES, s->dense.build, &loss));
+    status = yt_ratio_times_measure(&opened.space, s->dense.quantisation, loss,
+                                    TIME_POINTS, s->outside_ns, w->o->stop,
+                                    &s->times[kind]);
 done:
     yt_loss_close(loss);
-    yt_appraise_close(&dense);
     close_space(&opened);
     return status;
 }
 
+/* Set against the whole network in turn, so that what else the machine does
+ * falls on both. */
 static enum yt_status time_graph(struct yt_compress_work *w,
                                  const struct yt_compress_setting *s,
                                  const struct yt_graph *graph, double *ns_out)
 {
     const struct yt_image image = yt_compress_image(w);
     struct yt_appraised a;
+    double ns[2];
     YT_TRY(yt_appraise_open(&s->how, graph, w->o->train, w->o->stop, &a));
+    struct yt_model *models[2] = {s->dense.model, a.model};
     const enum yt_status status =
-        yt_appraise_time(&a.model, 1, &image, 3, 10, w->o->stop, ns_out);
+        yt_appraise_time(models, 2, &image, ROUNDS, FRAMES, w->o->stop, ns);
+    if (status == YT_OK)
+        *ns_out = s->dense_ns * ns[1] / ns[0];
     yt_appraise_close(&a);
     return status;
 }

@@ -393,6 +393,7 @@ static void work_deinit(struct yt_compress_work *w)
         yt_graph_destroy(w->candidates[i].graph);
     free(w->candidates);
     for (int32_t i = 0; i < w->setting_count; i++) {
+        yt_appraise_close(&w->settings[i].dense);
         free(w->settings[i].images);
         for (int k = 0; k < YT_RATIO_KINDS; k++)
             yt_ratio_times_deinit(&w->settings[i].times[k]);

@@ -11,7 +11,9 @@
 struct yt_compress_setting {
     struct yt_ratio_setting how;
     enum yt_precision precision;
+    struct yt_appraised dense;  /* the whole network, open */
     double dense_ns, dense_map; /* of held */
+    double outside_ns;          /* of a frame, outside of the network */
     float *images;              /* [image_count][3][h][w]; owned */
     int32_t image_count;
     struct yt_ratio_times times[YT_RATIO_KINDS]; /* layers NULL: not yet */

@@ -71,7 +71,7 @@ static void choose_widths(const struct yt_ratio_space *s, int32_t g)
     struct yt_ratio_group *group = &s->table.groups[g];
     group->kept[0] = 1;
     group->choices = 1;
-    for (int32_t left = (c - 1) / lanes * lanes;
+    for (int32_t left = (c - step + lanes - 1) / lanes * lanes;
          left >= lanes && group->choices < YT_RATIO_CHOICES_MAX; left -= step)
         group->kept[group->choices++] = (double)left / c;
 }

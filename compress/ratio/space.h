@@ -37,6 +37,7 @@ struct yt_ratio_times {
         struct yt_ratio_layer points; /* only these */
     } *layers;                        /* owned */
     int32_t count;
+    double fixed_ns; /* of a frame, all that is no convolution */
 };
 
 /** All zeros are fine. */
@@ -92,17 +93,19 @@ int64_t yt_ratio_space_left(const struct yt_ratio_space *space, int32_t group,
  * @param loss         of the space's graph at the setting: the pictures that
  *                     frames are timed with.
  * @param points       of a layer, 2..YT_RATIO_POINTS_MAX.
+ * @param outside_ns   what a frame takes outside of the network.
  * @return YT_OK; YT_INTERRUPTED; what building or running returned. */
-enum yt_status yt_ratio_times_measure(
-    const struct yt_ratio_space *space,
-    const struct yt_quantisation *quantisation, const struct yt_loss *loss,
-    int32_t points, const volatile int *stop, struct yt_ratio_times *times_out);
+enum yt_status
+yt_ratio_times_measure(const struct yt_ratio_space *space,
+                       const struct yt_quantisation *quantisation,
+                       const struct yt_loss *loss, int32_t points,
+                       double outside_ns, const volatile int *stop,
+                       struct yt_ratio_times *times_out);
 
 /** Take times, measured of this graph or of one that it was made from, into the
- *  table.
- *  @param frame_ns of the whole graph, image to boxes: what the layers do not
- *                  explain of it is always there.
- *  @return YT_OK; what lowering returned; YT_NO_MEMORY. */
+ *  table, all of them scaled so that the whole graph takes what it does.
+ *  @param frame_ns of the whole graph, image to boxes.
+ *  @return YT_OK; YT_NO_MEMORY. */
 enum yt_status yt_ratio_space_use(struct yt_ratio_space *space,
                                   const struct yt_ratio_times *times,
                                   double frame_ns);

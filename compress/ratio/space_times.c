@@ -157,6 +157,7 @@ struct timing {
     const struct yt_loss *loss;
     struct yt_ratio_times *times;
     int32_t *choices; /* [group_count] */
+    int32_t whole;    /* 1: nothing has gone yet */
 };
 
 static void take_layer(struct timing *t, const struct yt_layer *layer,
@@ -200,7 +201,7 @@ static enum yt_status time_graph(struct timing *t, const struct yt_graph *graph)
 {
     struct yt_quantisation *q = NULL;
     struct yt_build *build = NULL;
-    double *ns = NULL;
+    struct yt_stats *ns = NULL;
     enum yt_status status = YT_OK;
     if (t->quantisation)
         YT_TRY_GOTO(yt_ratio_carry_ranges(t->quantisation, graph, &q));
@@ -210,7 +211,9 @@ static enum yt_status time_graph(struct timing *t, const struct yt_graph *graph)
     YT_TRY_GOTO(yt_loss_time(t->loss, build, FRAMES, ns));
     for (int32_t i = 0; i < build->net->layer_count; i++)
         if (is_conv(&build->net->layers[i]))
-            take_layer(t, &build->net->layers[i], ns[i]);
+            take_layer(t, &build->net->layers[i], ns[i].min_ns);
+        else if (t->whole)
+            t->times->fixed_ns += ns[i].min_ns;
 done:
     free(ns);
     yt_build_destroy(build);
@@ -228,13 +231,16 @@ static enum yt_status time_share(struct timing *t, double share)
     return status;
 }
 
-enum yt_status yt_ratio_times_measure(
-    const struct yt_ratio_space *space,
-    const struct yt_quantisation *quantisation, const struct yt_loss *loss,
-    int32_t points, const volatile int *stop, struct yt_ratio_times *times_out)
+enum yt_status
+yt_ratio_times_measure(const struct yt_ratio_space *space,
+                       const struct yt_quantisation *quantisation,
+                       const struct yt_loss *loss, int32_t points,
+                       double outside_ns, const volatile int *stop,
+                       struct yt_ratio_times *times_out)
 {
-    struct yt_ratio_times times = {.count = space->table.layer_count};
-    struct timing t = {space, quantisation, loss, &times, NULL};
+    struct yt_ratio_times times = {.count = space->table.layer_count,
+                                   .fixed_ns = outside_ns};
+    struct timing t = {space, quantisation, loss, &times, NULL, 1};
     enum yt_status status = YT_OK;
     t.choices = calloc((size_t)space->table.group_count + 1, sizeof *t.choices);
     times.layers = calloc((size_t)times.count + 1, sizeof *times.layers);
@@ -245,6 +251,7 @@ enum yt_status yt_ratio_times_measure(
     for (int32_t i = 0; i < points; i++) {
         YT_FAIL_IF_GOTO(stop && *stop, YT_INTERRUPTED,
                         "timing widths was interrupted");
+        t.whole = i == 0;
         YT_TRY_GOTO(time_share(&t, 1 - i * (1 - least_share[space->kind]) /
                                            (points - 1)));
     }
@@ -257,13 +264,10 @@ done:
     return status;
 }
 
-enum yt_status yt_ratio_space_use(struct yt_ratio_space *space,
-                                  const struct yt_ratio_times *times,
-                                  double frame_ns)
+static void take_times(struct yt_ratio_space *space,
+                       const struct yt_ratio_times *times)
 {
     struct yt_ratio_table *table = &space->table;
-    int32_t *whole = calloc((size_t)table->group_count + 1, sizeof *whole);
-    YT_FAIL_IF(!whole, YT_NO_MEMORY, "no memory to choose ratios");
     for (int32_t i = 0; i < table->layer_count; i++)
         for (int32_t j = 0; j < times->count; j++) {
             const struct yt_ratio_layer *from = &times->layers[j].points;
@@ -272,8 +276,28 @@ enum yt_status yt_ratio_space_use(struct yt_ratio_space *space,
             memcpy(table->layers[i].points, from->points, sizeof from->points);
             table->layers[i].point_count = from->point_count;
         }
-    table->fixed_ns = 0;
-    table->fixed_ns = fmax(0, frame_ns - yt_ratio_ns(table, whole));
+    table->fixed_ns = times->fixed_ns;
+}
+
+static void scale_times(struct yt_ratio_table *table, double factor)
+{
+    table->fixed_ns *= factor;
+    for (int32_t i = 0; i < table->layer_count; i++)
+        for (int32_t p = 0; p < table->layers[i].point_count; p++)
+            table->layers[i].points[p].ns *= factor;
+}
+
+enum yt_status yt_ratio_space_use(struct yt_ratio_space *space,
+                                  const struct yt_ratio_times *times,
+                                  double frame_ns)
+{
+    int32_t *whole =
+        calloc((size_t)space->table.group_count + 1, sizeof *whole);
+    YT_FAIL_IF(!whole, YT_NO_MEMORY, "no memory to choose ratios");
+    take_times(space, times);
+    const double ns = yt_ratio_ns(&space->table, whole);
+    if (ns > 0)
+        scale_times(&space->table, frame_ns / ns);
     free(whole);
     return YT_OK;
 }
