@@ -199,24 +199,24 @@ static enum yt_status judge(const struct field *f,
 {
     const struct yt_compress_figures *best = &f->entries[RESULT].figures;
     const int32_t equal = best_rival(f, AS_FAST);
-    const int32_t near = best_rival(f, ABOUT_FAST);
-    const int32_t rival = equal >= 0 ? equal : near;
+    const int32_t rival = equal >= 0 ? equal : best_rival(f, ABOUT_FAST);
+    char *verdict = result->verdict;
     int sure = 0;
     if (f->count == FIRST_RIVAL) {
-        snprintf(result->verdict, sizeof result->verdict,
-                 "no rivals were measured");
+        snprintf(verdict, YT_COMPRESS_TEXT_MAX, "no rivals were measured");
         return YT_OK;
     }
     if (rival < 0) {
-        snprintf(result->verdict, sizeof result->verdict,
-                 "pruning wins: nothing else that was measured is as fast");
+        snprintf(verdict, YT_COMPRESS_TEXT_MAX,
+                 "nothing else that was measured is as fast%s",
+                 result->kept ? ": pruning wins" : "");
         return YT_OK;
     }
     const struct yt_compress_figures *other = &f->entries[rival].figures;
     YT_TRY(is_sure(f, rival, &sure));
     if (equal >= 0 && other->map >= best->map)
         result->beaten = equal;
-    snprintf(result->verdict, sizeof result->verdict,
+    snprintf(verdict, YT_COMPRESS_TEXT_MAX,
              "pruning %s: %s runs at %.1f FPS with mAP %.4f, the pruned "
              "network at %.1f FPS with %.4f%s",
              other->map >= best->map ? "loses" : "wins", other->name,
@@ -227,11 +227,13 @@ static enum yt_status judge(const struct field *f,
 
 /* ------------------------------------------------------------------- result */
 
-static int keeps_wish(const struct yt_compress_options *o,
-                      const struct yt_compress_result *r)
+static int keeps_wish(const struct field *f)
 {
-    return isnan(o->min_fps) ? r->base.map - r->best.map <= o->max_map_drop
-                             : 1e9 / r->best.ns >= 0.98 * o->min_fps;
+    const struct yt_compress_options *o = f->w->o;
+    const struct yt_compress_figures *base = &f->entries[BASE].figures;
+    const struct yt_compress_figures *best = &f->entries[RESULT].figures;
+    return isnan(o->min_fps) ? base->map - best->map <= o->max_map_drop
+                             : 1e9 / best->ns >= 0.98 * o->min_fps;
 }
 
 static void take(const struct field *f, struct yt_compress_result *result)
@@ -248,7 +250,6 @@ static void take(const struct field *f, struct yt_compress_result *result)
     else
         result->beaten = -1;
     result->images = yt_dataset_used(f->w->o->test);
-    result->kept = keeps_wish(f->w->o, result);
 }
 
 enum yt_status yt_compress_compare(struct yt_compress_work *w,
@@ -272,8 +273,10 @@ enum yt_status yt_compress_compare(struct yt_compress_work *w,
         result->interrupted = 1;
         status = measure(f, 1);
     }
-    if (status == YT_OK)
+    if (status == YT_OK) {
+        result->kept = keeps_wish(f);
         status = judge(f, result);
+    }
     if (status == YT_OK)
         take(f, result);
     for (int32_t i = 0; i < f->count; i++)

@@ -61,7 +61,8 @@ static enum yt_status predict(struct yt_ratio_space *s, int32_t g)
     return YT_OK;
 }
 
-/* Whole vectors of channels; steps of an eighth where there are many. */
+/* Whole vectors of channels, in steps of an eighth where there are many, down to
+ * a quarter: what is narrower is a bottleneck that no training opens. */
 static void choose_widths(const struct yt_ratio_space *s, int32_t g)
 {
     const int32_t lanes = s->setting.site->isa->lanes;
@@ -72,7 +73,9 @@ static void choose_widths(const struct yt_ratio_space *s, int32_t g)
     group->kept[0] = 1;
     group->choices = 1;
     for (int32_t left = (c - step + lanes - 1) / lanes * lanes;
-         left >= lanes && group->choices < YT_RATIO_CHOICES_MAX; left -= step)
+         left >= lanes && 4 * left >= c &&
+         group->choices < YT_RATIO_CHOICES_MAX;
+         left -= step)
         group->kept[group->choices++] = (double)left / c;
 }
 
