@@ -8,6 +8,10 @@
 #include "compress/ratio/space_parts.h"
 #include "runtime/fail.h"
 
+/* Output channels of a block: where vectors are shorter two of them make do
+ * with fewer loads (model/lower_pattern.c). */
+#define WIDE 16
+
 const char *yt_ratio_kind_name(enum yt_ratio_kind kind)
 {
     static const char *const names[YT_RATIO_KINDS] = {"channels", "blocks"};
@@ -16,8 +20,8 @@ const char *yt_ratio_kind_name(enum yt_ratio_kind kind)
 
 struct yt_block yt_ratio_block(const struct yt_isa *isa, enum yt_dtype dtype)
 {
-    return (struct yt_block){.k = isa->lanes,
-                             .c = 4 / (int32_t)yt_dtype_bytes(dtype)};
+    return (struct yt_block){.k = isa->lanes < WIDE ? WIDE : isa->lanes,
+                             .c = 4 / yt_dtype_bytes(dtype)};
 }
 
 void yt_ratio_space_deinit(struct yt_ratio_space *space)
