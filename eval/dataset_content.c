@@ -64,8 +64,10 @@ static enum yt_status hash_stream(FILE *stream, const char *path,
     char piece[PIECE_BYTES];
     size_t got;
     XXH3_128bits_reset(state);
-    while ((got = fread(piece, 1, sizeof piece, stream)) > 0)
+    do {
+        got = fread(piece, 1, sizeof piece, stream);
         XXH3_128bits_update(state, piece, got);
+    } while (got == sizeof piece);
     YT_FAIL_IF(ferror(stream), YT_IO, "%s: cannot be read: %s", path,
                strerror(errno));
     *hash_out = XXH3_128bits_digest(state);

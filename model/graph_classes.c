@@ -3,6 +3,7 @@
 
 #include "model/graph.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,7 +37,8 @@ static int32_t find_class(const struct yt_graph *graph, const char *name)
 static size_t channel_of(const struct yt_graph *graph, int32_t anchor,
                          int32_t channel)
 {
-    return (size_t)(anchor * (BOX_CHANNELS + graph->nc) + channel);
+    return (size_t)anchor * (size_t)(BOX_CHANNELS + graph->nc) +
+           (size_t)channel;
 }
 
 static void copy_channel(const struct change *change, size_t from, size_t to)
@@ -111,6 +113,7 @@ static enum yt_status change_head(struct change *change, int32_t index)
     node->c = to->na * (BOX_CHANNELS + to->nc);
     const enum yt_status status = yt_graph_conv_storage(to, index);
     if (status == YT_OK) {
+        assert(node->weights && node->bias);
         change->weights = weights;
         change->bias = bias;
         change->node = node;

@@ -201,7 +201,7 @@ static const char *put_concat(struct writer *w, const char *name,
 static const char *put_node(struct writer *w, int32_t i)
 {
     const struct yt_node *node = &w->graph->nodes[i];
-    const char *inputs[YT_NODE_INPUTS_MAX];
+    const char *inputs[YT_NODE_INPUTS_MAX] = {NULL};
     for (int32_t k = 0; k < node->input_count; k++)
         inputs[k] = w->values[node->inputs[k]];
     switch (node->kind) {
@@ -267,9 +267,9 @@ static void put_grids(struct writer *w, const struct yt_graph_head *head,
     float *corners = yt_onnx_build_room(&w->build, (size_t)(na * cells * 2));
     float *anchors = yt_onnx_build_room(&w->build, (size_t)(na * cells * 2));
     for (int64_t i = 0; anchors && i < na * cells; i++) {
-        const int64_t cell = i % cells;
-        corners[2 * i] = (float)(cell % columns) - 0.5f;
-        corners[2 * i + 1] = (float)(cell / columns) - 0.5f;
+        const int64_t column = i % columns, row = i / columns % rows;
+        corners[2 * i] = (float)column - 0.5f;
+        corners[2 * i + 1] = (float)row - 0.5f;
         memcpy(anchors + 2 * i, head->anchors[i / cells],
                sizeof head->anchors[0]);
     }

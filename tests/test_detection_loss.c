@@ -37,7 +37,8 @@ static int way_to(const struct yt_target *t, int32_t cell, int32_t rows,
                   int32_t columns)
 {
     const double x = (double)t->x * columns, y = (double)t->y * rows;
-    const int dx = cell % columns - (int)x, dy = cell / columns - (int)y;
+    const int row = cell / columns, column = cell % columns;
+    const int dx = column - (int)x, dy = row - (int)y;
     const double fx = x - floor(x), fy = y - floor(y);
     if (dx == 0 && dy == 0)
         return 0;
@@ -86,6 +87,7 @@ static void add_place(struct slow *s, int32_t level, int32_t image,
     const struct yt_graph_head *head = &s->graph->heads[level];
     const int32_t rows = LOSS_H / head->stride, columns = LOSS_W / head->stride;
     const int32_t cells = rows * columns;
+    const int32_t row = cell / columns, column = cell % columns;
     const double smooth = s->gains->label_smoothing / 2;
     int latest = -1;
     for (int32_t i = 0; i < s->count; i++) {
@@ -95,8 +97,8 @@ static void add_place(struct slow *s, int32_t level, int32_t image,
             !has_shape(s, t, head->anchors[anchor]))
             continue;
         const struct slow_box want = {
-            (double)t->x * columns - cell % columns,
-            (double)t->y * rows - cell / columns,
+            (double)t->x * columns - column,
+            (double)t->y * rows - row,
             (double)t->w * columns,
             (double)t->h * rows,
         };
