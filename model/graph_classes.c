@@ -3,7 +3,6 @@
 
 #include "model/graph.h"
 
-#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,9 +19,9 @@
 struct change {
     const struct yt_graph *from;
     struct yt_graph *to;
-    const float *weights, *bias; /* as they were */
-    struct yt_node *node;        /* with room for the new ones */
-    size_t filter;               /* weights of a channel */
+    const float *old_weights, *old_bias;
+    float *weights, *bias; /* the new ones */
+    size_t filter;         /* weights of a channel */
     uint64_t random;
 };
 
@@ -44,9 +43,9 @@ static size_t channel_of(const struct yt_graph *graph, int32_t anchor,
 static void copy_channel(const struct change *change, size_t from, size_t to)
 {
     const size_t filter = change->filter;
-    memcpy(change->node->weights + to * filter, change->weights + from * filter,
+    memcpy(change->weights + to * filter, change->old_weights + from * filter,
            filter * sizeof *change->weights);
-    change->node->bias[to] = change->bias[from];
+    change->bias[to] = change->old_bias[from];
 }
 
 /* Uniform in -1 .. 1. */
@@ -61,11 +60,11 @@ static void invent_channel(struct change *change, int32_t anchor, size_t to)
     const int32_t nc = change->from->nc;
     const size_t filter = change->filter;
     const size_t first = channel_of(change->from, anchor, BOX_CHANNELS);
-    const float *old = change->weights + first * filter;
+    const float *old = change->old_weights + first * filter;
     double bias = 0;
     for (int32_t k = 0; k < nc; k++)
-        bias += (double)change->bias[first + (size_t)k];
-    change->node->bias[to] = (float)(bias / nc);
+        bias += (double)change->old_bias[first + (size_t)k];
+    change->bias[to] = (float)(bias / nc);
     for (size_t i = 0; i < filter; i++) {
         double sum = 0, squares = 0;
         for (int32_t k = 0; k < nc; k++) {
@@ -74,7 +73,7 @@ static void invent_channel(struct change *change, int32_t anchor, size_t to)
             squares += weight * weight;
         }
         const double noise = NOISE * sqrt(squares / nc) * next_noise(change);
-        change->node->weights[to * filter + i] = (float)(sum / nc + noise);
+        change->weights[to * filter + i] = (float)(sum / nc + noise);
     }
 }
 
@@ -82,7 +81,7 @@ static void invent_channel(struct change *change, int32_t anchor, size_t to)
  * weights are zeros. */
 static void make_certain(const struct change *change, size_t to)
 {
-    change->node->bias[to] = logf(0.6f / 1e-5f);
+    change->bias[to] = logf(0.6f / 1e-5f);
 }
 
 static void fill_anchor(struct change *change, int32_t anchor)
@@ -108,22 +107,27 @@ static enum yt_status change_head(struct change *change, int32_t index)
 {
     struct yt_graph *to = change->to;
     struct yt_node *node = &to->nodes[index];
-    float *weights = node->weights, *bias = node->bias;
-    node->weights = node->bias = NULL;
-    node->c = to->na * (BOX_CHANNELS + to->nc);
-    const enum yt_status status = yt_graph_conv_storage(to, index);
-    if (status == YT_OK) {
-        assert(node->weights && node->bias);
-        change->weights = weights;
-        change->bias = bias;
-        change->node = node;
-        change->filter = (size_t)to->nodes[node->inputs[0]].c;
-        for (int32_t a = 0; a < to->na; a++)
-            fill_anchor(change, a);
+    const int32_t c = to->na * (BOX_CHANNELS + to->nc);
+    change->filter = (size_t)to->nodes[node->inputs[0]].c;
+    change->old_weights = node->weights;
+    change->old_bias = node->bias;
+    change->weights =
+        calloc((size_t)c * change->filter, sizeof *change->weights);
+    change->bias = calloc((size_t)c, sizeof *change->bias);
+    if (!change->weights || !change->bias) {
+        free(change->weights);
+        free(change->bias);
+        return yt_fail(YT_NO_MEMORY, "%s: no memory for %d classes", node->name,
+                       to->nc);
     }
-    free(weights);
-    free(bias);
-    return status;
+    for (int32_t a = 0; a < to->na; a++)
+        fill_anchor(change, a);
+    free(node->weights);
+    free(node->bias);
+    node->weights = change->weights;
+    node->bias = change->bias;
+    node->c = c;
+    return YT_OK;
 }
 
 static enum yt_status check_readers(const struct yt_graph *graph, int32_t head)
