@@ -149,6 +149,7 @@ static enum yt_status create(struct yt_tape *tape)
         &tape->image));
     for (int32_t i = 0; i < count; i++)
         YT_TRY_GOTO(create_node(tape, i, shapes[i]));
+    YT_TRY_GOTO(yt_tape_round_create(tape));
     YT_TRY_GOTO(yt_tape_place_gradients(tape));
     for (int32_t i = 0; i < tape->worker_count; i++)
         YT_TRY_GOTO(yt_tape_worker_init(tape, &tape->workers[i]));
@@ -235,6 +236,18 @@ static enum yt_status load_filter(struct yt_tape_worker *worker, int32_t node)
                                             : YT_OK;
 }
 
+/* A chunk of a node's values as they are stored. */
+static void store_value(const struct yt_tape_worker *worker, int32_t index)
+{
+    const struct yt_tape_node *node = &worker->tape->nodes[index];
+    const int64_t at = worker->at * node->size;
+    if (node->rounding)
+        yt_tape_round_values(worker->tape, node->rounding, worker->tape->chunk,
+                             (int64_t)node->h * node->w, node->value + at,
+                             node->value + at,
+                             node->mask ? node->mask + at : NULL);
+}
+
 /* A worker's pictures; there are as many tasks as workers. */
 static enum yt_status run_forward(struct yt_tape_worker *worker, int32_t task)
 {
@@ -246,9 +259,11 @@ static enum yt_status run_forward(struct yt_tape_worker *worker, int32_t task)
                           tape->nodes[0].value);
     for (int32_t at = worker->first; at < end; at += tape->chunk) {
         yt_tape_turn_to(worker, at);
-        for (int32_t i = 1; i < tape->graph->node_count; i++)
+        for (int32_t i = 1; i < tape->graph->node_count; i++) {
             YT_TRY(tape->nodes[i].filter ? yt_tape_conv_forward(worker, i)
                                          : yt_tape_node_forward(worker, i));
+            store_value(worker, i);
+        }
     }
     return YT_OK;
 }
@@ -258,6 +273,8 @@ enum yt_status yt_tape_forward(struct yt_tape *tape, const float *images)
     const int64_t count =
         (int64_t)tape->options.batch * 3 * tape->options.h * tape->options.w;
     memcpy(tape->image, images, (size_t)count * sizeof *images);
+    if (tape->rounds_image)
+        yt_tape_round_image(tape->image, count);
     YT_TRY(run_all(tape, load_filter, tape->graph->node_count));
     return run_all(tape, run_forward, tape->worker_count);
 }
@@ -317,6 +334,10 @@ static enum yt_status run_chunk_back(struct yt_tape_worker *worker)
     for (int32_t i = tape->graph->node_count - 1; i > 0; i--) {
         if (tape->nodes[i].seeded)
             add_seed(worker, i);
+        if (tape->nodes[i].mask && worker->views[i].written)
+            yt_tape_mask(worker->views[i].gradient_data,
+                         tape->nodes[i].mask + worker->at * tape->nodes[i].size,
+                         tape->chunk * tape->nodes[i].size);
         if (tape->nodes[i].filter)
             YT_TRY(yt_tape_conv_backward(worker, i));
         else if (worker->views[i].written)

@@ -26,7 +26,8 @@ struct yt_tape_options {
     /* What the network will be when it ships: convolutions compute with weights
      * and read values rounded as these integers are, and gradients pass as if
      * they were not (straight-through), but stop at values outside the range.
-     * Borrowed until destroy; NULL: f32. */
+     * Bias correction and learned rounding are left out: they are of weights
+     * that stay. bf16 is computed in f32. Borrowed until destroy; NULL: f32. */
     const struct yt_quantisation *quantisation;
     int32_t weight_max; /* of u8s8: YT_S8_WEIGHT_MAX or _PAIRS; with
                            quantisation */

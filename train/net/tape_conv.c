@@ -186,6 +186,7 @@ enum yt_status yt_tape_conv_load(struct yt_tape_worker *worker, int32_t index)
            (size_t)(f->k * stored_row) * sizeof *worker->plain);
     copy_filter(worker->plain, stored_row, what->weights, row, what->c);
     memcpy(f->bias.data, what->bias, (size_t)what->c * sizeof *f->bias.data);
+    yt_tape_round_filter(worker, index, worker->plain);
     dnnl_memory_set_data_handle(f->plain, worker->plain);
     const dnnl_exec_arg_t pack[] = {{DNNL_ARG_FROM, f->plain},
                                     {DNNL_ARG_TO, f->weights.memory}};
@@ -226,16 +227,32 @@ enum yt_status yt_tape_conv_finish(struct yt_tape_worker *worker, int32_t index)
 static dnnl_memory_t input_of(const struct yt_tape_worker *worker,
                               int32_t index)
 {
+    if (worker->views[index].copy)
+        return worker->views[index].copy;
     return yt_tape_reads_image(worker->tape, index)
                ? worker->image
                : worker->views[worker->tape->graph->nodes[index].inputs[0]]
                      .value;
 }
 
+/* The input as the convolution reads it, where it is stored otherwise. */
+static void read_input(struct yt_tape_worker *worker, int32_t index)
+{
+    const struct yt_tape *tape = worker->tape;
+    const struct yt_tape_filter *f = tape->nodes[index].filter;
+    const struct yt_tape_node *in =
+        &tape->nodes[tape->graph->nodes[index].inputs[0]];
+    if (f->copy)
+        yt_tape_round_values(tape, f->copy, tape->chunk, (int64_t)in->h * in->w,
+                             in->value + worker->at * in->size, worker->copy,
+                             worker->copy_mask);
+}
+
 enum yt_status yt_tape_conv_forward(struct yt_tape_worker *worker,
                                     int32_t index)
 {
     const struct yt_tape_node *node = &worker->tape->nodes[index];
+    read_input(worker, index);
     const dnnl_exec_arg_t arguments[] = {
         {DNNL_ARG_SRC, input_of(worker, index)},
         {DNNL_ARG_WEIGHTS, node->filter->weights.memory},
@@ -286,6 +303,7 @@ enum yt_status yt_tape_conv_backward(struct yt_tape_worker *worker,
 {
     const struct yt_tape_node *node = &worker->tape->nodes[index];
     const int32_t input = worker->tape->graph->nodes[index].inputs[0];
+    read_input(worker, index);
     YT_TRY(backward_weights(worker, index));
     const dnnl_memory_t target = yt_tape_target(worker, input);
     if (!target || !worker->views[index].written)
@@ -295,6 +313,12 @@ enum yt_status yt_tape_conv_backward(struct yt_tape_worker *worker,
         {DNNL_ARG_WEIGHTS, node->filter->turned.memory},
         {DNNL_ARG_DIFF_SRC, target}};
     YT_TRY(yt_primitive_run(&worker->stream, &node->backward, arguments, 3));
+    if (node->filter->copy)
+        yt_tape_mask(worker->views[input].written
+                         ? worker->spare
+                         : worker->views[input].gradient_data,
+                     worker->copy_mask,
+                     worker->tape->chunk * worker->tape->nodes[input].size);
     yt_tape_took(worker, input);
     return YT_OK;
 }

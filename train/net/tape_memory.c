@@ -162,6 +162,11 @@ static enum yt_status init_view(struct yt_tape_worker *worker, int32_t index)
     if (node->workspace)
         YT_TRY(yt_onednn_memory(&tape->onednn, &node->workspace_layout,
                                 node->workspace, &view->workspace));
+    if (node->filter && node->filter->copy)
+        YT_TRY(yt_onednn_memory(
+            &tape->onednn,
+            &tape->nodes[tape->graph->nodes[index].inputs[0]].layout,
+            worker->copy, &view->copy));
     return node->has_gradient ? init_gradient(worker, index) : YT_OK;
 }
 
@@ -196,6 +201,12 @@ enum yt_status yt_tape_worker_init(struct yt_tape *tape,
                                    &worker->gradients));
     YT_TRY(yt_tape_allocate_floats(tape, gradient, &worker->spare));
     YT_TRY(yt_tape_allocate_floats(tape, filter, &worker->plain));
+    YT_TRY(yt_tape_allocate_floats(tape, tape->row_count, &worker->row));
+    YT_TRY(yt_tape_allocate(tape,
+                            tape->row_count * (int64_t)sizeof *worker->integers,
+                            &worker->integers));
+    YT_TRY(yt_tape_allocate_floats(tape, tape->copy_count, &worker->copy));
+    YT_TRY(yt_tape_allocate(tape, tape->copy_count, &worker->copy_mask));
     worker->views = calloc((size_t)count, sizeof *worker->views);
     YT_FAIL_IF(!worker->views, YT_NO_MEMORY, "no memory for a worker");
     YT_TRY(yt_onednn_status(
@@ -210,13 +221,10 @@ enum yt_status yt_tape_worker_init(struct yt_tape *tape,
 
 static void deinit_view(struct yt_tape_view *view)
 {
-    dnnl_memory_t memories[] = {view->value,
-                                view->gradient,
-                                view->spare,
-                                view->workspace,
-                                view->weight_sum.memory,
-                                view->bias_sum.memory,
-                                view->weight_part.memory,
+    dnnl_memory_t memories[] = {view->value,           view->copy,
+                                view->gradient,        view->spare,
+                                view->workspace,       view->weight_sum.memory,
+                                view->bias_sum.memory, view->weight_part.memory,
                                 view->bias_part.memory};
     for (size_t i = 0; i < sizeof memories / sizeof memories[0]; i++)
         if (memories[i])

@@ -15,6 +15,7 @@
 #include "runtime/pool.h"
 #include "train/net/onednn.h"
 #include "train/net/tape.h"
+#include "train/net/tape_round.h"
 
 /** A tensor in memory of the tape's. */
 struct yt_tape_block {
@@ -34,6 +35,11 @@ struct yt_tape_filter {
     struct yt_primitive pack, turn, unpack;
     struct yt_primitive backward_weights;
     float *weight_gradient, *bias_gradient; /* as the node has them */
+    /* With a quantisation: */
+    struct yt_tape_part parts[YT_TAPE_PARTS_MAX]; /* none: f32 */
+    int32_t part_count;
+    int32_t reads_copy;            /* its input is stored in another type */
+    struct yt_tape_rounding *copy; /* how it is read then */
 };
 
 struct yt_tape_node {
@@ -51,11 +57,17 @@ struct yt_tape_node {
     dnnl_memory_desc_t workspace_layout;
     struct yt_primitive forward, backward;
     struct yt_tape_filter *filter; /* CONV */
+    /* With a quantisation, of a node whose value is stored: */
+    int32_t stored_known;
+    enum yt_dtype stored;
+    struct yt_tape_rounding *rounding; /* NULL: f32 */
+    uint8_t *mask; /* [batch][size] 1: inside the range; with a gradient */
 };
 
 /** A node's tensors as a worker sees them. */
 struct yt_tape_view {
     dnnl_memory_t value, gradient, spare, workspace;
+    dnnl_memory_t copy;   /* CONV, of the input as it is read */
     float *gradient_data; /* NULL: nobody wants it */
     int32_t written;      /* of the chunk's gradient: something came back */
     /* CONV, gradients: summed over the chunks so far, and of one chunk. */
@@ -72,6 +84,10 @@ struct yt_tape_worker {
     float *gradients;
     float *spare; /* a gradient that is to be added to another */
     float *plain; /* a filter as stored, in plain order */
+    float *row;   /* weights that are rounded together */
+    int16_t *integers;
+    float *copy; /* an input as it is read */
+    uint8_t *copy_mask;
     enum yt_status status;
     char sentence[256]; /* of a failure */
 };
@@ -99,6 +115,9 @@ struct yt_tape {
     int32_t chunk;          /* pictures; divides those of each worker */
     float *image;           /* [batch][3][h][w] */
     int64_t gradient_count; /* floats of a worker's gradients */
+    int64_t row_count;      /* weights of the longest row that is rounded */
+    int64_t copy_count;     /* floats of the largest copy */
+    int32_t rounds_image;
     int64_t bytes;
     void **blocks; /* all memory of ours */
     int32_t block_count, block_cap;
