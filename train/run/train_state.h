@@ -53,8 +53,8 @@ double yt_training_seconds_left(const struct yt_training *t);
 
 /** Plan the whole, after the first evaluation: for a budget a few steps are
  *  tried and forgotten.
- *  @return YT_OK; YT_BAD_ARGUMENT for a budget that is too short; YT_INTERRUPTED;
- *          what a step returned. */
+ *  @return YT_OK; YT_BAD_ARGUMENT for a budget that is too short;
+ *          YT_INTERRUPTED; what a step returned. */
 enum yt_status yt_training_plan(struct yt_training *t);
 
 /** Plan anew what is left of a budget, the next evaluation included, from the
