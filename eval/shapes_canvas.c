@@ -7,8 +7,11 @@
 
 #include "runtime/fail.h"
 
-#define SUB_ROWS    4 /* that a row of pixels is cut into to see what is covered */
-#define FINEST      2 /* the finest noise has cells of 2^FINEST pixels */
+/* A row of pixels is cut into so many to see what of it is covered. */
+#define SUB_ROWS 4
+
+/* Cells of noise have from 2^FINEST to 2^COARSEST pixels a side. */
+#define FINEST      2
 #define COARSEST    7
 #define OCTAVES_MAX (COARSEST - FINEST + 1)
 
