@@ -451,6 +451,37 @@ static void test_copy_is_made_up_for(void **state)
     free(images);
 }
 
+/* More inputs than a block of moments has: each block makes up for its own. */
+static void test_wide(void **state)
+{
+    (void)state;
+    enum { WIDE = YT_MOMENTS_BLOCK + 2 };
+    float *images = noise_pictures();
+    struct random_graph r;
+    begin_graph(&r, 35);
+    const int32_t stem = add_conv(&r, 0, WIDE, 1, 1);
+    const int32_t act = add_unary(&r, YT_NODE_SILU, stem, 0);
+    const int32_t reader = add_conv(&r, act, 6, 1, 2);
+    end_graph(&r, &reader, 1, 1, 1);
+    struct case_ c = open_case(r.graph);
+    struct yt_moments *m = measure(c.graph, images);
+    const int32_t group = c.groups.of_node[stem];
+    struct yt_graph *plain = NULL, *refitted = NULL;
+    assert_int_equal(m->convs[reader].block, WIDE / 2);
+    c.keep[group][5] = c.keep[group][WIDE - 7] = 0;
+    must(prune(&c, NULL, &plain));
+    must(prune(&c, m, &refitted));
+    const double before = squared_error(c.graph, plain, reader, images);
+    const double after = squared_error(c.graph, refitted, reader, images);
+    assert_true(before > 0);
+    assert_true(after < 0.01 * before); /* 1151 others of 3 colours */
+    yt_graph_destroy(plain);
+    yt_graph_destroy(refitted);
+    yt_moments_destroy(m);
+    close_case(&c);
+    free(images);
+}
+
 static int rising(const void *a, const void *b)
 {
     const double x = *(const double *)a;
@@ -506,6 +537,7 @@ int main(void)
         cmocka_unit_test(test_yolov5),
         cmocka_unit_test(test_refit_is_better),
         cmocka_unit_test(test_copy_is_made_up_for),
+        cmocka_unit_test(test_wide),
         cmocka_unit_test(test_losses_are_measured),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

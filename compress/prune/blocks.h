@@ -20,9 +20,13 @@ int64_t yt_block_count(const struct yt_graph *graph, int32_t node,
                        const struct yt_block *block);
 
 /** What each block is worth: by how much the node's output changes, squared, as
- *  a share of its energy, when it becomes zero and nothing makes up for it.
- *  @param m  NULL: by the weights' magnitudes alone.
- *  @param losses_out [count], [k blocks][c blocks][r][r]. */
+ *  a share of its energy, when it becomes zero and the other weights of its
+ *  rows make up for it as well as they can. Of many blocks that go together the
+ *  loss is larger than the sum.
+ *  @param m  of @p graph; NULL: by the weights' magnitudes alone, as a share of
+ *            all of them.
+ *  @param losses_out [count], [k blocks][c blocks][r][r].
+ *  @return YT_OK; YT_NO_MEMORY. */
 enum yt_status yt_block_losses(const struct yt_graph *graph, int32_t node,
                                const struct yt_block *block,
                                const struct yt_moments *m, double *losses_out);
@@ -31,7 +35,9 @@ enum yt_status yt_block_losses(const struct yt_graph *graph, int32_t node,
  *  its blocks goes: those worth least, as many of each row of @p block->k
  *  output channels as of the next when @p even, so that tasks end together.
  *  @param share 0..1 that goes.
- *  @param mask_out [weights]. */
+ *  @param m  as yt_block_losses().
+ *  @param mask_out [weights].
+ *  @return YT_OK; YT_NO_MEMORY. */
 enum yt_status yt_block_mask(const struct yt_graph *graph, int32_t node,
                              const struct yt_block *block,
                              const struct yt_moments *m, double share,
@@ -39,7 +45,9 @@ enum yt_status yt_block_mask(const struct yt_graph *graph, int32_t node,
 
 /** A graph whose weights are zero where masks say it, those that stay refitted
  *  by least squares with @p m, or kept as they are without.
- *  @param masks [node_count]; NULL: of this node all stay. */
+ *  @param masks [node_count]; NULL: of this node all stay. Only CONV nodes have
+ *               one.
+ *  @return YT_OK; YT_NO_MEMORY. */
 enum yt_status yt_prune_weights(const struct yt_graph *graph,
                                 const uint8_t *const *masks,
                                 const struct yt_moments *m,

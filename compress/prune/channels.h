@@ -42,9 +42,12 @@ enum yt_status yt_channel_groups_find(const struct yt_graph *graph,
 /** All zeros are fine. */
 void yt_channel_groups_deinit(struct yt_channel_groups *groups);
 
-/** How much the outputs of the readers lose, squared, when a channel goes and
- *  the others make up for it as well as they can; summed over readers, each as
- *  a share of its output's energy.
+/** How much the outputs of the readers lose, squared, when a channel goes after
+ *  all others of less loss went, and those that stay make up for it as well as
+ *  they can; summed over readers, each as a share of its output's energy. So
+ *  the sum over channels that go, least first, is what is lost in all, and of
+ *  two that are the same only one is worth nothing. To compare groups with each
+ *  other, weigh them (compress/prune/sensitivity.h).
  *  @param m of @p graph.
  *  @param losses_out [c] of the group.
  *  @return YT_OK; YT_NO_MEMORY. */
