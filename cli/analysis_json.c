@@ -30,6 +30,7 @@ static void add_layer(struct yt_json *doc, json_t *list,
     yt_json_int(doc, row, "flops", (int64_t)a->flops);
     yt_json_real(doc, row, "flops_share", a->flops_share);
     yt_json_int(doc, row, "run_flops", (int64_t)a->run_flops);
+    yt_json_real(doc, row, "density", a->density);
     yt_json_int(doc, row, "weight_bytes", (int64_t)a->weight_bytes);
     yt_json_int(doc, row, "input_bytes", (int64_t)a->in_bytes);
     yt_json_int(doc, row, "output_bytes", (int64_t)a->out_bytes);

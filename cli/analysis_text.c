@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "cli/analysis_print.h"
 #include "cli/cli.h"
@@ -19,6 +20,19 @@ static void name_types(const struct yt_layer_analysis *a,
     const int is_same = a->out == a->dtype;
     snprintf(name, YT_TEXT_MAX, "%s%s%s", yt_dtype_name(a->dtype),
              is_same ? "" : " to ", is_same ? "" : yt_dtype_name(a->out));
+}
+
+/* With the share that is kept, where that is not all. */
+static const char *name_weights(const struct yt_layer_analysis *a,
+                                char text[YT_TEXT_MAX])
+{
+    yt_text_bytes(a->weight_bytes, text);
+    if (a->density < 1) {
+        const size_t used = strlen(text);
+        snprintf(text + used, YT_TEXT_MAX - used, " (%.0f %%)",
+                 100 * a->density);
+    }
+    return text;
 }
 
 static void add_layer(struct yt_table *table,
@@ -53,8 +67,7 @@ static void add_layer(struct yt_table *table,
         (const char *[]){
             a->name, a->kind, types, shape,
             yt_text_count(a->parameters, params),
-            yt_text_si((double)a->flops, flops),
-            yt_text_bytes(a->weight_bytes, weights),
+            yt_text_si((double)a->flops, flops), name_weights(a, weights),
             yt_text_bytes(a->in_bytes + a->out_bytes + a->add_bytes, features),
             intensity, time, frame, gflops, peak, bound});
 }

@@ -51,7 +51,8 @@ static void describe(const struct yt_layer *layer, int32_t lanes,
     a->parameters = layer->parameters;
     a->flops = layer->flops;
     a->run_flops = yt_problem_flops(p);
-    a->weight_bytes = (uint64_t)(t.weights * yt_dtype_bytes(p->dtype) +
+    a->density = t.weights ? (double)t.kept / (double)t.weights : 1;
+    a->weight_bytes = (uint64_t)(t.kept * yt_dtype_bytes(p->dtype) +
                                  t.bias * (int64_t)sizeof(float));
     a->in_bytes = (uint64_t)yt_tensor_bytes(&t.in, lanes);
     a->out_bytes = (uint64_t)yt_tensor_bytes(&t.out, lanes);

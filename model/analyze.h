@@ -29,8 +29,11 @@ struct yt_layer_analysis {
     uint64_t parameters;         /* of the model's convs inside, folded */
     uint64_t flops;              /* nominal: of the model's convs inside */
     uint64_t run_flops;          /* what the step does: filled-up channels
-                                    cost, split upsamples save */
-    uint64_t weight_bytes;       /* filter, and 4 per output channel */
+                                    cost, split upsamples and blocks of zeros
+                                    save */
+    double density;              /* share of the filter in blocks that are not
+                                    all zeros; 1: dense, or none */
+    uint64_t weight_bytes;       /* kept of the filter, 4 per output channel */
     uint64_t in_bytes, out_bytes, add_bytes; /* feature maps */
     uint64_t moved_bytes; /* sum of the above: each byte once, no cache reuse
                              from layer to layer */

@@ -34,7 +34,7 @@ static double step_cost(const struct yt_problem *p)
     struct yt_tensors t;
     yt_op_tensors(p, &t);
     const int64_t out = yt_tensor_values(&t.out);
-    const int64_t moved = yt_tensor_values(&t.in) + t.weights + out;
+    const int64_t moved = yt_tensor_values(&t.in) + t.kept + out;
     return (double)yt_problem_flops(p) + (double)moved * VALUE_FLOPS +
            (double)(t.silu * out) * SILU_FLOPS;
 }

@@ -137,6 +137,7 @@ static void names_are_canonical(void **state)
         {YT_OP_CONV2D, "direct-m28n1k16-t20c-ho"},
         {YT_OP_CONV2D, "direct-m28n1k16-t20c-hlos"},
         {YT_OP_CONV2D, "direct-m32n8k2147483647-t2147483647c-glos"},
+        {YT_OP_CONV2D, "sparse-m6n2k2-t4c-hs"},
         {YT_OP_CONV2D, "lazy-m8k4-t5-h"},
         {YT_OP_CONV2D, "lazy-m1k1-t0-g"},
         {YT_OP_SPPF, "rows-h"},

@@ -49,6 +49,20 @@ static const struct {
      {255, 8, 8, 1},
      {0},
      255 * 64},
+    {"conv2d-f32-8x4x6-k12r3s1p1-kept192-of4-x2147483647",
+     "conv 3x3 s1",
+     2ull * 192 * 4 * 6,
+     {8, 4, 6, 1},
+     {12, 4, 6, 1},
+     {0},
+     12 * 8 * 9},
+    {"conv2d-u8s8-8x4x6-k12r1s1p0-of16-x1",
+     "conv 1x1 s1",
+     0,
+     {8, 4, 6, 1},
+     {12, 4, 6, 1},
+     {0},
+     12 * 8},
     {"sppf-s16-8x5x6-r5",
      "sppf 5x5",
      3ull * 2 * 4 * 8 * 5 * 6,
@@ -160,6 +174,8 @@ static void tensors_and_flops_are_right(void **state)
         is_tensor(&t.out, rows[i].out);
         is_tensor(&t.add, rows[i].add);
         assert_int_equal(t.weights, rows[i].weights);
+        const int is_sparse = p.op == YT_OP_CONV2D && p.u.conv2d.pattern > 0;
+        assert_int_equal(t.kept, is_sparse ? p.u.conv2d.kept : t.weights);
         assert_int_equal(t.bias, rows[i].weights ? rows[i].out[0] : 0);
         assert_int_equal(yt_problem_flops(&p), rows[i].flops);
     }
@@ -217,6 +233,22 @@ static const struct {
     {"conv2d-f32-16x8x8-k18r3s1p1", "lazy", 3, YT_BAD_ARGUMENT},
     {"conv2d-f32-16x8x8-k18r1s1p0-silu", "lazy", 3, YT_BAD_ARGUMENT},
     {"conv2d-u8s8-16x8x8-k18r1s1p0", "lazy", 3, YT_BAD_ARGUMENT},
+    {"conv2d-f32-16x8x8-k16r3s1p1", "kept", 16, YT_BAD_ARGUMENT},
+    {"conv2d-f32-16x8x8-k16r3s1p1", "outputs", 16, YT_BAD_ARGUMENT},
+    {"conv2d-f32-16x8x8-k16r3s1p1", "pattern", 1, YT_BAD_ARGUMENT},
+    {"conv2d-s16-16x8x8-k16r3s1p1-kept64-of16-x1", "kept", 48, YT_BAD_ARGUMENT},
+    {"conv2d-s16-16x8x8-k16r3s1p1-kept64-of16-x1", "kept", 6400,
+     YT_BAD_ARGUMENT},
+    {"conv2d-s16-16x8x8-k16r3s1p1-kept64-of16-x1", "kept", -32,
+     YT_BAD_ARGUMENT},
+    {"conv2d-s16-16x8x8-k16r3s1p1-kept64-of16-x1", "outputs", 0,
+     YT_BAD_ARGUMENT},
+    {"conv2d-s16-16x8x8-k16r3s1p1-kept64-of16-x1", "outputs", 65,
+     YT_BAD_ARGUMENT},
+    {"conv2d-s16-16x8x8-k16r3s1p1-kept64-of16-x1", "pattern", -1,
+     YT_BAD_ARGUMENT},
+    {"conv2d-s16-16x8x8-k16r3s1p1-kept64-of16-x1", "pattern", 0,
+     YT_BAD_ARGUMENT},
     {"sppf-f32-16x8x8-r5", "r", 4, YT_BAD_ARGUMENT},
     {"sppf-f32-16x8x8-r5", "r", 1, YT_BAD_ARGUMENT},
     {"maxpool-f32-16x8x8-r5", "r", 33, YT_BAD_ARGUMENT},
