@@ -23,7 +23,7 @@
 struct slow {
     const struct yt_graph *graph;
     const struct yt_detection_gains *gains;
-    const struct yt_target *targets;
+    const struct yt_label *targets;
     int32_t count;
     int taken; /* 1: constants are those of an earlier call */
     double alphas[ALPHAS_MAX];
@@ -33,7 +33,7 @@ struct slow {
 
 /* Which of the five ways leads an object to a cell: 0 it is its own, 1 to 4 the
  * cell lies left, above, right, below of it; -1: none. Not for borders. */
-static int way_to(const struct yt_target *t, int32_t cell, int32_t rows,
+static int way_to(const struct yt_label *t, int32_t cell, int32_t rows,
                   int32_t columns)
 {
     const double x = (double)t->x * columns, y = (double)t->y * rows;
@@ -53,7 +53,7 @@ static int way_to(const struct yt_target *t, int32_t cell, int32_t rows,
     return -1;
 }
 
-static int has_shape(const struct slow *s, const struct yt_target *t,
+static int has_shape(const struct slow *s, const struct yt_label *t,
                      const float *anchor)
 {
     const double w = (double)t->w * LOSS_W / (double)anchor[0];
@@ -91,7 +91,7 @@ static void add_place(struct slow *s, int32_t level, int32_t image,
     const double smooth = s->gains->label_smoothing / 2;
     int latest = -1;
     for (int32_t i = 0; i < s->count; i++) {
-        const struct yt_target *t = &s->targets[i];
+        const struct yt_label *t = &s->targets[i];
         const int way = way_to(t, cell, rows, columns);
         if (t->image != image || way < 0 ||
             !has_shape(s, t, head->anchors[anchor]))
@@ -162,7 +162,7 @@ static double slow_total(void *user, double *const *heads)
 }
 
 static struct yt_detection_loss run(const struct loss_case *c,
-                                    const struct yt_target *targets,
+                                    const struct yt_label *targets,
                                     int32_t count,
                                     const struct yt_detection_gains *gains)
 {
@@ -193,11 +193,11 @@ static void compare_loss(const struct loss_case *c, struct slow *s,
         free(heads[i]);
 }
 
-static void fill_targets(struct yt_target *targets, int32_t nc, uint64_t seed)
+static void fill_targets(struct yt_label *targets, int32_t nc, uint64_t seed)
 {
     struct random_graph r = {.state = seed};
     for (int32_t i = 0; i < TARGETS_MAX; i++)
-        targets[i] = (struct yt_target){
+        targets[i] = (struct yt_label){
             .image = (int32_t)next_below(&r, LOSS_BATCH),
             .class_id = (int32_t)next_below(&r, (uint32_t)nc),
             .x = 0.5f + 0.49f * next_noise(&r),
@@ -221,7 +221,7 @@ static void gradients_are_differences(void **state)
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct loss_case c;
-        struct yt_target targets[TARGETS_MAX];
+        struct yt_label targets[TARGETS_MAX];
         loss_begin(&c, loss_graph(3 + i, rows[i].na, rows[i].nc), 7 + i, 3);
         fill_targets(targets, rows[i].nc, 11 + i);
         struct yt_detection_gains gains =
@@ -275,9 +275,9 @@ static void begin_by_hand(struct loss_case *c, int32_t nc)
 }
 
 /* Centre in pixels of the 32 x 48 input, level 0 having 8 a cell. */
-static struct yt_target target_at(float x, float y, float w, float h)
+static struct yt_label target_at(float x, float y, float w, float h)
 {
-    return (struct yt_target){
+    return (struct yt_label){
         .x = x / LOSS_W, .y = y / LOSS_H, .w = w / LOSS_W, .h = h / LOSS_H};
 }
 
@@ -301,7 +301,7 @@ static void objects_go_to_three_cells(void **state)
     const struct yt_detection_gains gains =
         yt_detection_gains(c.graph, LOSS_H, LOSS_W);
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        const struct yt_target target = target_at(rows[i].x, rows[i].y, 8, 8);
+        const struct yt_label target = target_at(rows[i].x, rows[i].y, 8, 8);
         run(&c, &target, 1, &gains);
         int32_t count = 0;
         for (int k = 0; k < 3 && rows[i].cells[k][0] >= 0; k++, count++)
@@ -322,7 +322,7 @@ static void borders_count_twice(void **state)
     begin_by_hand(&c, 2);
     const struct yt_detection_gains gains =
         yt_detection_gains(c.graph, LOSS_H, LOSS_W);
-    const struct yt_target target = target_at(24, 12, 8, 8);
+    const struct yt_label target = target_at(24, 12, 8, 8);
     run(&c, &target, 1, &gains);
     assert_int_equal(count_seen(&c, 0), 2);
     assert_true(seen(&c, 0, 0, 1, 2) < 0);
@@ -358,12 +358,12 @@ static void anchors_out_of_ratio_see_nothing(void **state)
     const struct yt_detection_gains gains =
         yt_detection_gains(c.graph, LOSS_H, LOSS_W);
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
-        const struct yt_target target =
+        const struct yt_label target =
             target_at(20, 12, sizes[i][0], sizes[i][1]);
         const struct yt_detection_loss loss = run(&c, &target, 1, &gains);
         check_nothing_matched(&c, &loss);
     }
-    const struct yt_target target = target_at(20, 12, 31, 8);
+    const struct yt_label target = target_at(20, 12, 31, 8);
     run(&c, &target, 1, &gains);
     assert_int_equal(count_seen(&c, 0), 1);
     loss_end(&c);
@@ -389,7 +389,7 @@ static void classes_at_both_ends(void **state)
     const struct yt_detection_gains gains =
         yt_detection_gains(c.graph, LOSS_H, LOSS_W);
     for (int32_t class_id = 0; class_id < 4; class_id += 3) {
-        struct yt_target target = target_at(20, 12, 8, 8);
+        struct yt_label target = target_at(20, 12, 8, 8);
         target.class_id = class_id;
         run(&c, &target, 1, &gains);
         for (int32_t k = 0; k < 4; k++)
@@ -408,7 +408,7 @@ static void one_class_has_no_class_loss(void **state)
     begin_by_hand(&c, 1);
     const struct yt_detection_gains gains =
         yt_detection_gains(c.graph, LOSS_H, LOSS_W);
-    const struct yt_target target = target_at(20, 12, 10, 8);
+    const struct yt_label target = target_at(20, 12, 10, 8);
     const struct yt_detection_loss loss = run(&c, &target, 1, &gains);
     assert_true(loss.box > 0);
     assert_float_equal(loss.classes, 0, 0);
@@ -425,10 +425,10 @@ static void the_last_object_says_objectness(void **state)
     begin_by_hand(&c, 2);
     const struct yt_detection_gains gains =
         yt_detection_gains(c.graph, LOSS_H, LOSS_W);
-    const struct yt_target targets[] = {target_at(20, 12, 8, 8),
-                                        target_at(20, 12, 16, 8)};
+    const struct yt_label targets[] = {target_at(20, 12, 8, 8),
+                                       target_at(20, 12, 16, 8)};
     for (int first = 0; first < 2; first++) {
-        const struct yt_target order[] = {targets[first], targets[1 - first]};
+        const struct yt_label order[] = {targets[first], targets[1 - first]};
         run(&c, order, 2, &gains);
         const double gradient =
             (double)c.gradients[0][loss_at(c.graph, 0, 0, 0, 4, 6 + 2)];
@@ -448,7 +448,7 @@ static void hopeless_logits_stay_finite(void **state)
     (void)state;
     for (int focal = 0; focal < 2; focal++) {
         struct loss_case c;
-        struct yt_target targets[TARGETS_MAX];
+        struct yt_label targets[TARGETS_MAX];
         loss_begin(&c, loss_graph(5, 3, 3), 9, 1e30f);
         fill_targets(targets, 3, 13);
         struct yt_detection_gains gains =

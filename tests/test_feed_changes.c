@@ -17,7 +17,7 @@ struct edges {
     double x0, y0, x1, y1;
 };
 
-static struct edges edges_of(const struct yt_target *target)
+static struct edges edges_of(const struct yt_label *target)
 {
     return (struct edges){((double)target->x - (double)target->w / 2) * W,
                           ((double)target->y - (double)target->h / 2) * H,
@@ -89,8 +89,8 @@ static void flips_are_mirrors(void **state)
         assert_int_equal(a.target_count, 3);
         assert_int_equal(b.target_count, 3);
         for (int32_t i = 0; i < 3; i++) {
-            const struct yt_target *p = &a.targets[i];
-            const struct yt_target *q = &b.targets[i];
+            const struct yt_label *p = &a.targets[i];
+            const struct yt_label *q = &b.targets[i];
             assert_int_equal(p->image, q->image);
             assert_int_equal(p->class_id, q->class_id);
             assert_true(fabsf((lr ? 1 - p->x : p->x) - q->x) < 1e-6f);
@@ -141,7 +141,7 @@ static float most_red(const struct yt_batch *batch, int32_t image)
 
 /* What is red in and around a box. */
 static struct edges find_red(const struct yt_batch *batch,
-                             const struct yt_target *target)
+                             const struct yt_label *target)
 {
     const double around = 4;
     const struct edges box = edges_of(target);
@@ -180,7 +180,7 @@ static int32_t check_boxes(const struct yt_augmentation *augmentation,
     for (int64_t n = 0; n < 24; n++) {
         const struct yt_batch batch = batch_of(feed, n);
         for (int32_t i = 0; i < batch.target_count; i++) {
-            const struct yt_target *target = &batch.targets[i];
+            const struct yt_label *target = &batch.targets[i];
             const struct edges box = edges_of(target);
             assert_true(box.x0 > -1e-3 && box.y0 > -1e-3);
             assert_true(box.x1 < W + 1e-3 && box.y1 < H + 1e-3);

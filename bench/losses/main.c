@@ -4,7 +4,7 @@
  *     int32  0: labels or 1: a teacher, batch, h, w, heads, na, nc, targets
  *     a head int32 stride, f32 [na][2] anchors in pixels
  *     f32    the heads, [batch][na*(5+nc)][h/stride][w/stride] each
- *     then   the teacher's heads, or struct yt_target [targets]
+ *     then   the teacher's heads, or struct yt_label [targets]
  *
  * Answered by f64 box, objectness, classes and total, or the total alone, and
  * the gradients, f32, in the form of the heads. */
@@ -28,7 +28,7 @@ struct job {
     size_t counts[YT_LEVELS_MAX];
     float *student[YT_LEVELS_MAX], *teacher[YT_LEVELS_MAX];
     float *gradients[YT_LEVELS_MAX];
-    struct yt_target *targets;
+    struct yt_label *targets;
 };
 
 static enum yt_status take(void *to, size_t bytes)

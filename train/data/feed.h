@@ -46,7 +46,7 @@ int64_t yt_feed_batches_per_epoch(const struct yt_feed *feed);
 
 struct yt_batch {
     const float *images; /* [batch][3][h][w], RGB, 0..1 */
-    const struct yt_target *targets;
+    const struct yt_label *targets;
     int32_t target_count;
 };
 

@@ -57,11 +57,11 @@ int32_t yt_sample_below(uint64_t *random, int32_t n)
 }
 
 enum yt_status yt_target_list_add(struct yt_target_list *list,
-                                  const struct yt_target *target)
+                                  const struct yt_label *target)
 {
     if (list->count == list->cap) {
         const int32_t more = list->cap == 0 ? 16 : list->cap * 2;
-        struct yt_target *bigger =
+        struct yt_label *bigger =
             realloc(list->items, (size_t)more * sizeof *bigger);
         YT_FAIL_IF(bigger == NULL, YT_NO_MEMORY, "no memory for %d objects",
                    more);
@@ -339,7 +339,7 @@ static enum yt_status add_targets(const struct yt_sampler *sampler,
         const struct box *box = &sampler->boxes[i];
         const double x = (box->x0 + box->x1) / 2 / sampler->w;
         const double y = (box->y0 + box->y1) / 2 / sampler->h;
-        const struct yt_target target = {
+        const struct yt_label target = {
             .image = slot,
             .class_id = box->class_id,
             .x = (float)(flip_lr ? 1 - x : x),

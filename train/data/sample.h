@@ -18,13 +18,13 @@ int32_t yt_sample_below(uint64_t *random, int32_t n);
 
 /** Targets that grow in number; all zero: none yet. */
 struct yt_target_list {
-    struct yt_target *items;
+    struct yt_label *items;
     int32_t count, cap;
 };
 
 /** @return YT_OK; YT_NO_MEMORY. */
 enum yt_status yt_target_list_add(struct yt_target_list *list,
-                                  const struct yt_target *target);
+                                  const struct yt_label *target);
 
 void yt_target_list_deinit(struct yt_target_list *list);
 

@@ -88,7 +88,7 @@ static int32_t clamp(int32_t value, int32_t count)
 }
 
 static struct match make_match(const struct yt_loss_level *level,
-                               const struct yt_target *target, int32_t anchor,
+                               const struct yt_label *target, int32_t anchor,
                                const float at[2], const float size[2], int o)
 {
     const int32_t x = clamp((int32_t)(at[0] - offsets[o][0]), level->columns);
@@ -106,14 +106,14 @@ static struct match make_match(const struct yt_loss_level *level,
 /* The order is YOLOv5's, by offset, anchor and object, since of several objects
  * at one place the last one says what objectness is to be. */
 static int32_t find_matches(const struct yt_loss_level *level,
-                            const struct yt_target *targets, int32_t count,
+                            const struct yt_label *targets, int32_t count,
                             float most, struct match *matches)
 {
     int32_t found = 0;
     for (int o = 0; o < OFFSETS; o++)
         for (int32_t a = 0; a < level->na; a++)
             for (int32_t i = 0; i < count; i++) {
-                const struct yt_target *t = &targets[i];
+                const struct yt_label *t = &targets[i];
                 const float at[] = {t->x * (float)level->columns,
                                     t->y * (float)level->rows};
                 const float size[] = {t->w * (float)level->columns,
@@ -240,7 +240,7 @@ static void level_loss(const struct work *work, int32_t i,
 }
 
 static void check_targets(const struct yt_graph *graph, int32_t batch,
-                          const struct yt_target *targets, int32_t count)
+                          const struct yt_label *targets, int32_t count)
 {
     for (int32_t i = 0; i < count; i++) {
         assert(targets[i].image >= 0 && targets[i].image < batch);
@@ -254,7 +254,7 @@ static void check_targets(const struct yt_graph *graph, int32_t batch,
 enum yt_status yt_detection_loss(const struct yt_graph *graph, int32_t batch,
                                  int32_t h, int32_t w,
                                  const float *const *heads,
-                                 const struct yt_target *targets, int32_t count,
+                                 const struct yt_label *targets, int32_t count,
                                  const struct yt_detection_gains *gains,
                                  float *const *gradients,
                                  struct yt_detection_loss *loss_out)

@@ -13,7 +13,7 @@
 
 /** An object of a picture of a batch; its box is in shares of the input, 0..1:
  *  centre and size. */
-struct yt_target {
+struct yt_label {
     int32_t image; /* of the batch */
     int32_t class_id;
     float x, y, w, h;
@@ -49,7 +49,7 @@ struct yt_detection_loss {
 enum yt_status yt_detection_loss(const struct yt_graph *graph, int32_t batch,
                                  int32_t h, int32_t w,
                                  const float *const *heads,
-                                 const struct yt_target *targets, int32_t count,
+                                 const struct yt_label *targets, int32_t count,
                                  const struct yt_detection_gains *gains,
                                  float *const *gradients,
                                  struct yt_detection_loss *loss_out);
