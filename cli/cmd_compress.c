@@ -110,6 +110,9 @@ static int read_wish(struct yt_compress_job *job)
                                         "wishes: give one of them");
     if (isnan(o->max_map_drop) && isnan(o->min_fps))
         o->max_map_drop = MAP_DROP;
+    if (o->epochs && o->budget_ns != UNSET)
+        return yt_cli_usage("compress", "--epochs and --budget say the same in "
+                                        "two ways: give one of them");
     if (o->budget_ns == UNSET)
         o->budget_ns = BUDGET_NS;
     else if (o->budget_ns < LEAST_BUDGET)
@@ -305,6 +308,15 @@ static int check(struct yt_compress_job *job, int operands, const char *first)
          0,                                                                    \
          2147483647,                                                           \
          "Of the order and the changes of pictures (default: 0)."},            \
+        {"epochs",                                                             \
+         0,                                                                    \
+         YT_OPTION_INT,                                                        \
+         "N",                                                                  \
+         &(job)->options.epochs,                                               \
+         1,                                                                    \
+         100000,                                                               \
+         "How often each recovery goes through the pictures, in place of a "   \
+         "budget: two ratios, whose results do not depend on the time."},      \
         {"budget",                                                             \
          'b',                                                                  \
          YT_OPTION_TIME,                                                       \

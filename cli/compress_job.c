@@ -144,7 +144,8 @@ static void on_train(struct yt_compress_job *job,
 static void on_progress(void *user, const struct yt_compress_event *e)
 {
     struct yt_compress_job *job = user;
-    const double total = e->elapsed_s + fmax(e->left_s, 0);
+    const double total =
+        isnan(e->left_s) ? 0 : e->elapsed_s + fmax(e->left_s, 0);
     if (e->note && !job->quiet) {
         yt_progress_end(&job->progress);
         fprintf(stderr, "yolotune: %s\n", e->note);

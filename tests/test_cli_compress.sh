@@ -56,6 +56,8 @@ says 'not a size'
 run 2 compress "${small[@]}" "${data[@]}" "${out[@]}" --qat && says 'int8'
 run 2 compress "${small[@]}" "${data[@]}" "${out[@]}" --budget 0.1s
 says 'at least 1s'
+run 2 compress "${small[@]}" "${data[@]}" "${out[@]}" --budget 5s --epochs 2
+says 'give one of them'
 run 2 compress "${small[@]}" "${data[@]}" "${out[@]}" --labels some
 says 'not yes or no'
 
@@ -70,7 +72,7 @@ says 'multiple of the model'
 
 # A whole run. Of seeded weights nothing is found, so nothing is lost.
 run 0 compress "${small[@]}" "${data[@]}" "${out[@]}" --prune channels \
-    --precision fp32 --budget 2s --json
+    --precision fp32 --epochs 1 --json
 json 'd["kind"] == "channels" and 0 < d["gone"] < 1'
 json 'd["kept"] and d["after"]["parameters"] < d["before"]["parameters"]'
 json 'all(g["after"] <= g["before"] for g in d["groups"])'

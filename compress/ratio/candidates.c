@@ -28,6 +28,7 @@ static struct yt_ratio_setting setting_of(const struct yt_compress_work *w,
     const struct yt_compress_options *o = w->o;
     return (struct yt_ratio_setting){
         .site = o->site,
+        .whole = w->graph,
         .h = o->sizes[size].h,
         .w = o->sizes[size].w,
         .threads = o->threads ? o->threads : o->site->host.threads,
@@ -121,6 +122,8 @@ static int32_t share_count(const struct yt_compress_work *w)
     int32_t combinations = 0;
     for (int k = 0; k < YT_RATIO_KINDS; k++)
         combinations += (w->o->kinds >> k & 1) * w->setting_count;
+    if (w->o->epochs)
+        return 2;
     const double slots =
         (double)w->o->budget_ns / LEAST_RECOVERY_NS / 2 / combinations;
     return slots >= SHARES_MAX ? SHARES_MAX : slots < 1 ? 1 : (int32_t)slots;
@@ -238,18 +241,18 @@ static enum yt_status need_times(struct yt_compress_work *w,
 {
     if (s->times[kind].layers)
         return YT_OK;
-    struct opened opened = {.moments = NULL};
+    struct yt_ratio_space space;
     struct yt_loss *loss = NULL;
     enum yt_status status;
     yt_compress_report(w, "choosing ratios", "timing layers", NULL, NULL);
-    YT_TRY(open_space(w, s, kind, w->graph, &opened));
+    YT_TRY(yt_ratio_space_init(kind, &s->how, w->graph, NULL, &space));
     YT_TRY_GOTO(yt_loss_open(w->o->train, LOSS_IMAGES, s->dense.build, &loss));
-    status = yt_ratio_times_measure(&opened.space, s->dense.quantisation, loss,
-                                    TIME_POINTS, s->outside_ns, w->o->stop,
-                                    &s->times[kind]);
+    status =
+        yt_ratio_times_measure(&space, s->dense.quantisation, loss, TIME_POINTS,
+                               s->outside_ns, w->o->stop, &s->times[kind]);
 done:
     yt_loss_close(loss);
-    close_space(&opened);
+    yt_ratio_space_deinit(&space);
     return status;
 }
 
@@ -382,7 +385,8 @@ static struct yt_train_options train_options(const struct yt_compress_work *w,
         .batch = o->batch,
         .threads = how->threads,
         .seed = o->seed,
-        .budget_ns = budget_ns,
+        .epochs = o->epochs,
+        .budget_ns = o->epochs ? 0 : budget_ns,
         .augmentation = o->augmentation ? *o->augmentation : yt_augmentation(),
         .teacher = o->teacher ? o->teacher : w->graph,
         .distill = yt_distill_gains(),

@@ -61,7 +61,8 @@ void yt_compress_report(const struct yt_compress_work *w, const char *phase,
         .best_fps = best < 0 ? NAN : 1e9 / w->candidates[best].ns,
         .best_map = best < 0 ? NAN : w->candidates[best].map,
         .elapsed_s = 1e-9 * (double)(yt_now_ns() - w->begin_ns),
-        .left_s = fmax(0, 1e-9 * (double)o->budget_ns - trained),
+        .left_s =
+            o->epochs ? NAN : fmax(0, 1e-9 * (double)o->budget_ns - trained),
         .note = note,
     };
     o->progress(o->user, &event);
@@ -342,7 +343,7 @@ static enum yt_status check(const struct yt_graph *graph,
     YT_FAIL_IF(isnan(o->max_map_drop) == isnan(o->min_fps), YT_BAD_ARGUMENT,
                "either the most that may be lost or the least frames per "
                "second is to be given");
-    YT_FAIL_IF(o->budget_ns == 0, YT_BAD_ARGUMENT,
+    YT_FAIL_IF(o->budget_ns == 0 && o->epochs == 0, YT_BAD_ARGUMENT,
                "there is no time to train in");
     YT_FAIL_IF(o->qat && o->precision != YT_PRECISION_INT8, YT_BAD_ARGUMENT,
                "training as integers compute needs int8 as the precision");

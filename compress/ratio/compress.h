@@ -58,6 +58,8 @@ struct yt_compress_options {
                                  candidates */
     struct yt_dataset *test;  /* that figures are reported of; may be held */
     uint64_t budget_ns;       /* of training */
+    int32_t epochs; /* of each recovery, whatever time they take; 0: as the
+                       budget has it */
     const struct yt_graph *teacher; /* NULL: the network itself */
     int32_t labels;                 /* 1: the detection loss as well */
     int32_t qat;   /* 1: with int8, train as integers compute */

@@ -66,9 +66,11 @@ static enum yt_status predict(struct yt_ratio_space *s, int32_t g)
 }
 
 /* Whole vectors of channels, in steps of an eighth where there are many, down to
- * a quarter: what is narrower is a bottleneck that no training opens. */
+ * a quarter of the whole network's: what is narrower is a bottleneck that no
+ * training opens. */
 static void choose_widths(const struct yt_ratio_space *s, int32_t g)
 {
+    const int32_t whole = s->setting.whole->nodes[s->nodes[g]].c;
     const int32_t lanes = s->setting.site->isa->lanes;
     const int32_t c = s->groups.groups[g].c;
     const int32_t eighth = (c / 8 + lanes - 1) / lanes * lanes;
@@ -92,10 +94,11 @@ static enum yt_status init_channels(struct yt_ratio_space *s)
         s->table.groups[g].kept[0] = 1;
         if (group->fixed || group->c <= s->setting.site->isa->lanes)
             continue;
-        s->worth[g] = malloc((size_t)group->c * sizeof **s->worth);
+        s->worth[g] = calloc((size_t)group->c, sizeof **s->worth);
         YT_FAIL_IF(!s->worth[g], YT_NO_MEMORY, "no memory to choose ratios");
-        YT_TRY(yt_channel_losses(s->graph, &s->groups, g, s->moments,
-                                 s->worth[g]));
+        if (s->moments)
+            YT_TRY(yt_channel_losses(s->graph, &s->groups, g, s->moments,
+                                     s->worth[g]));
         choose_widths(s, g);
         YT_TRY(predict(s, g));
     }
@@ -118,7 +121,7 @@ static enum yt_status init_blocks(struct yt_ratio_space *s)
             if (densities[i] < had)
                 group->kept[group->choices++] = densities[i];
         s->worth[g] =
-            malloc((size_t)yt_ratio_space_size(s, g) * sizeof **s->worth);
+            calloc((size_t)yt_ratio_space_size(s, g), sizeof **s->worth);
         YT_FAIL_IF(!s->worth[g], YT_NO_MEMORY, "no memory to choose ratios");
         YT_TRY(yt_block_losses(s->graph, node, &s->block, s->moments,
                                s->worth[g]));

@@ -23,8 +23,9 @@ const char *yt_ratio_kind_name(enum yt_ratio_kind kind);
 
 /** How a network runs here. */
 struct yt_ratio_setting {
-    const struct yt_site *site; /* borrowed */
-    int32_t h, w;               /* input, pixels */
+    const struct yt_site *site;   /* borrowed */
+    const struct yt_graph *whole; /* that all others are made from; borrowed */
+    int32_t h, w;                 /* input, pixels */
     int32_t threads;
     enum yt_dtype dtype; /* of the convolutions' arithmetic */
 };
@@ -64,7 +65,8 @@ struct yt_ratio_space {
  * from what there is. Of a graph whose blocks went before, a choice counts
  * those in.
  *
- * @param graph, moments borrowed until the space's end.
+ * @param graph, moments borrowed until the space's end. Without moments, which
+ *                       is enough for timing, losses say nothing.
  * @return YT_OK; YT_UNSUPPORTED when nothing can go; YT_NO_MEMORY. */
 enum yt_status yt_ratio_space_init(enum yt_ratio_kind kind,
                                    const struct yt_ratio_setting *setting,
