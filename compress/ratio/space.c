@@ -65,9 +65,8 @@ static enum yt_status predict(struct yt_ratio_space *s, int32_t g)
     return YT_OK;
 }
 
-/* Whole vectors of channels, in steps of an eighth where there are many, down to
- * a quarter of the whole network's: what is narrower is a bottleneck that no
- * training opens. */
+/* Whole vectors of channels, in steps of an eighth where there are many,
+ * down to a quarter of the whole network's: what is narrower is a bottleneck. */
 static void choose_widths(const struct yt_ratio_space *s, int32_t g)
 {
     const int32_t whole = s->setting.whole->nodes[s->nodes[g]].c;
@@ -79,7 +78,7 @@ static void choose_widths(const struct yt_ratio_space *s, int32_t g)
     group->kept[0] = 1;
     group->choices = 1;
     for (int32_t left = (c - step + lanes - 1) / lanes * lanes;
-         left >= lanes && 4 * left >= c &&
+         left >= lanes && 4 * left >= whole &&
          group->choices < YT_RATIO_CHOICES_MAX;
          left -= step)
         group->kept[group->choices++] = (double)left / c;
