@@ -134,14 +134,6 @@ struct round {
     uint64_t slice_ns;
 };
 
-static int32_t pruned_count(const struct yt_compress_work *w)
-{
-    int32_t count = 0;
-    for (int32_t i = 0; i < w->candidate_count; i++)
-        count += !w->candidates[i].failed;
-    return count;
-}
-
 static int32_t round_count(int32_t candidates)
 {
     int32_t rounds = 1;
@@ -152,19 +144,22 @@ static int32_t round_count(int32_t candidates)
     return rounds;
 }
 
+/* The last round gets what is left of the budget, also where some candidates
+ * failed. */
 static struct round round_of(const struct yt_compress_work *w, int32_t number)
 {
-    const int32_t all = pruned_count(w);
-    struct round r = {
-        .number = number, .rounds = round_count(all), .left = all};
+    const double budget = (double)w->o->budget_ns;
+    struct round r = {.number = number,
+                      .rounds = round_count(w->candidate_count),
+                      .left = w->candidate_count};
     for (int32_t i = 0; i < number; i++)
         r.left = (r.left + 1) / 2;
-    const double share = r.rounds == 1 ? 1
-                         : number == r.rounds - 1
-                             ? FINAL_SHARE
-                             : (1 - FINAL_SHARE) / (r.rounds - 1);
-    r.slice_ns =
-        (uint64_t)(share * (double)w->o->budget_ns / (r.left ? r.left : 1));
+    if (number < r.rounds - 1)
+        r.slice_ns =
+            (uint64_t)((1 - FINAL_SHARE) * budget / (r.rounds - 1) / r.left);
+    else
+        r.slice_ns = (uint64_t)fmax(FINAL_SHARE * budget,
+                                    budget - 1e9 * seconds_trained(w));
     return r;
 }
 
@@ -203,7 +198,7 @@ static enum yt_status first_round(struct yt_compress_work *w)
 static int32_t pick(const struct yt_compress_work *w, int32_t round,
                     const uint8_t *taken)
 {
-    const int32_t rounds = round_count(pruned_count(w));
+    const int32_t rounds = round_count(w->candidate_count);
     const double slack = rounds - round + 1;
     int32_t best = -1;
     for (int32_t i = 0; i < w->candidate_count; i++) {
@@ -249,13 +244,13 @@ static enum yt_status run_rounds(struct yt_compress_work *w)
     uint8_t *taken = calloc((size_t)w->candidate_count + 1, 1);
     YT_FAIL_IF(!taken, YT_NO_MEMORY, "no memory for candidates");
     plan(w);
+    const int32_t rounds = round_count(w->candidate_count);
     enum yt_status status = first_round(w);
-    const int32_t all = pruned_count(w);
-    if (status == YT_OK && all == 0)
+    if (status == YT_OK && yt_compress_best(w, 1) < 0)
         status = yt_fail(YT_UNSATISFIABLE,
                          "%s: no ratio that was tried is fast enough: %s",
                          w->graph->name, yt_error());
-    for (int32_t r = 1; status == YT_OK && r < round_count(all); r++)
+    for (int32_t r = 1; status == YT_OK && r < rounds; r++)
         status = later_round(w, r, taken);
     free(taken);
     return status;
