@@ -10,8 +10,10 @@
 #include <cmocka.h>
 
 #include "each_isa.h"
+#include "ground.h"
 
 #include "base/random.h"
+#include "cli/export_engine.h"
 #include "codegen/algo.h"
 #include "model/graph.h"
 #include "runtime/memory.h"
@@ -125,18 +127,18 @@ static int has_type(const struct yt_isa *isa, enum yt_dtype dtype)
     return dtype != YT_DTYPE_BF16 || (isa->can & YT_CAN_BF16);
 }
 
-/* Each density meets blocks of one vector and wider ones. */
+/* Each density meets several shapes and, with other types, others yet. */
 static void densities_of(const struct yt_isa *isa)
 {
     for (int d = 0; d < YT_DTYPE_COUNT; d++)
-        for (size_t i = 0; i < 2 * COUNT(shapes); i++) {
+        for (size_t i = 0; i < COUNT(shapes); i++) {
             const enum yt_dtype dtype = (enum yt_dtype)d;
-            const int32_t outputs = i & 1 ? isa->lanes : 16;
+            const int32_t outputs = (i + (size_t)d) & 1 ? isa->lanes : 16;
             if (!has_type(isa, dtype))
                 continue;
             const struct yt_problem p =
-                thinned(shapes[i / 2], dtype, outputs,
-                        densities[(i / 2 + i) % COUNT(densities)]);
+                thinned(shapes[i], dtype, outputs,
+                        densities[(i + (size_t)d) % COUNT(densities)]);
             const struct yt_schedule s = draw(&p, isa, (uint32_t)i);
             compare(&p, &s, isa);
         }
@@ -309,6 +311,59 @@ static void a_pruned_network_finds_the_same(void **state)
     yt_graph_destroy(graph);
 }
 
+/* Bytes of the archive that an engine's network becomes. A program linked with
+ * it finds its way through a picture. */
+static long exported_bytes(const struct yt_engine *engine, const char *folder,
+                           const char *name)
+{
+    char command[1024], path[128];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    if (yt_cli_export(engine, "net", path, NULL) != YT_OK)
+        fail_msg("%s", yt_error());
+    snprintf(
+        command, sizeof command,
+        "cd '%s' && cc -std=c11 -DMODEL=net -Iinclude "
+        "\"$YT_SOURCE_DIR/examples/detect_image/main.c\" lib/libnet.a "
+        "-pthread -o product && "
+        "{ printf 'P6 64 64 255\\n'; head -c 12288 lib/libnet.a; } > a.ppm "
+        "&& ./product a.ppm > boxes",
+        path);
+    assert_int_equal(system(command), 0);
+    snprintf(path, sizeof path, "%s/%s/lib/libnet.a", folder, name);
+    FILE *file = fopen(path, "rb");
+    assert_non_null(file);
+    assert_int_equal(fseek(file, 0, SEEK_END), 0);
+    const long bytes = ftell(file);
+    fclose(file);
+    return bytes;
+}
+
+static void an_export_is_smaller_and_runs(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/yt-sparse-XXXXXX", command[64];
+    const struct yt_site_options alone = {.access = YT_SITE_ALONE};
+    const struct yt_engine_options options = {.h = 64, .w = 64, .threads = 1};
+    struct ground g = ground_open(&alone, "builtin:n");
+    long bytes[2];
+    assert_non_null(mkdtemp(folder));
+    for (int pruned = 0; pruned < 2; pruned++) {
+        if (pruned)
+            prune(g.graph, 0.6);
+        if (yt_engine_open(g.site, g.graph, &options, &g.engine) != YT_OK)
+            fail_msg("%s", yt_error());
+        bytes[pruned] =
+            exported_bytes(g.engine, folder, pruned ? "sparse" : "dense");
+        yt_engine_close(g.engine);
+        g.engine = NULL;
+    }
+    /* Of 7.4 MB of weights; code and runtime are the same. */
+    assert_true(bytes[1] < bytes[0] - 3500000);
+    snprintf(command, sizeof command, "rm -r '%s'", folder);
+    assert_int_equal(system(command), 0);
+    ground_close(&g);
+}
+
 /* Patterns differ: so do problems. The same one twice is one problem. */
 static void problems_carry_their_pattern(void **state)
 {
@@ -342,6 +397,7 @@ int main(void)
         cmocka_unit_test(blocks_have_to_be_whole_vectors),
         cmocka_unit_test(weights_shrink_with_what_is_kept),
         cmocka_unit_test(a_pruned_network_finds_the_same),
+        cmocka_unit_test(an_export_is_smaller_and_runs),
         cmocka_unit_test(problems_carry_their_pattern),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

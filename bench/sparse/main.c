@@ -8,8 +8,9 @@
  * or s (or m, l, x), or a problem's name. Schedules are searched as the tuner
  * does, of dense rows and, at half of the blocks, of sparse ones. Then all
  * densities and the dense kernel run in turn on one thread, so that what the
- * machine does otherwise hits them alike; a figure is the median over the
- * rounds of a round's ratio, and behind it half the range of the middle half.
+ * machine does otherwise hits them alike. Of each density there are the median
+ * over the rounds of a round's ratio, half the range of the middle half, and
+ * the ratio of the least times, which another process's load does not touch.
  */
 
 #include <stdio.h>
