@@ -204,11 +204,11 @@ static int rising(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static void print_ratio(double *ratios, int rounds)
+static void print_ratio(double *ratios, int rounds, double of_least)
 {
     qsort(ratios, (size_t)rounds, sizeof *ratios, rising);
-    printf("  %5.2f (%.2f)", ratios[rounds / 2],
-           (ratios[3 * rounds / 4] - ratios[rounds / 4]) / 2);
+    printf("  %.2f (%.2f) %.2f", ratios[rounds / 2],
+           (ratios[3 * rounds / 4] - ratios[rounds / 4]) / 2, of_least);
 }
 
 static double ratios[DENSITIES][ROUNDS_MAX];
@@ -220,7 +220,7 @@ static void measure(const struct yt_problem *p, const struct yt_isa *isa,
     struct contest c[KERNELS] = {0};
     struct loaded l[KERNELS];
     int64_t calls[KERNELS];
-    double dense_ns[ROUNDS_MAX];
+    double dense_ns[ROUNDS_MAX], least[DENSITIES];
     char name[YT_PROBLEM_NAME_MAX], schedules[2][YT_SCHEDULE_NAME_MAX];
     struct yt_jit *jit;
     check(yt_jit_create(&jit));
@@ -241,9 +241,11 @@ static void measure(const struct yt_problem *p, const struct yt_isa *isa,
     }
     for (int round = 0; round < rounds; round++) {
         dense_ns[round] = sample(&c[0], &l[0], calls[0]);
-        for (int i = 0; i < DENSITIES; i++)
-            ratios[i][round] =
-                sample(&c[1 + i], &l[1 + i], calls[1 + i]) / dense_ns[round];
+        for (int i = 0; i < DENSITIES; i++) {
+            const double ns = sample(&c[1 + i], &l[1 + i], calls[1 + i]);
+            ratios[i][round] = ns / dense_ns[round];
+            least[i] = round == 0 || ns < least[i] ? ns : least[i];
+        }
     }
     yt_problem_name(p, name);
     yt_schedule_name(&c[0].best, schedules[0]);
@@ -253,7 +255,7 @@ static void measure(const struct yt_problem *p, const struct yt_isa *isa,
     printf("%-44s %7.3f", name, ms);
     totals[0] += ms;
     for (int i = 0; i < DENSITIES; i++) {
-        print_ratio(ratios[i], rounds);
+        print_ratio(ratios[i], rounds, least[i] / dense_ns[0]);
         totals[1 + i] += ms * ratios[i][rounds / 2];
     }
     printf("  %5.1f  %s  %s\n",
@@ -349,13 +351,13 @@ int main(int argc, char **argv)
            isa->name, rounds);
     printf("%-44s %7s", "problem", "ms");
     for (int i = 0; i < DENSITIES; i++)
-        printf("%7.0f %%     ", 100 * densities[i]);
+        printf("  %3.0f %%            ", 100 * densities[i]);
     printf("GFLOP/s\n");
     for (int i = 0; i < problem_count; i++)
         measure(&problems[i], isa, outputs, rounds);
     printf("%-44s %7.3f", "all", totals[0]);
     for (int i = 0; i < DENSITIES; i++)
-        printf("  %5.2f       ", totals[1 + i] / totals[0]);
+        printf("  %.2f            ", totals[1 + i] / totals[0]);
     printf("\n");
     return 0;
 }
