@@ -137,10 +137,9 @@ static void add_lists(struct yt_json *doc, const struct yt_advice_report *r)
         add_assessment(doc, at, &advice->rivals[i].is);
         yt_json_text(doc, at, "note", advice->rivals[i].note);
     }
+    char text[YT_GUIDANCE_TEXT];
     struct yt_guidance guidance[YT_GUIDANCE_MAX];
-    const int32_t count =
-        yt_guidance_list(advice, yt_lab_choices(r->lab),
-                         yt_lab_site(r->lab)->host.cpu.can.usable, guidance);
+    const int32_t count = yt_guidance_of(r->lab, advice, text, guidance);
     list = yt_json_array(doc, NULL, "advice");
     for (int32_t i = 0; i < count; i++) {
         json_t *at = yt_json_element(doc, list);

@@ -406,11 +406,10 @@ static void print_kept(const struct yt_advice_report *r)
 
 static void print_guidance(const struct yt_advice_report *r)
 {
+    char text[YT_GUIDANCE_TEXT];
     struct yt_guidance list[YT_GUIDANCE_MAX];
-    const int32_t count =
-        yt_guidance_list(r->advice, yt_lab_choices(r->lab),
-                         yt_lab_site(r->lab)->host.cpu.can.usable, list);
-    printf("\nBeyond inference (advice, nothing of it was measured):\n");
+    const int32_t count = yt_guidance_of(r->lab, r->advice, text, list);
+    printf("\nBeyond inference (advice, not measured in this run):\n");
     for (int32_t i = 0; i < count; i++)
         printf("  %d. %s\n     because %s\n     basis: %s\n     needs: %s\n",
                i + 1, list[i].what, list[i].why, list[i].basis, list[i].needs);

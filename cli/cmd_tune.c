@@ -14,6 +14,7 @@
 #include "cli/limit_options.h"
 #include "cli/precision_options.h"
 #include "cli/report.h"
+#include "cli/tune_train.h"
 #include "eval/image.h"
 #include "export/export.h"
 #include "runtime/fail.h"
@@ -66,7 +67,7 @@ struct job {
     struct yt_precision_wish precision;
     const char *scenario_name, *image, *out, *name;
     int32_t json, exhaustive, quiet, background_load, default_data;
-    uint64_t budget_ns, max_latency_ns;
+    uint64_t budget_ns, train_budget_ns, max_latency_ns;
     struct yt_wishes wishes;
     const struct yt_scenario *scenario;
     const volatile int *stop;
@@ -76,6 +77,7 @@ struct job {
     struct yt_progress progress;
     struct yt_advice advice;
     int has_advice;
+    char trained[512]; /* model that was made here; "": none */
 };
 
 /* --------------------------------------------------------------- progress */
@@ -159,12 +161,8 @@ static enum yt_status export_choice(struct job *job)
     return yt_cli_export(engine, job->name, job->out, job->advice.choice.name);
 }
 
-static enum yt_status run(struct job *job)
+static enum yt_status advise(struct job *job)
 {
-    if (job->out) /* before minutes of search, not after them */
-        YT_TRY(yt_export_check(job->name, job->out));
-    YT_TRY(yt_cli_frame(job->image, &job->picture));
-    YT_TRY(open_lab(job));
     const struct yt_advisor_options options = {
         .scenario = job->scenario,
         .wishes = job->wishes,
@@ -174,11 +172,54 @@ static enum yt_status run(struct job *job)
         .progress = on_progress,
         .user = job,
     };
+    YT_TRY(open_lab(job));
     yt_progress_begin(&job->progress, job->quiet);
     const enum yt_status status = yt_advise(job->lab, &options, &job->advice);
     yt_progress_end(&job->progress);
     YT_TRY(status);
     job->has_advice = 1;
+    return YT_OK;
+}
+
+/* The recommended network, pruned and trained, is one more to choose from. */
+static enum yt_status train(struct job *job)
+{
+    const struct yt_tune_training training = {
+        .data = &job->data,
+        .max_map_drop = job->wishes.max_map_drop,
+        .min_fps = job->wishes.min_fps,
+        .budget_ns = job->train_budget_ns,
+        .path = job->trained,
+        .stop = job->stop,
+        .progress = &job->progress,
+    };
+    const struct yt_config choice = job->advice.choice.config;
+    const int32_t length = snprintf(
+        job->trained, sizeof job->trained, "%s-small.onnx",
+        job->out ? job->out
+                 : yt_lab_choices(job->lab)->models[choice.model].name);
+    YT_FAIL_IF(length < 0 || (size_t)length >= sizeof job->trained ||
+                   job->models.count == YT_TEXTS_MAX,
+               YT_BAD_ARGUMENT, "--train-budget: no room for another model");
+    yt_progress_begin(&job->progress, job->quiet);
+    const enum yt_status status = yt_tune_train(job->lab, &choice, &training);
+    yt_progress_end(&job->progress);
+    YT_TRY(status);
+    job->models.items[job->models.count++] = job->trained;
+    job->has_advice = 0;
+    yt_lab_close(job->lab);
+    job->lab = NULL;
+    return advise(job);
+}
+
+static enum yt_status run(struct job *job)
+{
+    if (job->out) /* before minutes of search, not after them */
+        YT_TRY(yt_export_check(job->name, job->out));
+    YT_TRY(yt_cli_frame(job->image, &job->picture));
+    YT_TRY(advise(job));
+    if (job->train_budget_ns && !*job->stop)
+        YT_TRY(train(job));
     return export_choice(job);
 }
 
@@ -255,6 +296,9 @@ static int check(struct job *job, int operands, const char *first)
     if (off >= 0)
         return off;
     fill_in(job);
+    if (job->train_budget_ns && !job->data.path)
+        return yt_cli_usage("tune", "--train-budget needs --data, pictures to "
+                                    "train and to measure on");
     if (!job->data.path &&
         (!isnan(job->wishes.min_map) || !isnan(job->wishes.max_map_drop)))
         return yt_cli_usage("tune", "limits on mAP need --data, pictures with "
@@ -300,6 +344,11 @@ static int parse(struct job *job, int argc, char **argv)
         {"budget", 'b', YT_OPTION_TIME, "TIME", &job->budget_ns, 0, 0,
          "Time for the whole search, e.g. 30s or 5m (default: 200s). Given, it "
          "also goes on where an earlier run ended."},
+        {"train-budget", 0, YT_OPTION_TIME, "TIME", &job->train_budget_ns, 0, 0,
+         "Also prune the recommended network, let it recover for so long on "
+         "the train split of --data, at the input size that was chosen, and "
+         "choose again with it among the models (see yolotune compress). It is "
+         "written to MODEL-small.onnx, or beside --out."},
         {"exhaustive", 0, YT_OPTION_FLAG, NULL, &job->exhaustive, 0, 0,
          "Try all of the kernels' space until the budget ends."},
         {"image", 'i', YT_OPTION_TEXT, "FILE", &job->image, 0, 0,

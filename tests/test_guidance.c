@@ -8,6 +8,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "db_fixture.h"
 #include "runtime/isa.h"
 #include "strategies/advice/guidance.h"
 #include "tests/cpuid_dump.h"
@@ -34,7 +35,7 @@ static int says_on(const struct yt_advice *a, uint32_t cpu_bits,
                    const char *words)
 {
     struct yt_guidance list[YT_GUIDANCE_MAX];
-    const int32_t count = yt_guidance_list(a, &choices, cpu_bits, list);
+    const int32_t count = yt_guidance_list(a, &choices, cpu_bits, NULL, list);
     assert_true(count > 0 && count <= YT_GUIDANCE_MAX);
     for (int32_t i = 0; i < count; i++) {
         assert_true(strlen(list[i].what) > 0 && strlen(list[i].why) > 0);
@@ -160,15 +161,53 @@ static void integers_are_trained_for(void **state)
 static void what_is_worth_most_stands_first(void **state)
 {
     (void)state;
-    static const char *const order[] = {"input size",     "distil",
-                                        "other hardware", "simulated",
-                                        "mosaic",         "mixed precision"};
+    static const char *const order[] = {"input size",     "distil",    "prune",
+                                        "other hardware", "simulated", "mosaic",
+                                        "mixed precision"};
     struct yt_advice a = advice(YT_PRECISION_INT8);
     a.choice.config.h = 480;
     a.choice.figures.map = 0.39;
     strcpy(a.missed, "x");
     for (size_t i = 0; i < sizeof order / sizeof order[0]; i++)
         assert_int_equal(says(&a, order[i]), (int)i + 1);
+}
+
+/* What was measured here takes the place of what others published. */
+static void earlier_compressions_are_quoted(void **state)
+{
+    (void)state;
+    struct yt_guidance list[YT_GUIDANCE_MAX];
+    const struct yt_advice a = advice(YT_PRECISION_F32);
+    const int at = says(&a, "prune") - 1;
+    yt_guidance_list(&a, &choices, EVERYTHING, NULL, list);
+    assert_non_null(strstr(list[at].basis, "arXiv"));
+    yt_guidance_list(&a, &choices, EVERYTHING, "c1 on this host", list);
+    assert_string_equal(list[at].basis, "c1 on this host");
+}
+
+static void without_rows_nothing_is_quoted(void **state)
+{
+    (void)state;
+    const struct yt_site site = {.db = NULL};
+    char text[YT_GUIDANCE_TEXT];
+    assert_int_equal(yt_guidance_compressed(&site, 1, text), YT_NOT_FOUND);
+}
+
+static void the_newest_row_is_quoted(void **state)
+{
+    (void)state;
+    struct fixture f;
+    char text[YT_GUIDANCE_TEXT];
+    fixture_open(&f);
+    const struct yt_site site = {.db = f.db, .here = f.here};
+    assert_int_equal(yt_guidance_compressed(&site, f.model, text),
+                     YT_NOT_FOUND);
+    fixture_fill_compression(&f);
+    assert_int_equal(yt_guidance_compressed(&site, f.model, text), YT_OK);
+    assert_non_null(strstr(text, "c1 on this host: 1.67 times as fast"));
+    assert_non_null(strstr(text, "0.0100 of mAP lost on 5000 pictures"));
+    assert_non_null(strstr(text, "60 minutes"));
+    fixture_close(&f);
 }
 
 int main(void)
@@ -182,6 +221,9 @@ int main(void)
         cmocka_unit_test(missed_limits_ask_for_other_hardware),
         cmocka_unit_test(integers_are_trained_for),
         cmocka_unit_test(what_is_worth_most_stands_first),
+        cmocka_unit_test(earlier_compressions_are_quoted),
+        cmocka_unit_test(without_rows_nothing_is_quoted),
+        cmocka_unit_test(the_newest_row_is_quoted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,6 +3,10 @@
 
 #include "strategies/advice/guidance.h"
 
+#include <stdio.h>
+
+#include "db/compressions.h"
+#include "runtime/fail.h"
 #include "runtime/isa.h"
 
 struct facts {
@@ -62,13 +66,20 @@ static const struct row {
       "the recommendation runs at another size than the model was trained for",
       "object sizes seen in training and in use should agree: Touvron et al. "
       "2019, arXiv:1906.06423",
-      "the training set; some epochs"}},
+      "the training set; yolotune train or compress with that --imgsz, or "
+      "tune with --train-budget"}},
     {lost_accuracy,
      {"distil a larger YOLOv5 into this one",
       "the recommendation gives accuracy up for speed",
       "a small network trained on a large one's outputs: Hinton et al. 2015, "
       "arXiv:1503.02531; for detectors Chen et al. 2017",
-      "unlabelled pictures of the use; a larger checkpoint; GPU days"}},
+      "unlabelled pictures of the use; a larger checkpoint; yolotune train "
+      "--teacher"}},
+    {any,
+     {"prune it for this machine, and let it recover",
+      "kernels take the time that the network's channels give them to do", NULL,
+      "pictures of the use, an hour or more: yolotune compress, or tune with "
+      "--train-budget"}},
     {limits_missed,
      {"run on other hardware: a CPU with more cores, or a GPU",
       "no configuration that was measured keeps the limits here",
@@ -107,14 +118,70 @@ static const struct row {
 
 #define ROW_COUNT (sizeof rows / sizeof rows[0])
 
+/* Where this host has tried it, that says more than a paper. */
+#define PRUNING_BASIS                                                          \
+    "channels can go where training follows: Molchanov et al. 2017, "          \
+    "arXiv:1611.06440"
+
+struct newest {
+    char *text;
+    int found;
+};
+
+static enum yt_status on_row(void *user, const struct yt_db_compression *row)
+{
+    struct newest *newest = user;
+    if (newest->found++)
+        return YT_OK;
+    snprintf(newest->text, YT_GUIDANCE_TEXT,
+             "c%lld on this host: %.2f times as fast with %s pruned (%s, "
+             "%dx%d), %.4f of mAP lost on %d pictures, %.0f minutes of "
+             "training",
+             (long long)row->id, row->before_ns / row->after_ns, row->kind,
+             row->precision, (int)row->h, (int)row->w,
+             row->map_before - row->map_after, (int)row->images,
+             row->train_seconds / 60);
+    return YT_OK;
+}
+
+enum yt_status yt_guidance_compressed(const struct yt_site *site, int64_t model,
+                                      char text_out[YT_GUIDANCE_TEXT])
+{
+    struct newest newest = {.text = text_out};
+    if (!site->db || model == 0)
+        return YT_NOT_FOUND;
+    YT_TRY(yt_db_compressions(site->db, &site->here, model, on_row, &newest));
+    return newest.found ? YT_OK : YT_NOT_FOUND;
+}
+
 int32_t yt_guidance_list(const struct yt_advice *advice,
                          const struct yt_choices *choices, uint32_t cpu_bits,
+                         const char *compressed,
                          struct yt_guidance out[YT_GUIDANCE_MAX])
 {
     const struct facts facts = {advice, choices, cpu_bits};
     int32_t count = 0;
-    for (size_t i = 0; i < ROW_COUNT && count < YT_GUIDANCE_MAX; i++)
-        if (rows[i].applies(&facts))
-            out[count++] = rows[i].is;
+    for (size_t i = 0; i < ROW_COUNT && count < YT_GUIDANCE_MAX; i++) {
+        if (!rows[i].applies(&facts))
+            continue;
+        out[count] = rows[i].is;
+        if (!out[count].basis)
+            out[count].basis = compressed ? compressed : PRUNING_BASIS;
+        count++;
+    }
     return count;
+}
+
+int32_t yt_guidance_of(const struct yt_lab *lab, const struct yt_advice *advice,
+                       char text[YT_GUIDANCE_TEXT],
+                       struct yt_guidance out[YT_GUIDANCE_MAX])
+{
+    const struct yt_site *site = yt_lab_site(lab);
+    const struct yt_engine *model =
+        yt_lab_model(lab, advice->choice.config.model);
+    const int found =
+        yt_guidance_compressed(site, model->model_id, text) == YT_OK;
+    return yt_guidance_list(advice, yt_lab_choices(lab),
+                            site->host.cpu.can.usable, found ? text : NULL,
+                            out);
 }
