@@ -12,6 +12,7 @@
 #include "tuner/measure/bench.h"
 
 #define MOMENT_IMAGES 16
+#define DRIFT_IMAGES  12
 #define TIME_POINTS   4
 #define LOSS_IMAGES   2
 #define TRIES         4    /* of a ratio, until its time is right */
@@ -256,6 +257,38 @@ done:
     return status;
 }
 
+/* How far heads move is of the whole network, too, once for each size and kind.
+ * @param opened a space of that kind, of any graph. */
+static enum yt_status need_sensitivities(struct yt_compress_work *w,
+                                         struct yt_compress_setting *s,
+                                         enum yt_ratio_kind kind,
+                                         const struct opened *opened)
+{
+    struct opened whole = {.moments = NULL};
+    const struct yt_ratio_space *space = &opened->space;
+    enum yt_status status = YT_OK;
+    if (s->sensitivities[kind])
+        return YT_OK;
+    yt_compress_report(w, "choosing ratios", "what layers do to the heads",
+                       NULL, NULL);
+    if (space->graph != w->graph) {
+        YT_TRY(open_space(w, s, kind, w->graph, &whole));
+        space = &whole.space;
+    }
+    double *found = calloc((size_t)space->table.group_count, sizeof *found);
+    YT_FAIL_IF_GOTO(!found, YT_NO_MEMORY, "no memory to choose ratios");
+    YT_TRY_GOTO(yt_ratio_sensitivities(
+        space, s->images,
+        s->image_count < DRIFT_IMAGES ? s->image_count : DRIFT_IMAGES,
+        w->o->stop, found));
+    s->sensitivities[kind] = found;
+    found = NULL;
+done:
+    free(found);
+    close_space(&whole);
+    return status;
+}
+
 /* Set against the whole network in turn, so that what else the machine does
  * falls on both. */
 static enum yt_status time_graph(struct yt_compress_work *w,
@@ -310,8 +343,12 @@ static enum yt_status prune(struct yt_compress_work *w, struct yt_candidate *c,
     int32_t *choices =
         calloc((size_t)opened.space.table.group_count + 1, sizeof *choices);
     enum yt_status status =
-        choices ? yt_ratio_space_use(&opened.space, &s->times[c->kind], from_ns)
+        choices ? need_sensitivities(w, s, c->kind, &opened)
                 : yt_fail(YT_NO_MEMORY, "no memory to choose ratios");
+    if (status == YT_OK) {
+        yt_ratio_space_weigh(&opened.space, s->sensitivities[c->kind]);
+        status = yt_ratio_space_use(&opened.space, &s->times[c->kind], from_ns);
+    }
     if (status == YT_OK)
         status = find_ratio(w, &opened.space, c, choices);
     free(choices);

@@ -391,8 +391,10 @@ static void work_deinit(struct yt_compress_work *w)
     for (int32_t i = 0; i < w->setting_count; i++) {
         yt_appraise_close(&w->settings[i].dense);
         free(w->settings[i].images);
-        for (int k = 0; k < YT_RATIO_KINDS; k++)
+        for (int k = 0; k < YT_RATIO_KINDS; k++) {
             yt_ratio_times_deinit(&w->settings[i].times[k]);
+            free(w->settings[i].sensitivities[k]);
+        }
     }
     yt_picture_deinit(&w->picture);
 }

@@ -17,6 +17,8 @@ struct yt_compress_setting {
     float *images;              /* [image_count][3][h][w]; owned */
     int32_t image_count;
     struct yt_ratio_times times[YT_RATIO_KINDS]; /* layers NULL: not yet */
+    double *sensitivities[YT_RATIO_KINDS]; /* of the whole network's groups;
+                                              NULL: not yet; owned */
 };
 
 /** A network that competes. */

@@ -65,6 +65,16 @@ static enum yt_status predict(struct yt_ratio_space *s, int32_t g)
     return YT_OK;
 }
 
+void yt_ratio_space_weigh(struct yt_ratio_space *space,
+                          const double *sensitivities)
+{
+    for (int32_t g = 0; g < space->table.group_count; g++) {
+        struct yt_ratio_group *group = &space->table.groups[g];
+        for (int32_t c = 0; c < group->choices; c++)
+            group->loss[c] *= sensitivities[g];
+    }
+}
+
 /* Whole vectors of channels, in steps of an eighth where there are many,
  * down to a quarter of the whole network's: what is narrower is a bottleneck. */
 static void choose_widths(const struct yt_ratio_space *s, int32_t g)

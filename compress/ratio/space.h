@@ -77,6 +77,21 @@ enum yt_status yt_ratio_space_init(enum yt_ratio_kind kind,
 /** All zeros are fine. */
 void yt_ratio_space_deinit(struct yt_ratio_space *space);
 
+/** How far the heads move for what each group is said to lose, so that losses of
+ *  different groups can be compared: see compress/prune/sensitivity.h.
+ * @param space   with moments.
+ * @param images  [count][3][h][w], 0..1.
+ * @param[out] out [table.group_count]; 0 for a group without a choice.
+ * @return YT_OK; YT_INTERRUPTED; what pruning and running returned. */
+enum yt_status yt_ratio_sensitivities(const struct yt_ratio_space *space,
+                                      const float *images, int32_t count,
+                                      const volatile int *stop, double *out);
+
+/** Predict losses as multiples of these, [table.group_count], which those of a
+ *  graph that this one was made from may be. */
+void yt_ratio_space_weigh(struct yt_ratio_space *space,
+                          const double *sensitivities);
+
 /** The graph of a solution.
  *  @param refit 1: what stays makes up for what goes, by least squares. */
 enum yt_status yt_ratio_space_apply(const struct yt_ratio_space *space,
