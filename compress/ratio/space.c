@@ -8,8 +8,9 @@
 #include "compress/ratio/space_parts.h"
 #include "runtime/fail.h"
 
-/* Output channels of a block: where vectors are shorter two of them make do
- * with fewer loads (model/lower_pattern.c). */
+/* Output channels of a block: where vectors are shorter and each product waits
+ * for a load, two of them make do with one (model/lower_pattern.c). Bytes that
+ * have no dot product need more instructions than loads. */
 #define WIDE 16
 
 const char *yt_ratio_kind_name(enum yt_ratio_kind kind)
@@ -20,7 +21,9 @@ const char *yt_ratio_kind_name(enum yt_ratio_kind kind)
 
 struct yt_block yt_ratio_block(const struct yt_isa *isa, enum yt_dtype dtype)
 {
-    return (struct yt_block){.k = isa->lanes < WIDE ? WIDE : isa->lanes,
+    const int narrow = isa->lanes >= WIDE ||
+                       (dtype == YT_DTYPE_U8S8 && !(isa->can & YT_CAN_DOT8));
+    return (struct yt_block){.k = narrow ? isa->lanes : WIDE,
                              .c = 4 / yt_dtype_bytes(dtype)};
 }
 
