@@ -13,6 +13,7 @@
 
 #define MOMENT_IMAGES 16
 #define DRIFT_IMAGES  12
+#define BATCH         16
 #define TIME_POINTS   4
 #define LOSS_IMAGES   2
 #define TRIES         4    /* of a ratio, until its time is right */
@@ -410,6 +411,15 @@ static void on_train(void *user, const struct yt_train_event *event)
     yt_compress_report(t->w, "recovery", t->name, event, event->note);
 }
 
+/* Where there are few pictures, no more than those. */
+static int32_t batch_of(const struct yt_compress_options *o)
+{
+    const int32_t used = yt_dataset_used(o->train);
+    if (o->batch)
+        return o->batch;
+    return used < BATCH ? used : BATCH;
+}
+
 static struct yt_train_options train_options(const struct yt_compress_work *w,
                                              struct training *t,
                                              uint64_t budget_ns)
@@ -419,7 +429,7 @@ static struct yt_train_options train_options(const struct yt_compress_work *w,
     return (struct yt_train_options){
         .h = how->h,
         .w = how->w,
-        .batch = o->batch,
+        .batch = batch_of(o),
         .threads = how->threads,
         .seed = o->seed,
         .epochs = o->epochs,

@@ -63,7 +63,7 @@ struct yt_compress_options {
     const struct yt_graph *teacher; /* NULL: the network itself */
     int32_t labels;                 /* 1: the detection loss as well */
     int32_t qat;   /* 1: with int8, train as integers compute */
-    int32_t batch; /* 0: as yt_train() */
+    int32_t batch; /* 0: 16, or all pictures */
     uint64_t seed;
     const struct yt_augmentation *augmentation; /* NULL: YOLOv5's */
 

@@ -71,6 +71,7 @@ static void add_smaller_inputs(struct field *f, enum yt_precision precision,
     const struct yt_graph *graph = f->w->graph;
     const struct yt_compress_figures *base = &f->entries[BASE].figures;
     const int32_t stride = yt_graph_max_stride(graph);
+    const int32_t before = f->count;
     static const double around[] = {1, 1.12, 0.9};
     for (size_t i = 0; i < sizeof around / sizeof around[0]; i++) {
         const double scale = sqrt(share) * around[i];
@@ -79,6 +80,8 @@ static void add_smaller_inputs(struct field *f, enum yt_precision precision,
         if (h < base->h && w < base->w)
             add_entry(f, graph, h, w, precision);
     }
+    if (f->count == before && base->h > stride && base->w > stride)
+        add_entry(f, graph, base->h - stride, base->w - stride, precision);
 }
 
 static void list_rivals(struct field *f, double share)
