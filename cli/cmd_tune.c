@@ -344,11 +344,7 @@ static int parse(struct job *job, int argc, char **argv)
         {"budget", 'b', YT_OPTION_TIME, "TIME", &job->budget_ns, 0, 0,
          "Time for the whole search, e.g. 30s or 5m (default: 200s). Given, it "
          "also goes on where an earlier run ended."},
-        {"train-budget", 0, YT_OPTION_TIME, "TIME", &job->train_budget_ns, 0, 0,
-         "Also prune the recommended network, let it recover for so long on "
-         "the train split of --data, at the input size that was chosen, and "
-         "choose again with it among the models (see yolotune compress). It is "
-         "written to MODEL-small.onnx, or beside --out."},
+        YT_OPTION_ROW_TRAIN_BUDGET(&job->train_budget_ns),
         {"exhaustive", 0, YT_OPTION_FLAG, NULL, &job->exhaustive, 0, 0,
          "Try all of the kernels' space until the budget ends."},
         {"image", 'i', YT_OPTION_TEXT, "FILE", &job->image, 0, 0,

@@ -8,6 +8,19 @@
 #include "eval/dataset.h"
 #include "strategies/advice/advisor.h"
 
+#define YT_OPTION_ROW_TRAIN_BUDGET(target)                                     \
+    {"train-budget",                                                           \
+     0,                                                                        \
+     YT_OPTION_TIME,                                                           \
+     "TIME",                                                                   \
+     target,                                                                   \
+     0,                                                                        \
+     0,                                                                        \
+     "Also prune the recommended network, let it recover for so long on the "  \
+     "train split of --data, at the input size that was chosen, and choose "   \
+     "again with it among the models (see yolotune compress). It is written "  \
+     "to MODEL-small.onnx, or beside --out."}
+
 struct yt_tune_training {
     const struct yt_dataset_options *data; /* labelled; its split is what is
                                               measured on, train what is learnt

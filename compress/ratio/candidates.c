@@ -11,7 +11,7 @@
 #include "runtime/fail.h"
 #include "tuner/measure/bench.h"
 
-#define MOMENT_IMAGES 16
+#define MOMENT_IMAGES 64
 #define DRIFT_IMAGES  12
 #define BATCH         16
 #define TIME_POINTS   4

@@ -43,8 +43,8 @@ struct yt_compress_options {
                                    database that is written */
     int32_t threads;            /* 0: the CPUs this process may use */
     uint32_t kinds;             /* bits (1 << enum yt_ratio_kind) */
-    struct yt_compress_size sizes[YT_COMPRESS_SIZES_MAX]; /* inputs; the first
-                                                             is the baseline's */
+    /* Inputs; the first is the baseline's. */
+    struct yt_compress_size sizes[YT_COMPRESS_SIZES_MAX];
     int32_t size_count;
     int32_t precision; /* enum yt_precision: F32 or INT8; -1: the faster one
                           whose loss is small, as measured */

@@ -78,8 +78,8 @@ void yt_ratio_space_weigh(struct yt_ratio_space *space,
     }
 }
 
-/* Whole vectors of channels, in steps of an eighth where there are many,
- * down to a quarter of the whole network's: what is narrower is a bottleneck. */
+/* Whole vectors of channels, in steps of an eighth where there are many, down
+ * to a quarter of the whole network's: what is narrower is a bottleneck. */
 static void choose_widths(const struct yt_ratio_space *s, int32_t g)
 {
     const int32_t whole = s->setting.whole->nodes[s->nodes[g]].c;
