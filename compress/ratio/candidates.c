@@ -175,33 +175,37 @@ enum yt_status yt_compress_candidates(struct yt_compress_work *w)
 
 /* ------------------------------------------------------------------- prune */
 
+/* Pictures as they are, a batch at a time: buffers of a feed are large. */
 static enum yt_status load_images(struct yt_compress_work *w,
                                   struct yt_compress_setting *s)
 {
     if (s->images)
         return YT_OK;
     const int32_t used = yt_dataset_used(w->o->train);
+    const int32_t wanted = used < MOMENT_IMAGES ? used : MOMENT_IMAGES;
     const struct yt_feed_options options = {
         .h = s->how.h,
         .w = s->how.w,
-        .batch = used < MOMENT_IMAGES ? used : MOMENT_IMAGES,
+        .batch = wanted < BATCH ? wanted : BATCH,
         .seed = w->o->seed,
     };
     const size_t floats =
         (size_t)options.batch * 3 * (size_t)s->how.h * (size_t)s->how.w;
     struct yt_feed *feed = NULL;
     struct yt_batch batch;
+    enum yt_status status;
+    const int32_t batches = wanted / options.batch;
     YT_TRY(yt_feed_open(w->o->train, &options, &feed));
-    enum yt_status status = yt_feed_batch(feed, 0, &batch);
-    if (status == YT_OK) {
-        s->images = malloc(floats * sizeof *s->images);
-        status =
-            s->images ? YT_OK : yt_fail(YT_NO_MEMORY, "no memory for pictures");
+    s->images = malloc((size_t)batches * floats * sizeof *s->images);
+    YT_FAIL_IF_GOTO(!s->images, YT_NO_MEMORY, "no memory for pictures");
+    s->image_count = 0;
+    for (int32_t i = 0; i < batches; i++) {
+        YT_TRY_GOTO(yt_feed_batch(feed, i, &batch));
+        memcpy(s->images + (size_t)i * floats, batch.images,
+               floats * sizeof *s->images);
+        s->image_count += options.batch;
     }
-    if (status == YT_OK) {
-        memcpy(s->images, batch.images, floats * sizeof *s->images);
-        s->image_count = options.batch;
-    }
+done:
     yt_feed_close(feed);
     return status;
 }
