@@ -168,6 +168,15 @@ void yt_manual_print(const struct yt_manual *manual,
      0,                                                                        \
      "The results database (default: $XDG_DATA_HOME/yolotune/results.db; "     \
      ":memory: keeps nothing)."}
+#define YT_OPTION_ROW_QUIET(target)                                            \
+    {"quiet",                                                                  \
+     'q',                                                                      \
+     YT_OPTION_FLAG,                                                           \
+     NULL,                                                                     \
+     target,                                                                   \
+     0,                                                                        \
+     0,                                                                        \
+     "No progress on standard error."}
 #define YT_OPTION_ROW_JSON(target)                                             \
     {"json",                                                                   \
      'j',                                                                      \

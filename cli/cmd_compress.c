@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli/compress_job.h"
+#include "cli/training_options.h"
 #include "model/onnx_write.h"
 #include "runtime/fail.h"
 
@@ -153,23 +154,7 @@ static int check(struct yt_compress_job *job, int operands, const char *first)
 
 #define ROWS_WHAT(job)                                                         \
     YT_OPTION_ROW_MODEL(&(job)->engine.model),                                 \
-        {"data",                                                               \
-         'd',                                                                  \
-         YT_OPTION_TEXT,                                                       \
-         "FILE",                                                               \
-         &(job)->data.path,                                                    \
-         0,                                                                    \
-         0,                                                                    \
-         "The pictures: a data.yaml, a folder with one, or a COCO file of "    \
-         "instances (.json)."},                                                \
-        {"split",                                                              \
-         0,                                                                    \
-         YT_OPTION_TEXT,                                                       \
-         "NAME",                                                               \
-         &(job)->data.split,                                                   \
-         0,                                                                    \
-         0,                                                                    \
-         "Which of a data.yaml to learn from (default: train)."},              \
+        YT_OPTION_ROWS_LESSONS(&(job)->data),                                  \
         {"val-split",                                                          \
          0,                                                                    \
          YT_OPTION_TEXT,                                                       \
@@ -268,14 +253,8 @@ static int check(struct yt_compress_job *job, int operands, const char *first)
      0,                                                                        \
      "A network of the same classes to learn from (default: the model "        \
      "itself)."},                                                              \
-        {"labels",                                                             \
-         0,                                                                    \
-         YT_OPTION_TEXT,                                                       \
-         "yes|no",                                                             \
-         &(job)->labels_word,                                                  \
-         0,                                                                    \
-         0,                                                                    \
-         "Whether to learn from labels, too (default: if there are any)."},    \
+        YT_OPTION_ROWS_LEARNING(&(job)->labels_word, &(job)->options.batch,    \
+                                &(job)->no_augment, &(job)->seed),             \
         {"qat",                                                                \
          0,                                                                    \
          YT_OPTION_FLAG,                                                       \
@@ -284,30 +263,6 @@ static int check(struct yt_compress_job *job, int operands, const char *first)
          0,                                                                    \
          0,                                                                    \
          "With int8: train with weights and values rounded as they will be."}, \
-        {"batch",                                                              \
-         0,                                                                    \
-         YT_OPTION_INT,                                                        \
-         "N",                                                                  \
-         &(job)->options.batch,                                                \
-         1,                                                                    \
-         1024,                                                                 \
-         "Pictures of a training step (default: 16)."},                        \
-        {"no-augment",                                                         \
-         0,                                                                    \
-         YT_OPTION_FLAG,                                                       \
-         NULL,                                                                 \
-         &(job)->no_augment,                                                   \
-         0,                                                                    \
-         0,                                                                    \
-         "Train on the pictures as they are."},                                \
-        {"seed",                                                               \
-         0,                                                                    \
-         YT_OPTION_INT,                                                        \
-         "N",                                                                  \
-         &(job)->seed,                                                         \
-         0,                                                                    \
-         2147483647,                                                           \
-         "Of the order and the changes of pictures (default: 0)."},            \
         {"epochs",                                                             \
          0,                                                                    \
          YT_OPTION_INT,                                                        \
@@ -347,15 +302,7 @@ static int check(struct yt_compress_job *job, int operands, const char *first)
         YT_OPTION_ROW_THREADS(&(job)->engine.threads),                         \
         YT_OPTION_ROW_ISA(&(job)->engine.isa),                                 \
         YT_OPTION_ROW_DB(&(job)->engine.db),                                   \
-        {"quiet",                                                              \
-         'q',                                                                  \
-         YT_OPTION_FLAG,                                                       \
-         NULL,                                                                 \
-         &(job)->quiet,                                                        \
-         0,                                                                    \
-         0,                                                                    \
-         "No progress on standard error."},                                    \
-        YT_OPTION_ROW_JSON(&(job)->json)
+        YT_OPTION_ROW_QUIET(&(job)->quiet), YT_OPTION_ROW_JSON(&(job)->json)
 
 static int parse(struct yt_compress_job *job, int argc, char **argv)
 {

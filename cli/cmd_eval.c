@@ -367,8 +367,7 @@ static int parse(struct job *job, int argc, char **argv)
          "process may use). The plan for so many threads is used."},
         YT_OPTION_ROW_ISA(&job->engine.isa),
         YT_OPTION_ROW_DB(&job->engine.db),
-        {"quiet", 'q', YT_OPTION_FLAG, NULL, &job->quiet, 0, 0,
-         "No progress on standard error."},
+        YT_OPTION_ROW_QUIET(&job->quiet),
         YT_OPTION_ROW_JSON(&job->json),
     };
     const int code =

@@ -10,6 +10,7 @@
 #include "cli/cli.h"
 #include "cli/train_report.h"
 #include "cli/train_setup.h"
+#include "cli/training_options.h"
 #include "model/onnx_write.h"
 #include "runtime/fail.h"
 
@@ -122,23 +123,7 @@ static int check(struct yt_train_job *job, int operands, char **argv, int first)
 
 #define ROWS_WHAT(job)                                                         \
     YT_OPTION_ROW_MODEL(&(job)->engine.model),                                 \
-        {"data",                                                               \
-         'd',                                                                  \
-         YT_OPTION_TEXT,                                                       \
-         "FILE",                                                               \
-         &(job)->data.path,                                                    \
-         0,                                                                    \
-         0,                                                                    \
-         "The pictures: a data.yaml, a folder with one, or a COCO file of "    \
-         "instances (.json)."},                                                \
-        {"split",                                                              \
-         0,                                                                    \
-         YT_OPTION_TEXT,                                                       \
-         "NAME",                                                               \
-         &(job)->data.split,                                                   \
-         0,                                                                    \
-         0,                                                                    \
-         "Which of a data.yaml to train on (default: train)."},                \
+        YT_OPTION_ROWS_LESSONS(&(job)->data),                                  \
         {"val-split",                                                          \
          0,                                                                    \
          YT_OPTION_TEXT,                                                       \
@@ -174,22 +159,14 @@ static int check(struct yt_train_job *job, int operands, char **argv, int first)
          "The ONNX file to write. Required."}
 
 #define ROWS_HOW(job)                                                          \
-    {"batch",                                                                  \
+    {"epochs",                                                                 \
      0,                                                                        \
      YT_OPTION_INT,                                                            \
      "N",                                                                      \
-     &(job)->train.batch,                                                      \
+     &(job)->train.epochs,                                                     \
      1,                                                                        \
-     1024,                                                                     \
-     "Pictures of a step (default: 16)."},                                     \
-        {"epochs",                                                             \
-         0,                                                                    \
-         YT_OPTION_INT,                                                        \
-         "N",                                                                  \
-         &(job)->train.epochs,                                                 \
-         1,                                                                    \
-         100000,                                                               \
-         "How often to go through the pictures."},                             \
+     100000,                                                                   \
+     "How often to go through the pictures."},                                 \
         {"budget",                                                             \
          0,                                                                    \
          YT_OPTION_TIME,                                                       \
@@ -217,14 +194,8 @@ static int check(struct yt_train_job *job, int operands, char **argv, int first)
          1000,                                                                 \
          "Learn the teacher's last maps, too, where they have the same "       \
          "shape, with this weight (default: 0)."},                             \
-        {"labels",                                                             \
-         0,                                                                    \
-         YT_OPTION_TEXT,                                                       \
-         "yes|no",                                                             \
-         &(job)->labels_word,                                                  \
-         0,                                                                    \
-         0,                                                                    \
-         "Whether to learn from labels (default: if there are any)."},         \
+        YT_OPTION_ROWS_LEARNING(&(job)->labels_word, &(job)->train.batch,      \
+                                &(job)->no_augment, &(job)->seed),             \
         {"optimiser",                                                          \
          0,                                                                    \
          YT_OPTION_TEXT,                                                       \
@@ -241,22 +212,6 @@ static int check(struct yt_train_job *job, int operands, char **argv, int first)
          1e-9,                                                                 \
          10,                                                                   \
          "Highest learning rate (default: the optimiser's)."},                 \
-        {"no-augment",                                                         \
-         0,                                                                    \
-         YT_OPTION_FLAG,                                                       \
-         NULL,                                                                 \
-         &(job)->no_augment,                                                   \
-         0,                                                                    \
-         0,                                                                    \
-         "Train on the pictures as they are."},                                \
-        {"seed",                                                               \
-         0,                                                                    \
-         YT_OPTION_INT,                                                        \
-         "N",                                                                  \
-         &(job)->seed,                                                         \
-         0,                                                                    \
-         2147483647,                                                           \
-         "Of the order and the changes of pictures (default: 0)."},            \
         {"int8",                                                               \
          0,                                                                    \
          YT_OPTION_FLAG,                                                       \
@@ -294,15 +249,7 @@ static int check(struct yt_train_job *job, int operands, char **argv, int first)
          256,                                                                  \
          "Threads to train on (default: the CPUs this process may use)."},     \
         YT_OPTION_ROW_ISA(&(job)->engine.isa),                                 \
-        {"quiet",                                                              \
-         'q',                                                                  \
-         YT_OPTION_FLAG,                                                       \
-         NULL,                                                                 \
-         &(job)->quiet,                                                        \
-         0,                                                                    \
-         0,                                                                    \
-         "No progress on standard error."},                                    \
-        YT_OPTION_ROW_JSON(&(job)->json)
+        YT_OPTION_ROW_QUIET(&(job)->quiet), YT_OPTION_ROW_JSON(&(job)->json)
 
 static int parse(struct yt_train_job *job, int argc, char **argv)
 {

@@ -355,8 +355,7 @@ static int parse(struct job *job, int argc, char **argv)
          "export. What a library cannot do is then no choice."},
         {"name", 0, YT_OPTION_TEXT, "NAME", &job->name, 0, 0,
          "The exported library's name (default: the model's)."},
-        {"quiet", 'q', YT_OPTION_FLAG, NULL, &job->quiet, 0, 0,
-         "No progress on standard error."},
+        YT_OPTION_ROW_QUIET(&job->quiet),
         YT_OPTION_ROW_JSON(&job->json),
     };
     int operand = 0;
