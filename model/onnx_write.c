@@ -5,14 +5,12 @@
 #include "model/onnx_write.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
+#include "base/replace.h"
 #include "base/text.h"
 #include "model/onnx_build.h"
 #include "runtime/fail.h"
@@ -389,49 +387,6 @@ static enum yt_status make_bytes(const struct yt_graph *graph, int32_t h,
 
 /* ------------------------------------------------------------------ file */
 
-static enum yt_status cannot_write(const char *path)
-{
-    return yt_fail(YT_IO, "%s: cannot be written: %s", path, strerror(errno));
-}
-
-static enum yt_status write_all(int fd, const unsigned char *bytes, size_t size,
-                                const char *path)
-{
-    for (size_t at = 0; at < size;) {
-        const ssize_t written = write(fd, bytes + at, size - at);
-        if (written < 0 && errno == EINTR)
-            continue;
-        if (written < 0)
-            return cannot_write(path);
-        at += (size_t)written;
-    }
-    /* Some file systems cannot flush, which is no failure of ours. */
-    if (fsync(fd) != 0 && errno != EINVAL && errno != ENOSYS)
-        return cannot_write(path);
-    return YT_OK;
-}
-
-static enum yt_status replace_file(const char *path, const char *beside,
-                                   const unsigned char *bytes, size_t size)
-{
-    struct stat info;
-    /* A device that stands there would be gone. */
-    YT_FAIL_IF(stat(path, &info) == 0 && !S_ISREG(info.st_mode), YT_IO,
-               "%s: cannot be written: it is not a file", path);
-    (void)unlink(beside); /* of a process of this number that was killed */
-    const int fd = open(beside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (fd < 0)
-        return cannot_write(path);
-    enum yt_status status = write_all(fd, bytes, size, path);
-    if (close(fd) != 0 && status == YT_OK)
-        status = cannot_write(path);
-    if (status == YT_OK && rename(beside, path) != 0)
-        status = cannot_write(path);
-    if (status != YT_OK)
-        unlink(beside);
-    return status;
-}
-
 enum yt_status yt_onnx_write(const struct yt_graph *graph, int32_t h, int32_t w,
                              const char *path)
 {
@@ -443,13 +398,10 @@ enum yt_status yt_onnx_write(const struct yt_graph *graph, int32_t h, int32_t w,
                w, h, stride);
     unsigned char *bytes = NULL;
     size_t size = 0;
-    struct yt_text beside = {0};
     YT_TRY(make_bytes(graph, h, w, &bytes, &size));
-    yt_text_add(&beside, "%s.%ld.part", path, (long)getpid());
-    const enum yt_status status =
-        beside.failed ? yt_fail(YT_NO_MEMORY, "no memory for a file's name")
-                      : replace_file(path, beside.at, bytes, size);
-    yt_text_free(&beside);
+    const int code = yt_replace_file(path, bytes, size);
     free(bytes);
-    return status;
+    YT_FAIL_IF(code, YT_IO, "%s: cannot be written: %s", path,
+               code == EEXIST ? "it is not a file" : strerror(code));
+    return YT_OK;
 }

@@ -10,6 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/replace.h"
+#include "base/text.h"
 #include "compress/ratio/compress_parts.h"
 #include "model/onnx_write.h"
 #include "runtime/fail.h"
@@ -81,36 +83,31 @@ enum yt_status yt_journal_graph(const struct yt_compress_work *w, int32_t index)
     return yt_onnx_write(c->graph, how->h, how->w, path);
 }
 
-static int write_lines(const struct yt_compress_work *w, FILE *to)
+static void add_lines(const struct yt_compress_work *w, struct yt_text *to)
 {
-    fprintf(to, "yolotune compress 1 %s %d\n", w->digest, w->candidate_count);
+    yt_text_add(to, "yolotune compress 1 %s %d\n", w->digest,
+                w->candidate_count);
     for (int32_t i = 0; i < w->candidate_count; i++) {
         const struct yt_candidate *c = &w->candidates[i];
-        fprintf(to, "%d %d %d %a %d %d %a %a %a %a %lld %d\n", i, c->setting,
-                (int)c->kind, c->share, c->failed, c->graph != NULL, c->ns,
-                c->start_map, c->map, c->seconds, (long long)c->pictures,
-                c->rounds);
+        yt_text_add(to, "%d %d %d %a %d %d %a %a %a %a %lld %d\n", i,
+                    c->setting, (int)c->kind, c->share, c->failed,
+                    c->graph != NULL, c->ns, c->start_map, c->map, c->seconds,
+                    (long long)c->pictures, c->rounds);
     }
-    return ferror(to);
 }
 
 enum yt_status yt_journal_write(const struct yt_compress_work *w)
 {
-    char path[PATH_MAX_], beside[PATH_MAX_];
+    char path[PATH_MAX_];
     if (!w->o->folder)
         return YT_OK;
     YT_TRY(path_of(w, STATE_NAME, path));
-    YT_TRY(path_of(w, STATE_NAME ".new", beside));
-    FILE *to = fopen(beside, "w");
-    YT_FAIL_IF(!to, YT_IO, "%s: %s", beside, strerror(errno));
-    int failed = write_lines(w, to);
-    failed |= fclose(to) != 0;
-    failed = failed || rename(beside, path) != 0;
-    if (failed) {
-        const int code = errno;
-        remove(beside);
-        return yt_fail(YT_IO, "%s: %s", path, strerror(code));
-    }
+    struct yt_text lines = {0};
+    add_lines(w, &lines);
+    int code =
+        lines.failed ? ENOMEM : yt_replace_file(path, lines.at, lines.length);
+    yt_text_free(&lines);
+    YT_FAIL_IF(code, YT_IO, "%s: cannot be written: %s", path, strerror(code));
     return YT_OK;
 }
 

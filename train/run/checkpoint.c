@@ -19,10 +19,10 @@
 #include <unistd.h>
 #include <xxhash.h>
 
-#include "base/text.h"
+#include "base/replace.h"
 #include "runtime/fail.h"
 
-#define PIECE ((size_t)1 << 20) /* bytes written or read at once */
+#define PIECE ((size_t)1 << 20) /* bytes read at once */
 
 static const char magic[8] = "YTTRAIN";
 
@@ -90,6 +90,7 @@ void yt_checkpoint_deinit(struct yt_checkpoint *c)
 struct stream {
     const char *path; /* for sentences */
     int fd;
+    const struct yt_replace *to; /* when written */
     XXH3_state_t *hash;
 };
 
@@ -107,20 +108,17 @@ static void stream_end(struct stream *s)
     XXH3_freeState(s->hash);
 }
 
+static enum yt_status cannot_write(const char *path, int code)
+{
+    return yt_fail(YT_IO, "the checkpoint %s cannot be written: %s", path,
+                   strerror(code));
+}
+
 static enum yt_status put_bytes(const struct stream *s, const void *bytes,
                                 size_t size)
 {
-    const char *at = bytes;
-    while (size > 0) {
-        const ssize_t n = write(s->fd, at, size < PIECE ? size : PIECE);
-        if (n < 0 && errno == EINTR)
-            continue;
-        YT_FAIL_IF(n <= 0, YT_IO, "the checkpoint %s cannot be written: %s",
-                   s->path, strerror(n < 0 ? errno : ENOSPC));
-        at += n;
-        size -= (size_t)n;
-    }
-    return YT_OK;
+    const int code = yt_replace_write(s->to, bytes, size);
+    return code ? cannot_write(s->path, code) : YT_OK;
 }
 
 static enum yt_status put(const struct stream *s, const void *bytes,
@@ -171,69 +169,21 @@ static enum yt_status put_all(const struct stream *s,
     return put_bytes(s, &sum, sizeof sum);
 }
 
-/* Some file systems cannot flush, which is no failure of ours. */
-static int flush(int fd)
-{
-    return fsync(fd) == 0 || errno == EINVAL || errno == ENOSYS;
-}
-
-/* The name is only safe once its folder is on the disk. */
-static void flush_folder(const char *path)
-{
-    struct yt_text folder = {0};
-    const char *slash = strrchr(path, '/');
-    if (slash)
-        yt_text_add(&folder, "%.*s", (int)(slash - path) + 1, path);
-    else
-        yt_text_add(&folder, ".");
-    const int fd =
-        open(yt_text_get(&folder), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd >= 0) {
-        flush(fd);
-        close(fd);
-    }
-    yt_text_free(&folder);
-}
-
-static enum yt_status write_beside(const struct yt_checkpoint *c,
-                                   const char *path, const char *beside)
-{
-    const int fd = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    YT_FAIL_IF(fd < 0, YT_IO, "the checkpoint %s cannot be written: %s", path,
-               strerror(errno));
-    struct stream stream;
-    enum yt_status status = stream_begin(&stream, fd, path);
-    if (status == YT_OK)
-        status = put_all(&stream, c);
-    if (status == YT_OK && !flush(fd))
-        status = yt_fail(YT_IO, "the checkpoint %s cannot be written: %s", path,
-                         strerror(errno));
-    stream_end(&stream);
-    if (close(fd) != 0 && status == YT_OK)
-        status = yt_fail(YT_IO, "the checkpoint %s cannot be written: %s", path,
-                         strerror(errno));
-    return status;
-}
-
 enum yt_status yt_checkpoint_write(const struct yt_checkpoint *c,
                                    const char *path)
 {
-    struct yt_text beside = {0};
-    yt_text_add(&beside, "%s.part", path);
-    if (beside.failed) {
-        yt_text_free(&beside);
-        return yt_fail(YT_NO_MEMORY, "no memory for a file's name");
-    }
-    enum yt_status status = write_beside(c, path, beside.at);
-    if (status == YT_OK && rename(beside.at, path) != 0)
-        status = yt_fail(YT_IO, "the checkpoint %s cannot be written: %s", path,
-                         strerror(errno));
+    struct yt_replace replace;
+    struct stream stream;
+    int code = yt_replace_begin(path, &replace);
+    if (code)
+        return cannot_write(path, code);
+    enum yt_status status = stream_begin(&stream, replace.fd, path);
+    stream.to = &replace;
     if (status == YT_OK)
-        flush_folder(path);
-    else
-        unlink(beside.at);
-    yt_text_free(&beside);
-    return status;
+        status = put_all(&stream, c);
+    stream_end(&stream);
+    code = yt_replace_end(path, &replace, status == YT_OK);
+    return status == YT_OK && code ? cannot_write(path, code) : status;
 }
 
 /* ------------------------------------------------------------------ read */

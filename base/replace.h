@@ -1,0 +1,30 @@
+#ifndef YT_REPLACE_H
+#define YT_REPLACE_H
+
+/* A file is replaced by a whole new one or stays as it was: what is written goes
+ * beside its place, is flushed to the disk, and takes the place by its name. */
+
+#include <stddef.h>
+
+struct yt_replace {
+    int fd;       /* to write to */
+    char *beside; /* the new file's name so far; owned */
+};
+
+/** Begin. What stands at @p path is left alone.
+ *  @return 0; else an errno: EEXIST where no ordinary file stands there. */
+int yt_replace_begin(const char *path, struct yt_replace *replace_out);
+
+/** Write all of it. @return 0; else an errno. */
+int yt_replace_write(const struct yt_replace *replace, const void *bytes,
+                     size_t size);
+
+/** End: put the new file in its place if @p keep, else remove it.
+ *  @param replace  used up.
+ *  @return 0; else an errno, and the new file is gone. */
+int yt_replace_end(const char *path, struct yt_replace *replace, int keep);
+
+/** All of it at once. @return 0; else an errno. */
+int yt_replace_file(const char *path, const void *bytes, size_t size);
+
+#endif
