@@ -246,7 +246,7 @@ static void full_quotas_are_said(void **state)
     assert_true(count(f, "SELECT count(*) FROM measurement") > 10);
 }
 
-/** A file system of 400 KB, seen by this process only. 0 where the machine
+/** A file system of 500 KB, seen by this process only. 0 where the machine
  *  does not let us. */
 static int mount_small_disk(const char *folder)
 {
@@ -254,7 +254,7 @@ static int mount_small_disk(const char *folder)
         geteuid() == 0 ? CLONE_NEWNS : CLONE_NEWNS | CLONE_NEWUSER;
     return unshare(flags) == 0 &&
            mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
-           mount("none", folder, "tmpfs", 0, "size=400k") == 0;
+           mount("none", folder, "tmpfs", 0, "size=500k") == 0;
 }
 
 static void full_disks_are_said(void **state)
