@@ -16,7 +16,10 @@ _yolotune()
         ;;
     --scenario) words='realtime accuracy constrained' ;;
     --sort) words='execution time flops parameters bytes intensity' ;;
-    --split) words='train val test' ;;
+    --split | --val-split | --test-split) words='train val test' ;;
+    --prune) words='auto channels blocks' ;;
+    --labels) words='yes no' ;;
+    --optimiser) words='adam sgd' ;;
     --nms) words='ultralytics exact' ;;
     --fit) words='letterbox stretch' ;;
     --filter) words='bilinear nearest' ;;
@@ -34,7 +37,7 @@ _yolotune()
         ;;
     --model | -m | --db | --out | -o | --data | -d | --image | -i | \
         --dump-heads | --save-json | --compare | --results | --images | \
-        --calib)
+        --calib | --val-data | --teacher | --rival | --checkpoint)
         compopt -o filenames 2>/dev/null
         COMPREPLY=($(compgen -f -- "$cur"))
         return
