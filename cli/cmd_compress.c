@@ -17,8 +17,7 @@
 static const struct yt_manual manual = {
     .command = "compress",
     .summary = "make a model smaller for this machine, by pruning and recovery",
-    .synopsis = "--model FILE --data FILE [--max-map-drop X | --min-fps N] -o "
-                "FILE [OPTION]...",
+    .synopsis = "--model FILE --data FILE -o FILE [OPTION]...",
     .description =
         "Removes channels, or blocks of weights that kernels skip, and trains "
         "what is left until it finds again what the whole network finds. How "

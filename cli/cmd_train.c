@@ -17,8 +17,8 @@
 static const struct yt_manual manual = {
     .command = "train",
     .summary = "train a model on pictures, on this machine",
-    .synopsis = "--model FILE --data FILE (--epochs N | --budget TIME) -o FILE "
-                "[OPTION]...",
+    .synopsis = "--model FILE --data FILE --budget TIME -o FILE [OPTION]...\n"
+                "--model FILE --data FILE --epochs N -o FILE [OPTION]...",
     .description =
         "Trains the network at the input size it will run at, and writes the "
         "best weights that a held-out part of the pictures has seen, as ONNX. "

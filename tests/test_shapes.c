@@ -35,7 +35,7 @@ static void it_opens_as_a_data_set(void **state)
     assert_string_equal(train->classes[1], "square");
     assert_string_equal(train->classes[2], "triangle");
     int32_t same;
-    assert_ok(yt_dataset_shared(train, val, &same));
+    assert_ok(yt_dataset_same_content(train, val, &same, NULL));
     assert_int_equal(same, 0);
     yt_dataset_close(train);
     yt_dataset_close(val);
