@@ -45,11 +45,12 @@ static const struct yt_manual manual = {
         "     -o signs8.onnx\n",
 };
 
-/* What was trained, written; the default checkpoint has served then. */
-static enum yt_status finish(struct yt_train_job *job)
+/* What was trained, written; the default checkpoint has served then, where the
+ * training came to its end. */
+static enum yt_status finish(struct yt_train_job *job, int whole)
 {
     YT_TRY(yt_onnx_write(job->trained, job->train.h, job->train.w, job->out));
-    if (!job->checkpoint && !job->result.interrupted)
+    if (whole && !job->checkpoint && !job->result.interrupted)
         unlink(job->train.checkpoint);
     return YT_OK;
 }
@@ -64,7 +65,7 @@ static enum yt_status train(struct yt_train_job *job)
     /* The first failure is the one to tell. */
     char sentence[512];
     snprintf(sentence, sizeof sentence, "%s", yt_error());
-    const enum yt_status written = finish(job);
+    const enum yt_status written = finish(job, status == YT_OK);
     if (status == YT_OK)
         return written;
     return yt_fail(status, "%s; the best weights so far are %s %s", sentence,

@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "compress/precision/calibrate.h"
@@ -77,6 +78,17 @@ static int knows_all(const struct yt_graph *graph,
     return graph->nc == dataset->class_count;
 }
 
+/* Whether a class of the labels stands elsewhere in the model. */
+static int knows_elsewhere(const struct yt_graph *graph,
+                           const struct yt_dataset *dataset)
+{
+    for (int32_t i = 0; i < dataset->class_count; i++)
+        for (int32_t k = 0; k < graph->nc; k++)
+            if (k != i && strcmp(graph->classes[k], dataset->classes[i]) == 0)
+                return 1;
+    return 0;
+}
+
 /* The model's heads get the labels' classes. As many classes of other names
  * keep their channels: a model that was trained here and lost its names is not
  * to begin anew. */
@@ -86,7 +98,7 @@ static enum yt_status adapt_classes(struct yt_train_job *job)
     const char *const *names = (const char *const *)d->classes;
     if (!job->train.labels || knows_all(job->graph, d))
         return YT_OK;
-    if (job->graph->nc == d->class_count) {
+    if (job->graph->nc == d->class_count && !knows_elsewhere(job->graph, d)) {
         fprintf(stderr,
                 "yolotune: the model's %d classes get the names that %s has\n",
                 d->class_count, d->name);
@@ -210,10 +222,12 @@ static enum yt_status check_writable(const char *path)
         yt_text_add(&folder, "%.*s", (int)(slash - path) + 1, path);
     else
         yt_text_add(&folder, ".");
-    const int failed = access(yt_text_get(&folder), W_OK | X_OK) != 0;
+    const int code = access(yt_text_get(&folder), W_OK | X_OK) ? errno : 0;
     yt_text_free(&folder);
-    YT_FAIL_IF(failed, YT_IO, "%s cannot be written: %s", path,
-               strerror(errno));
+    YT_FAIL_IF(code, YT_IO, "%s cannot be written: %s", path, strerror(code));
+    struct stat info;
+    YT_FAIL_IF(stat(path, &info) == 0 && !S_ISREG(info.st_mode), YT_IO,
+               "%s cannot be written: it is not a file", path);
     return YT_OK;
 }
 
@@ -253,6 +267,7 @@ enum yt_status yt_train_job_open(struct yt_train_job *job)
     YT_TRY(name_checkpoint(job));
     YT_TRY(open_pictures(job));
     YT_TRY(open_measured(job));
+    job->train.measured = job->measured->hash;
     YT_TRY(check_apart(job));
     YT_TRY(open_networks(job));
     tell_problems(job->pictures);

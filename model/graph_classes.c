@@ -78,7 +78,8 @@ static void invent_channel(struct change *change, int32_t anchor, size_t to)
 }
 
 /* What YOLOv5 begins with (models/yolo.py, the biases of Detect): nearly 1. The
- * weights are zeros. */
+ * weights are zeros. Labels of a single class train no class: what one of many
+ * said would stay as it was while what it reads changes. */
 static void make_certain(const struct change *change, size_t to)
 {
     change->bias[to] = logf(0.6f / 1e-5f);
@@ -93,11 +94,11 @@ static void fill_anchor(struct change *change, int32_t anchor)
     for (int32_t k = 0; k < to->nc; k++) {
         const size_t channel = channel_of(to, anchor, BOX_CHANNELS + k);
         const int32_t old = find_class(from, to->classes[k]);
-        if (old >= 0)
+        if (to->nc == 1 && from->nc > 1)
+            make_certain(change, channel);
+        else if (old >= 0)
             copy_channel(change, channel_of(from, anchor, BOX_CHANNELS + old),
                          channel);
-        else if (to->nc == 1)
-            make_certain(change, channel);
         else
             invent_channel(change, anchor, channel);
     }

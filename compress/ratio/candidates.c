@@ -509,7 +509,10 @@ enum yt_status yt_candidate_train(struct yt_compress_work *w, int32_t index,
     YT_TRY_GOTO(yt_train(c->graph, w->o->train, &options, &graph, &result));
     yt_ratio_masks_free(masks, c->graph->node_count);
     masks = NULL;
-    YT_TRY_GOTO(take(w, c, graph, &result));
+    status = take(w, c, graph, &result);
+    graph = NULL; /* of the candidate now */
+    if (status != YT_OK)
+        goto done;
     if (!result.interrupted) {
         c->rounds++;
         if (checkpoint[0])
@@ -518,6 +521,7 @@ enum yt_status yt_candidate_train(struct yt_compress_work *w, int32_t index,
 done:
     if (masks)
         yt_ratio_masks_free(masks, c->graph->node_count);
+    yt_graph_destroy(graph);
     yt_quantisation_destroy(q);
     return status;
 }

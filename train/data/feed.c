@@ -265,6 +265,8 @@ static enum yt_status check_pictures(struct yt_feed *feed)
     const enum yt_status status = yt_source_take(feed->source, 0, &picture);
     if (status == YT_OK)
         yt_source_give_back(&picture);
+    else if (status != YT_BAD_INPUT)
+        return status;
     const enum yt_status told = yt_source_report(feed->source, feed->dataset);
     if (status != YT_OK)
         return yt_fail(status, "%s: no picture could be read",

@@ -39,8 +39,8 @@ struct yt_train_options {
     double warm_up;          /* epochs, at least 100 steps at most a fifth of
                                 all; 0: 3 */
     double clip;             /* most norm of the gradient; 0: 10 */
-    double ema;              /* decay of the moving average; 0: 0.9999, rising
-                                to it as YOLOv5's ModelEMA does */
+    double ema;              /* decay of the moving average; 0: 0.9999, less in
+                                short trainings: yt_rate_average() */
     int32_t epochs;          /* 0: as many as the budget allows */
     uint64_t budget_ns;      /* 0: none; one of the two is needed */
     double evaluate_every_s; /* 0: ten times over the whole */
@@ -61,6 +61,9 @@ struct yt_train_options {
     /* Train as these integers will compute; NULL: f32. Borrowed. */
     const struct yt_quantisation *quantisation;
     int32_t weight_max;
+
+    const char *measured; /* the hash of what evaluate measures on; NULL: none.
+                             Borrowed */
 
     /* Accuracy of a candidate, 0..1, on pictures that are not trained on; NULL:
      * the last weights are the best. A failure ends the training. */

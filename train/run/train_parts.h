@@ -19,7 +19,7 @@ enum yt_status yt_train_resolve(const struct yt_graph *start,
                                 struct yt_train_options *resolved_out);
 
 /** What a checkpoint has to be of: the graph, the pictures and all options that
- *  decide over weights; not how long the training lasts, nor on what.
+ *  decide over weights, epochs among them; not a budget, nor what it runs on.
  *  @param options resolved.
  *  @return YT_OK; YT_NO_MEMORY. */
 enum yt_status yt_train_identity(const struct yt_graph *start,

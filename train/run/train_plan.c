@@ -91,6 +91,18 @@ enum yt_status yt_training_plan(struct yt_training *t)
     return YT_OK;
 }
 
+/* Where a budget ended the plan before and none does now, all epochs are to
+ * come. */
+void yt_training_plan_resumed(struct yt_training *t)
+{
+    const int64_t whole = (int64_t)t->options.epochs * t->batches;
+    if (!t->resumed || t->options.budget_ns > 0 || whole <= t->now.step ||
+        whole == t->now.plan.steps)
+        return;
+    yt_rate_plan_again(&t->now.plan, t->now.step, whole - t->now.step);
+    yt_training_plan_evaluation(t);
+}
+
 void yt_training_plan_again(struct yt_training *t)
 {
     struct yt_rate_plan *plan = &t->now.plan;

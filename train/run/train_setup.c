@@ -172,7 +172,9 @@ enum yt_status yt_train_identity(const struct yt_graph *start,
     struct yt_text text = {0};
     add_digest(&text, "start", start);
     add_digest(&text, "teacher", options->teacher);
-    yt_text_add(&text, " data %s", dataset->hash);
+    yt_text_add(&text, " data %s %d measured %s", dataset->hash,
+                yt_dataset_used(dataset),
+                options->measured ? options->measured : "-");
     add_losses(&text, options);
     add_course(&text, options);
     add_masks(&text, start, options->masks);

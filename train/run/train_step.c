@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "runtime/fail.h"
+#include "runtime/pool.h"
 
 /* ------------------------------------------------------------------- open */
 
@@ -97,16 +98,22 @@ static enum yt_status open_buffers(struct yt_train_step *step)
     return allocate(&step->map_gradient, largest);
 }
 
+/* Cores that train from what one thread prepares: about ten times as many
+ * pictures, while they are in memory. */
+#define CORES_A_FEEDER 8
+
 enum yt_status yt_train_step_open(const struct yt_graph *graph,
                                   struct yt_dataset *dataset,
                                   const struct yt_train_options *options,
                                   struct yt_train_step *step)
 {
     *step = (struct yt_train_step){.options = options, .graph = graph};
+    const int32_t cores = options->threads ? options->threads : yt_pool_cpus();
     const struct yt_feed_options feed = {
         .h = options->h,
         .w = options->w,
         .batch = options->batch,
+        .threads = (cores + CORES_A_FEEDER - 1) / CORES_A_FEEDER,
         .seed = options->seed,
         .augmentation = options->augmentation,
     };
