@@ -204,7 +204,13 @@ static enum yt_status train(struct job *job)
     yt_progress_begin(&job->progress, job->quiet);
     const enum yt_status status = yt_tune_train(job->lab, &choice, &training);
     yt_progress_end(&job->progress);
-    YT_TRY(status);
+    if (*job->stop) /* the advice stands */
+        return YT_OK;
+    if (status != YT_OK) {
+        fprintf(stderr, "yolotune: nothing smaller was found: %s\n",
+                yt_error());
+        return YT_OK;
+    }
     job->models.items[job->models.count++] = job->trained;
     job->has_advice = 0;
     yt_lab_close(job->lab);

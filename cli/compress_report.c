@@ -201,7 +201,7 @@ int yt_compress_print_json(const struct yt_compress_job *job)
     yt_json_real(&doc, NULL, "train_seconds", r->train_seconds);
     yt_json_int(&doc, NULL, "train_pictures", r->train_pictures);
     yt_json_bool(&doc, NULL, "interrupted", r->interrupted);
-    yt_json_bool(&doc, NULL, "beaten", r->beaten >= 0);
+    yt_json_bool(&doc, NULL, "beaten", r->loses);
     yt_json_text(&doc, NULL, "verdict", r->verdict);
     yt_json_int(&doc, NULL, "compression", r->id);
     return yt_json_print(&doc);

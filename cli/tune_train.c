@@ -40,11 +40,16 @@ static struct yt_compress_options options_of(const struct yt_lab *lab,
                                              const struct yt_tune_training *t,
                                              const struct pictures *p)
 {
+    /* Frames are timed one at a time. */
+    const int32_t pictures =
+        choice->parallel == YT_THROUGHPUT ? choice->groups : 1;
     const int asked = choice->precision == YT_PRECISION_F32 ||
                       choice->precision == YT_PRECISION_INT8;
     return (struct yt_compress_options){
         .site = yt_lab_site(lab),
-        .threads = choice->threads,
+        .threads = choice->parallel == YT_PIPELINE
+                       ? choice->groups * choice->threads
+                       : choice->threads,
         .kinds = 1u << YT_RATIO_CHANNELS | 1u << YT_RATIO_BLOCKS,
         .sizes = {{choice->h, choice->w}},
         .size_count = 1,
@@ -52,7 +57,7 @@ static struct yt_compress_options options_of(const struct yt_lab *lab,
         .max_map_drop = isnan(t->max_map_drop) && isnan(t->min_fps)
                             ? MAP_DROP
                             : t->max_map_drop,
-        .min_fps = isnan(t->max_map_drop) ? t->min_fps : NAN,
+        .min_fps = isnan(t->max_map_drop) ? t->min_fps / pictures : NAN,
         .train = p->train,
         .held = p->held,
         .test = p->held,

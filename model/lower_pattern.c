@@ -151,7 +151,9 @@ enum yt_status yt_ir_emit_pattern(const struct yt_ir *ir,
                                   struct yt_layer *layer)
 {
     struct yt_conv2d *p = &layer->problem.u.conv2d;
-    if (p->lazy || p->c == 3 || !may_be_sparse(layer, ir, op))
+    /* What has no node of the graph is an identity of lowering's own. */
+    if (p->lazy || p->c == 3 || op->parts[0].node < 0 ||
+        !may_be_sparse(layer, ir, op))
         return YT_OK;
     const size_t row = (size_t)p->c * (size_t)(p->r * p->r);
     uint8_t *memory = calloc((size_t)p->c + (size_t)p->k + row, 1);

@@ -340,7 +340,8 @@ static int first(const struct yt_problem *p, const struct yt_isa *isa,
     if (!is_sparse(p, isa) || share(&p->u.conv2d) > most)
         return 0;
     *s = start_from(p);
-    yt_conv_first_tile(p, isa, p->u.conv2d.outputs / isa->lanes, s);
+    const int32_t vectors = p->u.conv2d.outputs / isa->lanes;
+    yt_conv_first_tile(p, isa, vectors % 2 ? 1 : vectors, s);
     s->ku = 1;
     s->order = YT_ORDER_CHANNELS;
     assert(applies(p, s, isa));

@@ -143,7 +143,9 @@ static void clear_share(const struct cut *cut, struct ranked *ranked,
                         int64_t first, int64_t count, double share,
                         uint8_t *mask)
 {
-    const int64_t gone = llround(share * (double)count);
+    int64_t gone = llround(share * (double)count);
+    if (share < 1 && gone == count)
+        gone--; /* a few of a share that is to stay */
     qsort(ranked + first, (size_t)count, sizeof *ranked, less_first);
     for (int64_t i = first; i < first + gone; i++) {
         const struct place at = place_of(cut, ranked[i].block);

@@ -303,9 +303,10 @@ static void centre_block(struct gathering *g, int32_t block)
         }
 }
 
-/* A larger ridge where rounding left it short of positive. */
-static void invert_block(struct yt_conv_moments *m, int32_t block,
-                         double *scratch)
+/* A larger ridge where rounding left it short of positive. 0: values were not
+ * finite. */
+static int invert_block(struct yt_conv_moments *m, int32_t block,
+                        double *scratch)
 {
     const int64_t stride = m->block;
     const int32_t n = block_length(m, block);
@@ -315,6 +316,8 @@ static void invert_block(struct yt_conv_moments *m, int32_t block,
     for (int32_t i = 0; i < n; i++)
         ridge += RIDGE * fabs((double)a[i * (stride + 1)]) / n;
     ridge = ridge > 1e-12 ? ridge : 1e-12;
+    if (!isfinite(ridge))
+        return 0;
     do {
         for (int32_t i = 0; i < n; i++)
             for (int32_t j = 0; j < n; j++)
@@ -325,15 +328,17 @@ static void invert_block(struct yt_conv_moments *m, int32_t block,
     for (int32_t i = n - 1; i >= 0; i--)
         memmove(inverse + i * stride, inverse + (int64_t)i * n,
                 (size_t)n * sizeof *inverse);
+    return 1;
 }
 
-static void finish_conv(struct gathering *g, double *scratch)
+static enum yt_status finish_conv(struct gathering *g, double *scratch)
 {
     struct yt_conv_moments *m = g->m;
     flush(g);
     for (int32_t i = 0; i < block_count(m); i++) {
         centre_block(g, i);
-        invert_block(m, i, scratch);
+        YT_FAIL_IF(!invert_block(m, i, scratch), YT_BAD_INPUT,
+                   "%s reads values that are not finite", g->node->name);
     }
     for (int32_t i = 0; i < m->n; i++)
         m->mean[i] = (double)g->shift[i] + g->sums[i] / m->patches;
@@ -341,6 +346,7 @@ static void finish_conv(struct gathering *g, double *scratch)
         const double mean = g->out[k] / m->patches;
         m->energy += g->out[g->node->c + k] / m->patches - mean * mean;
     }
+    return YT_OK;
 }
 
 static enum yt_status finish(struct measuring *s)
@@ -353,11 +359,12 @@ static enum yt_status finish(struct measuring *s)
     double *scratch = malloc(most * most * sizeof *scratch);
     YT_FAIL_IF(!scratch, YT_NO_MEMORY,
                "no memory to invert moments of %zu inputs", most);
-    for (int32_t i = 0; i < s->graph->node_count; i++)
+    enum yt_status status = YT_OK;
+    for (int32_t i = 0; status == YT_OK && i < s->graph->node_count; i++)
         if (s->all[i].m)
-            finish_conv(&s->all[i], scratch);
+            status = finish_conv(&s->all[i], scratch);
     free(scratch);
-    return YT_OK;
+    return status;
 }
 
 enum yt_status yt_moments_measure(const struct yt_graph *graph, int32_t h,

@@ -8,6 +8,7 @@
 #include "train/net/tape.h"
 
 #define FLOOR 0.003 /* weight of a cell that surely holds nothing */
+#define DEAD  1e-4  /* of the losses of all channels */
 
 struct yt_drift {
     const struct yt_graph *graph;
@@ -150,7 +151,8 @@ static int less_first(const void *a, const void *b)
     return (x->channel > y->channel) - (x->channel < y->channel);
 }
 
-/* Channels worth least go, one at least stays and one goes. */
+/* Channels worth least go, one at least stays and one goes; more where those are
+ * worth nothing, of which nothing can be learnt. */
 static enum yt_status choose(const double *losses, int32_t c, double share,
                              uint8_t *keep, double *sum_out)
 {
@@ -161,11 +163,16 @@ static enum yt_status choose(const double *losses, int32_t c, double share,
     qsort(ranked, (size_t)c, sizeof *ranked, less_first);
     int32_t gone = (int32_t)(share * c);
     gone = gone < 1 ? 1 : gone > c - 1 ? c - 1 : gone;
-    *sum_out = 0;
-    for (int32_t i = 0; i < c; i++) {
+    double all = 0, sum = 0;
+    for (int32_t i = 0; i < c; i++)
+        all += ranked[i].loss;
+    for (int32_t i = 0; i < gone; i++)
+        sum += ranked[i].loss;
+    while (sum < DEAD * all && gone < c - 1)
+        sum += ranked[gone++].loss;
+    for (int32_t i = 0; i < c; i++)
         keep[ranked[i].channel] = i >= gone;
-        *sum_out += i < gone ? ranked[i].loss : 0;
-    }
+    *sum_out = sum;
     free(ranked);
     return YT_OK;
 }
@@ -240,6 +247,7 @@ enum yt_status yt_block_sensitivity(const struct yt_drift *drift, int32_t node,
     struct yt_graph *pruned = NULL;
     const int64_t count = yt_block_count(graph, node, block);
     const int64_t n = (int64_t)graph->nodes[node].c * m->convs[node].n;
+    const double zeros = yt_block_zeros(graph, node, block);
     double moved = 0;
     enum yt_status status;
     double *losses = malloc((size_t)count * sizeof *losses);
@@ -249,7 +257,9 @@ enum yt_status yt_block_sensitivity(const struct yt_drift *drift, int32_t node,
                     "no memory for %lld blocks", (long long)count);
     masks[node] = mask;
     YT_TRY_GOTO(yt_block_losses(graph, node, block, m, losses));
-    YT_TRY_GOTO(yt_block_mask(graph, node, block, m, share, 0, mask));
+    /* Beyond those that are zeros already, of which nothing can be learnt. */
+    YT_TRY_GOTO(yt_block_mask(graph, node, block, m,
+                              zeros + share * (1 - zeros), 0, mask));
     YT_TRY_GOTO(
         yt_prune_weights(graph, (const uint8_t *const *)masks, m, &pruned));
     YT_TRY_GOTO(yt_drift_measure(drift, pruned, &moved));

@@ -151,6 +151,10 @@ static void add_kind(struct yt_compress_work *w, int32_t setting,
     const double dense_ns = w->settings[setting].dense_ns;
     if (!isnan(w->o->min_fps)) {
         const double share = 1e9 / w->o->min_fps / dense_ns;
+        /* Where nothing has to go, kinds do not differ. */
+        if (share >= 1 && w->candidate_count > 0 &&
+            w->candidates[w->candidate_count - 1].setting == setting)
+            return;
         add_candidate(w, setting, kind, share < 1 ? share : 1, -1);
         return;
     }
@@ -506,22 +510,18 @@ enum yt_status yt_candidate_train(struct yt_compress_work *w, int32_t index,
     yt_journal_checkpoint(w, index, checkpoint);
     options.checkpoint = checkpoint[0] ? checkpoint : NULL;
     options.resume = w->o->resume;
-    YT_TRY_GOTO(yt_train(c->graph, w->o->train, &options, &graph, &result));
-    yt_ratio_masks_free(masks, c->graph->node_count);
-    masks = NULL;
-    status = take(w, c, graph, &result);
-    graph = NULL; /* of the candidate now */
+    status = yt_train(c->graph, w->o->train, &options, &graph, &result);
+    if (graph) { /* also where a checkpoint could not be written */
+        const enum yt_status taken = take(w, c, graph, &result);
+        status = status != YT_OK ? status : taken;
+    }
     if (status != YT_OK)
         goto done;
-    if (!result.interrupted) {
+    if (!result.interrupted)
         c->rounds++;
-        if (checkpoint[0])
-            unlink(checkpoint);
-    }
 done:
     if (masks)
         yt_ratio_masks_free(masks, c->graph->node_count);
-    yt_graph_destroy(graph);
     yt_quantisation_destroy(q);
     return status;
 }

@@ -9,6 +9,8 @@
 
 #include "base/now.h"
 #include "compress/ratio/compress_parts.h"
+#include "base/text.h"
+#include "model/digest.h"
 #include "runtime/fail.h"
 
 /* Of the budget: what the last one that is left gets. */
@@ -171,7 +173,9 @@ static enum yt_status train(struct yt_compress_work *w, int32_t index,
                "the recovery was interrupted");
     w->done++;
     YT_TRY(yt_journal_graph(w, index));
-    return yt_journal_write(w);
+    YT_TRY(yt_journal_write(w));
+    yt_journal_forget_round(w, index);
+    return YT_OK;
 }
 
 /* All are pruned and trained a little, each beginning where the milder one
@@ -304,7 +308,10 @@ static enum yt_status describe(struct yt_compress_work *w, int interrupted,
     YT_TRY(list_trials(w, result));
     YT_TRY(yt_compress_groups(w, c, result));
     YT_TRY(yt_compress_compare(w, result, interrupted));
-    return yt_compress_record(w, result);
+    /* The network is there all the same. */
+    if (yt_compress_record(w, result) != YT_OK)
+        yt_compress_report(w, "rivals", result->best.name, NULL, yt_error());
+    return YT_OK;
 }
 
 /* --------------------------------------------------------------------- run */
@@ -332,6 +339,48 @@ static enum yt_status check_size(const struct yt_graph *graph, int32_t h,
     return YT_OK;
 }
 
+/* Before anything is trained. */
+static enum yt_status check_rival(const struct yt_graph *graph,
+                                  const struct yt_graph *rival,
+                                  const struct yt_compress_size *size)
+{
+    YT_FAIL_IF(rival->nc != graph->nc, YT_BAD_ARGUMENT,
+               "%s knows %d classes, %s %d: they cannot be compared",
+               rival->name, rival->nc, graph->name, graph->nc);
+    for (int32_t i = 0; i < graph->nc; i++)
+        YT_FAIL_IF(
+            strcmp(rival->classes[i], graph->classes[i]) != 0, YT_BAD_ARGUMENT,
+            "class %d of %s is %s, of %s %s: they cannot be compared", i,
+            rival->name, rival->classes[i], graph->name, graph->classes[i]);
+    return check_size(rival, size->h, size->w);
+}
+
+/* What results depend on. A training may have another budget than it had. */
+static enum yt_status digest_wish(struct yt_compress_work *w)
+{
+    const struct yt_compress_options *o = w->o;
+    char graph[33], teacher[33] = "-";
+    struct yt_text text = {0};
+    yt_graph_digest(w->graph, graph);
+    if (o->teacher)
+        yt_graph_digest(o->teacher, teacher);
+    yt_text_add(&text, "%s %s %s %s %s isa %s threads %d kinds %u", graph,
+                teacher, o->train->hash, o->held->hash, o->test->hash,
+                o->site->isa->name, o->threads, o->kinds);
+    for (int32_t i = 0; i < o->size_count; i++)
+        yt_text_add(&text, " %dx%d", o->sizes[i].h, o->sizes[i].w);
+    yt_text_add(&text, " precision %d labels %d qat %d epochs %d batch %d",
+                (int)o->precision, o->labels, o->qat, o->epochs, o->batch);
+    yt_text_add(&text, " seed %llu drop %a fps %a changes %d",
+                (unsigned long long)o->seed, o->max_map_drop, o->min_fps,
+                o->augmentation != NULL);
+    YT_FAIL_IF(text.failed, YT_NO_MEMORY, "no memory to compress %s",
+               w->graph->name);
+    yt_digest_hex(text.at, text.length, w->wish);
+    yt_text_free(&text);
+    return YT_OK;
+}
+
 static enum yt_status check(const struct yt_graph *graph,
                             const struct yt_compress_options *o)
 {
@@ -346,10 +395,7 @@ static enum yt_status check(const struct yt_graph *graph,
         YT_TRY(check_size(graph, o->sizes[i].h, o->sizes[i].w));
     YT_TRY(yt_distill_check(graph, o->teacher ? o->teacher : graph));
     for (int32_t i = 0; i < o->rival_count; i++)
-        YT_FAIL_IF(o->rivals[i]->nc != graph->nc, YT_BAD_ARGUMENT,
-                   "%s knows %d classes, %s %d: they cannot be compared",
-                   o->rivals[i]->name, o->rivals[i]->nc, graph->name,
-                   graph->nc);
+        YT_TRY(check_rival(graph, o->rivals[i], &o->sizes[0]));
     YT_TRY(check_overlap(o->train, o->held, "choose by"));
     return o->test == o->held ? YT_OK
                               : check_overlap(o->train, o->test, "report of");
@@ -371,16 +417,22 @@ static enum yt_status work(struct yt_compress_work *w,
 {
     YT_TRY(check(w->graph, w->o));
     YT_TRY(load_picture(w));
-    yt_graph_digest(w->graph, w->digest);
+    YT_TRY(digest_wish(w));
+    if (w->o->folder && !w->o->resume)
+        yt_journal_clear(w->o->folder);
     YT_TRY(yt_compress_measure(w));
     YT_TRY(yt_compress_candidates(w));
     YT_TRY(yt_journal_read(w));
     const enum yt_status status = run_rounds(w);
+    if (status == YT_OK)
+        return describe(w, 0, result);
     /* Some have learnt something: better than nothing. */
-    const int interrupted =
-        status == YT_INTERRUPTED && yt_compress_best(w, 1) >= 0;
-    return status == YT_OK || interrupted ? describe(w, interrupted, result)
-                                          : status;
+    if ((status != YT_INTERRUPTED && status != YT_IO) ||
+        yt_compress_best(w, 1) < 0)
+        return status;
+    if (status == YT_IO)
+        yt_compress_report(w, "rivals", "", NULL, yt_error());
+    return describe(w, 1, result);
 }
 
 static void work_deinit(struct yt_compress_work *w)

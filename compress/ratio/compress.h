@@ -125,8 +125,8 @@ struct yt_compress_result {
     int64_t train_pictures;
     int32_t kept;        /* 1: the wish is kept */
     int32_t interrupted; /* 1: stopped early: the best so far */
-    int32_t beaten;      /* index of the rival that is as fast and as accurate;
-                            -1: none is */
+    int32_t loses;       /* 1: to the network as it was, or to a rival */
+    int32_t beaten;      /* index of the rival that wins; -1: none does */
     char verdict[YT_COMPRESS_TEXT_MAX];
     int64_t id; /* row; 0: none */
 };

@@ -48,7 +48,8 @@ struct yt_compress_work {
     enum yt_precision base_precision; /* of the baseline */
     uint64_t begin_ns;
     int32_t done, planned; /* trainings */
-    char digest[33];       /* of the network */
+    char wish[33];         /* digest of all that results depend on, but for
+                              the budget */
 };
 
 /* --------------------------------------------------------- compress.c */
@@ -103,6 +104,13 @@ enum yt_status yt_journal_graph(const struct yt_compress_work *w,
 /** Take up what is kept; nothing without a folder or when it is empty.
  *  @return YT_OK; YT_BAD_INPUT for another network's or wish's, or damage. */
 enum yt_status yt_journal_read(struct yt_compress_work *w);
+
+/** What candidate @p index had before its last round goes, once the state says
+ *  that the round is done. */
+void yt_journal_forget_round(const struct yt_compress_work *w, int32_t index);
+
+/** Remove what another run left in a folder. */
+void yt_journal_clear(const char *folder);
 
 /** A training's checkpoint; "" without a folder. */
 void yt_journal_checkpoint(const struct yt_compress_work *w, int32_t index,

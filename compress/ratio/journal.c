@@ -33,7 +33,8 @@ static enum yt_status graph_path(const struct yt_compress_work *w,
                                  int32_t index, char path_out[PATH_MAX_])
 {
     char name[64];
-    snprintf(name, sizeof name, "candidate-%d.onnx", index);
+    snprintf(name, sizeof name, "candidate-%d-round-%d.onnx", index,
+             w->candidates[index].rounds);
     return path_of(w, name, path_out);
 }
 
@@ -58,7 +59,21 @@ static int is_ours(const char *name)
            strncmp(name, "candidate-", strlen("candidate-")) == 0;
 }
 
-void yt_compress_forget(const char *folder)
+void yt_journal_forget_round(const struct yt_compress_work *w, int32_t index)
+{
+    static const char *const endings[] = {"train", "onnx"};
+    char name[64], path[PATH_MAX_];
+    if (!w->o->folder)
+        return;
+    for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++) {
+        snprintf(name, sizeof name, "candidate-%d-round-%d.%s", index,
+                 w->candidates[index].rounds - 1, endings[i]);
+        if (path_of(w, name, path) == YT_OK)
+            (void)unlink(path);
+    }
+}
+
+void yt_journal_clear(const char *folder)
 {
     DIR *dir = opendir(folder);
     const struct dirent *entry;
@@ -67,6 +82,11 @@ void yt_compress_forget(const char *folder)
             (void)unlinkat(dirfd(dir), entry->d_name, 0);
     if (dir)
         closedir(dir);
+}
+
+void yt_compress_forget(const char *folder)
+{
+    yt_journal_clear(folder);
     (void)rmdir(folder);
 }
 
@@ -85,8 +105,7 @@ enum yt_status yt_journal_graph(const struct yt_compress_work *w, int32_t index)
 
 static void add_lines(const struct yt_compress_work *w, struct yt_text *to)
 {
-    yt_text_add(to, "yolotune compress 1 %s %d\n", w->digest,
-                w->candidate_count);
+    yt_text_add(to, "yolotune compress 1 %s %d\n", w->wish, w->candidate_count);
     for (int32_t i = 0; i < w->candidate_count; i++) {
         const struct yt_candidate *c = &w->candidates[i];
         yt_text_add(to, "%d %d %d %a %d %d %a %a %a %a %lld %d\n", i,
@@ -132,11 +151,8 @@ static enum yt_status read_line(struct yt_compress_work *w, const char *line,
     if (fields != 12 || index < 0 || index >= w->candidate_count)
         return damaged(path);
     struct yt_candidate *to = &w->candidates[index];
-    /* With frames per second given, shares follow from a time that is never
-     * quite the same. */
-    YT_FAIL_IF(setting != to->setting || kind != (int)to->kind ||
-                   fabs(c.share - to->share) > 0.1,
-               YT_BAD_INPUT, "%s: what was begun there was another wish", path);
+    if (setting != to->setting || kind != (int)to->kind)
+        return damaged(path);
     to->failed = failed;
     to->ns = c.ns;
     to->start_map = c.start_map;
@@ -159,10 +175,11 @@ static enum yt_status read_lines(struct yt_compress_work *w, FILE *from,
     if (!fgets(line, sizeof line, from) ||
         sscanf(line, "yolotune compress 1 %32s %d", digest, &count) != 2)
         return damaged(path);
-    YT_FAIL_IF(strcmp(digest, w->digest) != 0, YT_BAD_INPUT,
-               "%s: what was begun there was of another network", path);
-    YT_FAIL_IF(count != w->candidate_count, YT_BAD_INPUT,
-               "%s: what was begun there was another wish", path);
+    YT_FAIL_IF(strcmp(digest, w->wish) != 0 || count != w->candidate_count,
+               YT_BAD_INPUT,
+               "%s: what was begun there was of another network, other "
+               "pictures or another wish",
+               path);
     for (int32_t i = 0; i < count; i++) {
         if (!fgets(line, sizeof line, from))
             return damaged(path);

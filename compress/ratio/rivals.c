@@ -197,10 +197,46 @@ static enum yt_status is_sure(const struct field *f, int32_t rival,
     return YT_OK;
 }
 
+/* The fastest that loses no more than the wish allows and is faster than the
+ * result; -1: none, or the wish was another. */
+static int32_t faster_rival(const struct field *f)
+{
+    const double most = f->w->o->max_map_drop;
+    const double base = f->entries[BASE].figures.map;
+    double ns = f->entries[RESULT].figures.ns / AS_FAST;
+    int32_t best = -1;
+    for (int32_t i = BASE; !isnan(most) && i < f->count; i++)
+        if (i != RESULT && f->entries[i].figures.ns < ns &&
+            base - f->entries[i].figures.map <= most) {
+            ns = f->entries[i].figures.ns;
+            best = i;
+        }
+    return best;
+}
+
+static void tell_faster(const struct field *f, int32_t faster,
+                        struct yt_compress_result *result)
+{
+    const struct yt_compress_figures *best = &f->entries[RESULT].figures;
+    const struct yt_compress_figures *other = &f->entries[faster].figures;
+    result->loses = 1;
+    result->beaten = faster;
+    snprintf(result->verdict, YT_COMPRESS_TEXT_MAX,
+             "pruning loses: %s keeps the wish, too, and runs at %.1f FPS with "
+             "mAP %.4f, the pruned network at %.1f FPS with %.4f",
+             other->name, 1e9 / other->ns, other->map, 1e9 / best->ns,
+             best->map);
+}
+
 static enum yt_status judge(const struct field *f,
                             struct yt_compress_result *result)
 {
     const struct yt_compress_figures *best = &f->entries[RESULT].figures;
+    const int32_t faster = faster_rival(f);
+    if (faster >= 0) {
+        tell_faster(f, faster, result);
+        return YT_OK;
+    }
     const int32_t equal = best_rival(f, AS_FAST);
     const int32_t rival = equal >= 0 ? equal : best_rival(f, ABOUT_FAST);
     char *verdict = result->verdict;
@@ -217,8 +253,10 @@ static enum yt_status judge(const struct field *f,
     }
     const struct yt_compress_figures *other = &f->entries[rival].figures;
     YT_TRY(is_sure(f, rival, &sure));
-    if (equal >= 0 && other->map >= best->map)
-        result->beaten = equal;
+    if (other->map >= best->map) {
+        result->loses = 1;
+        result->beaten = rival;
+    }
     snprintf(verdict, YT_COMPRESS_TEXT_MAX,
              "pruning %s: %s runs at %.1f FPS with mAP %.4f, the pruned "
              "network at %.1f FPS with %.4f%s",
@@ -277,6 +315,7 @@ enum yt_status yt_compress_compare(struct yt_compress_work *w,
         status = measure(f, 1);
     }
     if (status == YT_OK) {
+        f->stop = NULL;
         result->kept = keeps_wish(f);
         status = judge(f, result);
     }
