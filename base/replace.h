@@ -1,8 +1,9 @@
 #ifndef YT_REPLACE_H
 #define YT_REPLACE_H
 
-/* A file is replaced by a whole new one or stays as it was: what is written goes
- * beside its place, is flushed to the disk, and takes the place by its name. */
+/* A file is replaced by a whole new one or stays as it was: what is written
+ * goes beside its place, is flushed to the disk, and takes the place by its
+ * name. */
 
 #include <stddef.h>
 

@@ -151,8 +151,8 @@ static int less_first(const void *a, const void *b)
     return (x->channel > y->channel) - (x->channel < y->channel);
 }
 
-/* Channels worth least go, one at least stays and one goes; more where those are
- * worth nothing, of which nothing can be learnt. */
+/* Channels worth least go, one at least stays and one goes; more where those
+ * are worth nothing, of which nothing can be learnt. */
 static enum yt_status choose(const double *losses, int32_t c, double share,
                              uint8_t *keep, double *sum_out)
 {

@@ -77,8 +77,9 @@ enum yt_status yt_ratio_space_init(enum yt_ratio_kind kind,
 /** All zeros are fine. */
 void yt_ratio_space_deinit(struct yt_ratio_space *space);
 
-/** How far the heads move for what each group is said to lose, so that losses of
- *  different groups can be compared: see compress/prune/sensitivity.h.
+/** How far the heads move for what each group is said to lose, so that losses
+ *  of different groups can be compared: see compress/prune/sensitivity.h.
+ *
  * @param space   with moments.
  * @param images  [count][3][h][w], 0..1.
  * @param[out] out [table.group_count]; 0 for a group without a choice.
