@@ -139,6 +139,8 @@ void yt_decode_c(const void *args_, int64_t begin, int64_t end)
 struct yt_candidates yt_candidates_at(const struct yt_candidates *all,
                                       int64_t first)
 {
+    if (first == 0)
+        return *all; /* which may have no memory yet */
     return (struct yt_candidates){
         .x0 = all->x0 + first,
         .y0 = all->y0 + first,
