@@ -20,7 +20,7 @@ static void multiply(struct yt_conv_emit *c, const struct yt_conv_place *at,
     for (int32_t kw = 0; kw < c->t.taps; kw++) {
         LLVMValueRef tap = c->s->launder ? yt_emit_launder(e, in) : in;
         for (int32_t u = 0; u < c->s->ku; u++) {
-            LLVMValueRef w[YT_CONV_NR_MAX];
+            LLVMValueRef w[YT_CONV_NR_MAX] = {NULL};
             for (int32_t n = 0; n < c->s->nr; n++) {
                 const int64_t offset =
                     u * c->t.weight_step + (kw * c->s->nr + n) * vec_bytes;

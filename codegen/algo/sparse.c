@@ -81,7 +81,7 @@ static void multiply(struct yt_conv_emit *c, const struct run *run,
                      LLVMValueRef i)
 {
     struct yt_emit *e = c->e;
-    LLVMValueRef w[YT_CONV_NR_MAX];
+    LLVMValueRef w[YT_CONV_NR_MAX] = {NULL};
     LLVMValueRef block = yt_emit_index(
         e, run->blocks, yt_emit_muli(e, i, run->stream->block_bytes));
     for (int32_t n = 0; n < c->s->nr; n++)

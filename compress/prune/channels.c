@@ -149,7 +149,7 @@ static enum yt_status allocate(struct finding *f)
         out->first[i] = total;
         total += f->graph->nodes[i].c;
     }
-    out->channels = malloc((size_t)total * sizeof *out->channels);
+    out->channels = calloc((size_t)total + 1, sizeof *out->channels);
     YT_FAIL_IF(!f->parent || !f->fixed || !f->index || !out->groups ||
                    !out->of_node || !out->first || !out->channels,
                YT_NO_MEMORY, "no memory for groups of channels");

@@ -33,7 +33,7 @@ static enum yt_status run(const struct yt_drift *d,
                                             .threads = d->threads,
                                             .forward_only = 1};
     struct yt_tape *tape = NULL;
-    enum yt_status status;
+    enum yt_status status = YT_OK;
     YT_TRY(yt_tape_create(graph, &options, &tape));
     for (int32_t i = 0; i < d->count; i++) {
         YT_TRY_GOTO(
@@ -67,7 +67,7 @@ enum yt_status yt_drift_open(const struct yt_graph *graph, int32_t h, int32_t w,
         d->values += (int64_t)graph->na * (5 + graph->nc) *
                      (h / graph->heads[i].stride) *
                      (w / graph->heads[i].stride);
-    d->heads = malloc((size_t)count * (size_t)d->values * sizeof *d->heads);
+    d->heads = calloc((size_t)count * (size_t)d->values + 1, sizeof *d->heads);
     YT_FAIL_IF_GOTO(!d->heads, YT_NO_MEMORY,
                     "no memory for heads of %d pictures", count);
     YT_TRY_GOTO(run(d, graph, d->heads));

@@ -197,7 +197,9 @@ static enum yt_status load_images(struct yt_compress_work *w,
         (size_t)options.batch * 3 * (size_t)s->how.h * (size_t)s->how.w;
     struct yt_feed *feed = NULL;
     struct yt_batch batch;
-    enum yt_status status;
+    enum yt_status status = YT_OK;
+    YT_FAIL_IF(wanted < 1, YT_BAD_INPUT, "%s: no picture to learn from",
+               w->o->train->name);
     const int32_t batches = wanted / options.batch;
     YT_TRY(yt_feed_open(w->o->train, &options, &feed));
     s->images = malloc((size_t)batches * floats * sizeof *s->images);

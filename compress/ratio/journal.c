@@ -55,7 +55,7 @@ void yt_journal_checkpoint(const struct yt_compress_work *w, int32_t index,
 static int is_ours(const char *name)
 {
     return strcmp(name, STATE_NAME) == 0 ||
-           strcmp(name, STATE_NAME ".new") == 0 ||
+           strcmp(name, STATE_NAME ".part") == 0 ||
            strncmp(name, "candidate-", strlen("candidate-")) == 0;
 }
 
@@ -76,12 +76,14 @@ void yt_journal_forget_round(const struct yt_compress_work *w, int32_t index)
 void yt_journal_clear(const char *folder)
 {
     DIR *dir = opendir(folder);
+    if (!dir)
+        return;
+    const int at = dirfd(dir);
     const struct dirent *entry;
-    while (dir && (entry = readdir(dir)))
+    while (at >= 0 && (entry = readdir(dir)))
         if (is_ours(entry->d_name))
-            (void)unlinkat(dirfd(dir), entry->d_name, 0);
-    if (dir)
-        closedir(dir);
+            (void)unlinkat(at, entry->d_name, 0);
+    closedir(dir);
 }
 
 void yt_compress_forget(const char *folder)
