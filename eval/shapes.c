@@ -42,7 +42,8 @@ static enum yt_status check_is_empty(const char *path)
     YT_FAIL_IF(folder == NULL, YT_IO, "%s: %s", path, strerror(errno));
     int found = 0;
     for (const struct dirent *entry; (entry = readdir(folder)) != NULL;)
-        found |= strcmp(entry->d_name, ".") && strcmp(entry->d_name, "..");
+        found |=
+            strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0;
     closedir(folder);
     YT_FAIL_IF(found, YT_IO, "%s: the folder is not empty", path);
     return YT_OK;

@@ -348,7 +348,7 @@ static void photograph(struct yt_canvas *canvas)
 int32_t yt_shapes_draw(struct yt_canvas *canvas,
                        struct yt_shapes_box boxes[YT_SHAPES_OBJECTS_MAX])
 {
-    struct object objects[YT_SHAPES_OBJECTS_MAX];
+    struct object objects[YT_SHAPES_OBJECTS_MAX] = {0};
     int64_t seen[YT_SHAPES_OBJECTS_MAX] = {0};
     draw_backdrop(canvas);
     draw_clutter(canvas, yt_canvas_between(canvas, 1, 9), CLUTTER_COUNT);
