@@ -111,7 +111,7 @@ void yt_source_close(struct yt_source *source)
 {
     if (source == NULL)
         return;
-    for (int32_t i = 0; i < source->count; i++) {
+    for (int32_t i = 0; source->entries && i < source->count; i++) {
         yt_picture_deinit(&source->entries[i].kept);
         free(source->entries[i].problem);
     }
