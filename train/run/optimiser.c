@@ -2,6 +2,7 @@
 
 #include "train/run/optimiser.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -135,6 +136,7 @@ static void update_adam(const struct update *u)
 {
     const float beta1 = u->momentum, beta2 = (float)BETA2;
     const float shrink = 1 - u->rate * u->decay;
+    assert(u->squares != NULL);
     for (int64_t j = 0; j < u->count; j++) {
         const float g = u->scale * u->gradient[j];
         const float m = beta1 * u->momenta[j] + (1 - beta1) * g;
@@ -209,6 +211,7 @@ void yt_optimiser_save(const struct yt_optimiser_state *state,
 {
     for (int32_t i = 0; i < state->parameter_count; i++) {
         const struct yt_parameter *p = &state->parameters[i];
+        assert(p->values != NULL);
         memcpy(values_out + p->first, p->values,
                (size_t)p->count * sizeof *values_out);
     }
