@@ -47,12 +47,12 @@ struct yt_train_options {
 
     struct yt_augmentation augmentation;
     const struct yt_graph *teacher;  /* NULL: none; borrowed */
-    struct yt_distill_gains distill; /* with a teacher */
+    struct yt_distill_gains distill; /* with a teacher; all 0: the defaults */
     double maps;    /* gain of distillation on the maps that lead to
                                 the heads, where both graphs have them in the
                                 same shape; 0: none */
     int32_t labels; /* 1: YOLOv5's detection loss as well */
-    struct yt_detection_gains gains;
+    struct yt_detection_gains gains; /* weights of parts all 0: the defaults */
 
     /* [node_count] of each CONV node one byte a weight: 0 keeps it at zero;
      * NULL nodes and a NULL array: all are free. Borrowed. */

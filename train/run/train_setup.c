@@ -24,8 +24,8 @@ static double or_default(double value, double otherwise)
 
 static void fill_in(const struct yt_graph *start, struct yt_train_options *o)
 {
-    static const struct yt_detection_gains no_gains;
-    static const struct yt_distill_gains no_distill;
+    const struct yt_detection_gains *labels = &o->gains;
+    const struct yt_distill_gains *teacher = &o->distill;
     o->batch = o->batch ? o->batch : BATCH;
     o->rate = or_default(o->rate,
                          o->optimiser == YT_ADAM ? YT_RATE_ADAM : YT_RATE_SGD);
@@ -35,9 +35,9 @@ static void fill_in(const struct yt_graph *start, struct yt_train_options *o)
     o->warm_up = or_default(o->warm_up, WARM_UP);
     o->clip = or_default(o->clip, CLIP);
     o->ema = or_default(o->ema, AVERAGE);
-    if (memcmp(&o->gains, &no_gains, sizeof no_gains) == 0)
+    if (labels->box == 0 && labels->objectness == 0 && labels->classes == 0)
         o->gains = yt_detection_gains(start, o->h, o->w);
-    if (memcmp(&o->distill, &no_distill, sizeof no_distill) == 0)
+    if (teacher->box == 0 && teacher->objectness == 0 && teacher->classes == 0)
         o->distill = yt_distill_gains();
 }
 
