@@ -62,3 +62,20 @@ int32_t yt_conv_tile_pixels(const struct yt_conv_tiles *t, int32_t i)
 {
     return t->base + (i < t->large);
 }
+
+int64_t yt_conv_task_count(const struct yt_problem *p,
+                           const struct yt_schedule *s,
+                           const struct yt_isa *isa)
+{
+    struct yt_conv_tiles t;
+    yt_conv_tiles(p, s, isa, &t);
+    return t.pixel_groups * t.k_tiles;
+}
+
+int yt_conv_splits_pixels(const struct yt_problem *p,
+                          const struct yt_schedule *s, const struct yt_isa *isa)
+{
+    struct yt_conv_tiles t;
+    yt_conv_tiles(p, s, isa, &t);
+    return s->order == YT_ORDER_CHANNELS || t.k_tiles == 1;
+}

@@ -47,4 +47,13 @@ int32_t yt_conv_tile_start(const struct yt_conv_tiles *t, int32_t i);
 /** Output pixels of tile @p i. */
 int32_t yt_conv_tile_pixels(const struct yt_conv_tiles *t, int32_t i);
 
+/** For rows: as yt_algo.tasks and yt_algo.splits_pixels ask, where a task is a
+ *  group of pixels of a tile of channels. */
+int64_t yt_conv_task_count(const struct yt_problem *p,
+                           const struct yt_schedule *s,
+                           const struct yt_isa *isa);
+int yt_conv_splits_pixels(const struct yt_problem *p,
+                          const struct yt_schedule *s,
+                          const struct yt_isa *isa);
+
 #endif

@@ -218,22 +218,6 @@ static void propose(const struct yt_ask *ask)
     yt_conv_propose(ask, &start, YT_CONV_NR_MAX);
 }
 
-static int64_t task_count(const struct yt_problem *p,
-                          const struct yt_schedule *s, const struct yt_isa *isa)
-{
-    struct yt_conv_tiles t;
-    yt_conv_tiles(p, s, isa, &t);
-    return t.pixel_groups * t.k_tiles;
-}
-
-static int splits_pixels(const struct yt_problem *p,
-                         const struct yt_schedule *s, const struct yt_isa *isa)
-{
-    struct yt_conv_tiles t;
-    yt_conv_tiles(p, s, isa, &t);
-    return s->order == YT_ORDER_CHANNELS || t.k_tiles == 1;
-}
-
 const struct yt_algo yt_algo_direct = {
     .name = "direct",
     .op = YT_OP_CONV2D,
@@ -247,8 +231,8 @@ const struct yt_algo yt_algo_direct = {
                YT_KNOB_LAUNDER},
     .body_count = 5,
     .values = yt_conv_values,
-    .tasks = task_count,
-    .splits_pixels = splits_pixels,
+    .tasks = yt_conv_task_count,
+    .splits_pixels = yt_conv_splits_pixels,
     .weight_bytes = weight_bytes,
     .pack = pack,
     .tolerance = yt_conv_tolerance,

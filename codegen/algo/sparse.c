@@ -367,22 +367,6 @@ static int32_t values(const struct yt_problem *p, const struct yt_isa *isa,
     return 3;
 }
 
-static int64_t task_count(const struct yt_problem *p,
-                          const struct yt_schedule *s, const struct yt_isa *isa)
-{
-    struct yt_conv_tiles t;
-    yt_conv_tiles(p, s, isa, &t);
-    return t.pixel_groups * t.k_tiles;
-}
-
-static int splits_pixels(const struct yt_problem *p,
-                         const struct yt_schedule *s, const struct yt_isa *isa)
-{
-    struct yt_conv_tiles t;
-    yt_conv_tiles(p, s, isa, &t);
-    return s->order == YT_ORDER_CHANNELS || t.k_tiles == 1;
-}
-
 const struct yt_algo yt_algo_sparse = {
     .name = "sparse",
     .op = YT_OP_CONV2D,
@@ -395,8 +379,8 @@ const struct yt_algo yt_algo_sparse = {
     .bodies = {YT_KNOB_KU, YT_KNOB_TUNE, YT_KNOB_COARSE},
     .body_count = 3,
     .values = values,
-    .tasks = task_count,
-    .splits_pixels = splits_pixels,
+    .tasks = yt_conv_task_count,
+    .splits_pixels = yt_conv_splits_pixels,
     .weight_bytes = weight_bytes,
     .pack = pack,
     .tolerance = yt_conv_tolerance,

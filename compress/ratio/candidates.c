@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "compress/ratio/compress_parts.h"
 #include "compress/ratio/evaluate.h"

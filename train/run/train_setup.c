@@ -3,7 +3,6 @@
 #include "train/run/train_parts.h"
 
 #include <math.h>
-#include <string.h>
 
 #include "base/text.h"
 #include "model/digest.h"
