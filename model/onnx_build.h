@@ -21,7 +21,8 @@ struct yt_onnx_build {
 };
 
 /** An empty model of an opset. The struct must stay where it is.
- *  @param nodes, initializers at most so many. */
+ *  @param nodes        at most so many nodes,
+ *  @param initializers and so many initialisers. */
 void yt_onnx_build_begin(struct yt_onnx_build *build, int64_t opset,
                          size_t nodes, size_t initializers);
 

@@ -13,7 +13,8 @@
  *  The file is whole or is not there: it is written beside its place and
  *  renamed. A file that stood there is replaced.
  *
- * @param h, w  input size, multiples of the graph's largest stride.
+ * @param h input height, a multiple of the graph's largest stride.
+ * @param w input width, likewise.
  * @return YT_OK; YT_BAD_ARGUMENT for the size; YT_IO naming the file;
  *         YT_NO_MEMORY. */
 enum yt_status yt_onnx_write(const struct yt_graph *graph, int32_t h, int32_t w,

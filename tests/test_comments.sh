@@ -1,7 +1,8 @@
 #!/bin/bash
 # What comments and pages cite exists: files of this tree by their paths,
-# functions by their names. And no comment is wider than the page, since
-# clang-format is told to leave lists and tables in comments alone.
+# functions by their names. No comment is wider than the page, since
+# clang-format is told to leave lists and tables in comments alone, and each
+# parameter is described on its own.
 set -u
 export LC_ALL=C.UTF-8
 cd "$YT_SOURCE_DIR" || exit 1
@@ -54,6 +55,12 @@ while read -r wide; do
     complain "$wide is wider than 80 columns"
 done < <(grep -nE '^.{81,}$' "${sources[@]}" |
     grep -E '^[^:]*:[0-9]+:[[:blank:]]*/?\*' | cut -d: -f1,2)
+
+# A parameter has a line of its own: clang's -Wdocumentation takes "h," for one.
+while read -r several; do
+    complain "$several: one @param for each parameter"
+done < <(grep -nE '@param(\[[a-z,]+\])? +[a-z_]+,' "${sources[@]}" |
+    cut -d: -f1,2)
 
 [ "$failures" -eq 0 ] || { echo "$failures things cited wrongly" >&2; exit 1; }
 echo "$functions functions and $paths paths cited: all there"

@@ -16,7 +16,8 @@
  * @param site         borrowed; its database is not looked at.
  * @param quantisation which arithmetic each convolution uses, of a graph of the
  *                     same structure; borrowed; NULL: f32.
- * @param h, w         input size, pixels.
+ * @param h            input height, pixels.
+ * @param w            input width, pixels.
  * @param dataset      labelled, its classes numbered as the graph's
  *                     (yt_dataset_match_classes()). Pictures that cannot be
  *                     read are left out with a problem each.

@@ -65,8 +65,9 @@ struct yt_ratio_space {
  * from what there is. Of a graph whose blocks went before, a choice counts
  * those in.
  *
- * @param graph, moments borrowed until the space's end. Without moments, which
- *                       is enough for timing, losses say nothing.
+ * @param graph   borrowed until the space's end.
+ * @param moments likewise. Without them, which is enough for timing, losses say
+ *                nothing.
  * @return YT_OK; YT_UNSUPPORTED when nothing can go; YT_NO_MEMORY. */
 enum yt_status yt_ratio_space_init(enum yt_ratio_kind kind,
                                    const struct yt_ratio_setting *setting,

@@ -41,7 +41,8 @@ struct yt_colour_gains {
 
 /** Write [3][h][w] floats of 0..1.
  *  @param gains NULL: colours stay.
- *  @param flip_lr, flip_ud 1: mirrored. */
+ *  @param flip_lr 1: left and right change places.
+ *  @param flip_ud 1: top and bottom do. */
 void yt_pixels_to_planes(const struct yt_pixels *pixels,
                          const struct yt_colour_gains *gains, int32_t flip_lr,
                          int32_t flip_ud, float *planes_out);

@@ -31,7 +31,8 @@ void yt_target_list_deinit(struct yt_target_list *list);
 /** Makes pictures, one at a time. */
 struct yt_sampler;
 
-/** @param source, augmentation borrowed until close.
+/** @param source       borrowed until close.
+ *  @param augmentation likewise.
  *  @return YT_OK; YT_NO_MEMORY. */
 enum yt_status yt_sampler_open(struct yt_source *source,
                                const struct yt_augmentation *augmentation,

@@ -30,7 +30,8 @@ struct yt_source;
 /** Take note of the pictures that are not left out, and of their objects.
  *
  * @param dataset    borrowed until close: its paths.
- * @param h, w       the network's input.
+ * @param h          the network's input height, pixels.
+ * @param w          its width.
  * @param keep_bytes most for pictures that are kept; others are read again.
  * @return YT_OK; YT_BAD_INPUT when all are left out; YT_NO_MEMORY. */
 enum yt_status yt_source_open(const struct yt_dataset *dataset, int32_t h,

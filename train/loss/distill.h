@@ -24,9 +24,10 @@ struct yt_distill_gains yt_distill_gains(void);
  *  with its objectness. Of the cross entropies the teacher's own is taken off,
  *  so that a loss of 0 is a student that says the same.
  *
- * @param student, teacher one [batch][na*(5+nc)][h/stride][w/stride] for each
- *                 head, raw; both graphs have the same na, nc, strides and
- *                 anchors: yt_distill_check().
+ * @param student   one [batch][na*(5+nc)][h/stride][w/stride] for each head,
+ *                  raw; both graphs have the same na, nc, strides and anchors:
+ *                  yt_distill_check().
+ * @param teacher   likewise.
  * @param gradients likewise; replaced.
  * @param[out] loss_out of which gradients are: a mean over pictures times
  *                 their number, as in YOLOv5's loss.

@@ -30,7 +30,8 @@ enum { YT_BOX_X, YT_BOX_Y, YT_BOX_W, YT_BOX_H, YT_BOX_SIDES };
  *  Geometric Factors: CIoU). The weight of the shapes counts as a constant in
  *  the gradient, as YOLOv5 does it.
  *
- * @param box, aim centre and size, in any unit.
+ * @param box          centre and size, in any unit.
+ * @param aim          likewise.
  * @param gradient_out by the four of @p box. */
 double yt_ciou(const double box[YT_BOX_SIDES], const double aim[YT_BOX_SIDES],
                double gradient_out[YT_BOX_SIDES]);
