@@ -397,6 +397,36 @@ static void budgets_are_kept(void **state)
     assert_non_null(strstr(yt_error(), "too short"));
 }
 
+/* What was over goes on when there is more time, and only then. */
+static void a_longer_budget_goes_on(void **state)
+{
+    struct fixture *f = *state;
+    struct watch watch = {0};
+    struct yt_train_options o = options_for(f, &watch);
+    struct yt_train_result first, again, longer;
+    const uint64_t budgets[] = {4000000000u, 4000000000u, 8000000000u};
+    struct yt_train_result *results[] = {&first, &again, &longer};
+    o.epochs = 0;
+    o.evaluate = measure;
+    o.checkpoint = f->checkpoint;
+    o.resume = 1;
+    for (int i = 0; i < 3; i++) {
+        struct yt_graph *graph = NULL;
+        o.budget_ns = budgets[i];
+        yt_fake_clock(1000, 10000000);
+        const enum yt_status status =
+            yt_train(f->graph, f->pictures, &o, &graph, results[i]);
+        yt_fake_clock_end();
+        assert_ok(status);
+        yt_graph_destroy(graph);
+    }
+    assert_true(again.resumed && longer.resumed);
+    assert_true(again.steps - first.steps <= 2);
+    assert_true(longer.steps > first.steps + 10);
+    assert_true(longer.seconds > 7 && longer.seconds < 8.4);
+    assert_true(watch.last.rate < 0.2 * o.rate);
+}
+
 /* ------------------------------------------------------------------ refused */
 
 static void assert_refused(const struct fixture *f,
@@ -468,6 +498,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_loss_that_stays_so_ends_the_training,
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(budgets_are_kept, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_longer_budget_goes_on, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(what_cannot_work_is_refused, setup,
                                         teardown),
     };

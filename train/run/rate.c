@@ -32,6 +32,13 @@ void yt_rate_plan_again(struct yt_rate_plan *plan, int64_t step, int64_t left)
     plan->steps = step + left;
 }
 
+void yt_rate_plan_longer(struct yt_rate_plan *plan, int64_t steps)
+{
+    plan->way = 0;
+    plan->anchor = 0;
+    plan->steps = steps;
+}
+
 double yt_rate_way(const struct yt_rate_plan *plan, int64_t step)
 {
     const int64_t last = plan->steps - 1;

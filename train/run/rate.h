@@ -27,6 +27,11 @@ struct yt_rate_plan yt_rate_plan(int64_t steps, int64_t warm);
  *  @param left >= 1. */
 void yt_rate_plan_again(struct yt_rate_plan *plan, int64_t step, int64_t left);
 
+/** Go on with a training that was over: the rate is what it would be at this
+ *  step of a training of so many steps, which is higher than it was.
+ *  @param steps of the longer training. */
+void yt_rate_plan_longer(struct yt_rate_plan *plan, int64_t steps);
+
 /** Share of the cosine that lies behind before step @p step: 0 before step 0,
  *  1 before the last one. */
 double yt_rate_way(const struct yt_rate_plan *plan, int64_t step);

@@ -92,15 +92,32 @@ enum yt_status yt_training_plan(struct yt_training *t)
 }
 
 /* Where a budget ended the plan before and none does now, all epochs are to
- * come. */
-void yt_training_plan_resumed(struct yt_training *t)
+ * come; where a budget is longer than the one that was used up, what fits into
+ * the rest of it. */
+enum yt_status yt_training_plan_resumed(struct yt_training *t)
 {
-    const int64_t whole = (int64_t)t->options.epochs * t->batches;
-    if (!t->resumed || t->options.budget_ns > 0 || whole <= t->now.step ||
-        whole == t->now.plan.steps)
-        return;
-    yt_rate_plan_again(&t->now.plan, t->now.step, whole - t->now.step);
+    struct yt_rate_plan *plan = &t->now.plan;
+    const int over = t->now.step >= plan->steps;
+    int64_t left = (int64_t)t->options.epochs * t->batches - t->now.step;
+    if (!t->resumed)
+        return YT_OK;
+    if (t->options.budget_ns > 0) {
+        if (!over || yt_training_seconds_left(t) <= 0)
+            return YT_OK;
+        YT_TRY(try_steps(t));
+        t->now.left = count_evaluations(t);
+        left = count_steps(t);
+    } else if (t->now.step + left == plan->steps) {
+        return YT_OK;
+    }
+    if (left <= 0)
+        return YT_OK;
+    if (over)
+        yt_rate_plan_longer(plan, t->now.step + left);
+    else
+        yt_rate_plan_again(plan, t->now.step, left);
     yt_training_plan_evaluation(t);
+    return YT_OK;
 }
 
 void yt_training_plan_again(struct yt_training *t)

@@ -98,7 +98,7 @@ enum yt_status yt_training_open(const struct yt_graph *start,
     YT_TRY(begin(t));
     YT_TRY(yt_train_step_open(t->graph, dataset, &t->options, &t->step));
     t->batches = yt_feed_batches_per_epoch(t->step.feed);
-    yt_training_plan_resumed(t);
+    YT_TRY(yt_training_plan_resumed(t));
     t->gradients =
         calloc((size_t)t->optimiser->parameter_count, sizeof *t->gradients);
     YT_FAIL_IF(!t->gradients, YT_NO_MEMORY, "no memory to train in");

@@ -57,8 +57,10 @@ double yt_training_seconds_left(const struct yt_training *t);
  *          YT_INTERRUPTED; what a step returned. */
 enum yt_status yt_training_plan(struct yt_training *t);
 
-/** After a resume: as many steps as the options say now. */
-void yt_training_plan_resumed(struct yt_training *t);
+/** After a resume: as many steps as the options say now. Where a training that
+ *  was over gets a longer budget, a few steps are tried and forgotten.
+ *  @return YT_OK; YT_INTERRUPTED; what a step returned. */
+enum yt_status yt_training_plan_resumed(struct yt_training *t);
 
 /** Plan anew what is left of a budget, the next evaluation included, from the
  *  time that steps took; epochs stay as they were planned. */
