@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/now.h"
 #include "compress/ratio/compress_parts.h"
 #include "compress/ratio/evaluate.h"
 #include "runtime/fail.h"
@@ -51,7 +52,9 @@ static enum yt_status measure_dense(struct yt_compress_work *w, int32_t size,
     yt_compress_report(w, "measuring", "the whole network", NULL, NULL);
     YT_TRY(yt_appraise_open(&s->how, w->graph, w->o->train, w->o->stop,
                             &s->dense));
+    const uint64_t begin = yt_now_ns();
     YT_TRY(yt_appraise_boxes(&s->dense, w->o->held, w->o->stop));
+    s->held_ns = (double)(yt_now_ns() - begin);
     YT_TRY(yt_bench_frames(&s->dense.model, 1, &image, &options, &stats));
     s->dense_ns = stats.total.median_ns;
     s->outside_ns = stats.preprocess.min_ns + stats.postprocess.min_ns;

@@ -165,6 +165,23 @@ static struct round round_of(const struct yt_compress_work *w, int32_t number)
     return r;
 }
 
+enum yt_status yt_compress_check_budget(const struct yt_compress_work *w)
+{
+    const struct round first = round_of(w, 0);
+    double held_ns = 0;
+    for (int32_t i = 0; i < w->setting_count; i++)
+        held_ns = fmax(held_ns, w->settings[i].held_ns);
+    YT_FAIL_IF(w->o->epochs == 0 && (double)first.slice_ns < 2 * held_ns,
+               YT_BAD_ARGUMENT,
+               "a budget of %.3g s is too short: of %d networks each would be "
+               "trained for %.3g s, and finding boxes in %d pictures takes "
+               "%.3g s before and again after",
+               1e-9 * (double)w->o->budget_ns, w->candidate_count,
+               1e-9 * (double)first.slice_ns, yt_dataset_used(w->o->held),
+               1e-9 * held_ns);
+    return YT_OK;
+}
+
 static enum yt_status train(struct yt_compress_work *w, int32_t index,
                             const struct round *round)
 {
@@ -422,6 +439,7 @@ static enum yt_status work(struct yt_compress_work *w,
         yt_journal_clear(w->o->folder);
     YT_TRY(yt_compress_measure(w));
     YT_TRY(yt_compress_candidates(w));
+    YT_TRY(yt_compress_check_budget(w));
     YT_TRY(yt_journal_read(w));
     const enum yt_status status = run_rounds(w);
     if (status == YT_OK)

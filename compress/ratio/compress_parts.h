@@ -14,6 +14,7 @@ struct yt_compress_setting {
     struct yt_appraised dense;  /* the whole network, open */
     double dense_ns, dense_map; /* of held */
     double outside_ns;          /* of a frame, outside of the network */
+    double held_ns;             /* what finding boxes in held took */
     float *images;              /* [image_count][3][h][w]; owned */
     int32_t image_count;
     struct yt_ratio_times times[YT_RATIO_KINDS]; /* layers NULL: not yet */
@@ -74,6 +75,11 @@ int32_t yt_compress_best(const struct yt_compress_work *w, double slack);
 /** Whether a candidate keeps the wish, as measured on held. */
 int yt_candidate_keeps(const struct yt_compress_work *w,
                        const struct yt_candidate *candidate, double slack);
+
+/** Whether the first round's trainings have the time to find boxes in held
+ *  before and after: to be said before anything is pruned.
+ *  @return YT_OK; YT_BAD_ARGUMENT. */
+enum yt_status yt_compress_check_budget(const struct yt_compress_work *w);
 
 /* ------------------------------------------------------- candidates.c */
 
