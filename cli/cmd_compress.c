@@ -261,7 +261,9 @@ static int check(struct yt_compress_job *job, int operands, const char *first)
          &(job)->options.qat,                                                  \
          0,                                                                    \
          0,                                                                    \
-         "With int8: train with weights and values rounded as they will be."}, \
+         "With int8: for the last fifth of the budget, train with weights "    \
+         "and "                                                                \
+         "values rounded as they will be."},                                   \
         {"epochs",                                                             \
          0,                                                                    \
          YT_OPTION_INT,                                                        \

@@ -86,4 +86,9 @@ run 0 db list compressions --json
 json 'len(d["compressions"]) == 1'
 json 'd["compressions"][0]["kind"] == "channels"'
 run 0 db show c1 && says '^groups' out
+
+# Nothing has to go: trained once in floats, and once as integers compute.
+run 0 compress "${small[@]}" "${data[@]}" "${out[@]}" --prune channels \
+    --precision int8 --qat --min-fps 1 --epochs 1 --json
+json 'd["train_pictures"] == 24'
 finish

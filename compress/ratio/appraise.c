@@ -140,7 +140,7 @@ static enum yt_status time_round(struct yt_model *const *models, int32_t count,
 enum yt_status yt_appraise_time(struct yt_model *const *models, int32_t count,
                                 const struct yt_image *image, int32_t rounds,
                                 int32_t frames, const volatile int *stop,
-                                double *ns_out)
+                                struct yt_appraised_time *times_out)
 {
     double *ns = calloc((size_t)rounds * (size_t)count, sizeof *ns);
     double *column = calloc((size_t)rounds, sizeof *column);
@@ -155,7 +155,8 @@ enum yt_status yt_appraise_time(struct yt_model *const *models, int32_t count,
         for (int32_t r = 0; r < rounds; r++)
             column[r] = ns[(size_t)r * (size_t)count + (size_t)i];
         yt_stats_of(column, rounds, &stats);
-        ns_out[i] = stats.median_ns;
+        times_out[i] = (struct yt_appraised_time){.median_ns = stats.median_ns,
+                                                  .least_ns = stats.min_ns};
     }
     free(column);
     free(ns);

@@ -36,17 +36,23 @@ enum yt_status yt_appraise_boxes(struct yt_appraised *appraised,
                                  struct yt_dataset *dataset,
                                  const volatile int *stop);
 
-/** Medians of frames, models in turn, round after round.
+/** A frame, picture to boxes, from the medians of rounds. */
+struct yt_appraised_time {
+    double median_ns;
+    double least_ns; /* what else a machine does for a while leaves it alone */
+};
+
+/** Time frames, models in turn, round after round.
  *
- * @param models   [count].
- * @param image    borrowed.
- * @param frames   of each model in a round.
- * @param ns_out   [count] the median over rounds.
+ * @param models    [count].
+ * @param image     borrowed.
+ * @param frames    of each model in a round.
+ * @param times_out [count].
  * @return YT_OK; YT_INTERRUPTED; YT_NO_MEMORY. */
 enum yt_status yt_appraise_time(struct yt_model *const *models, int32_t count,
                                 const struct yt_image *image, int32_t rounds,
                                 int32_t frames, const volatile int *stop,
-                                double *ns_out);
+                                struct yt_appraised_time *times_out);
 
 /** The types that a precision gives the convolutions of a graph, ranges from
  *  pictures; NULL for f32. */

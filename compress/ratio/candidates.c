@@ -302,21 +302,21 @@ done:
     return status;
 }
 
-/* Set against the whole network in turn, so that what else the machine does
- * falls on both. */
+/* Set against the whole network in turn: a load falls on both, and of a load
+ * that comes and goes the least times are free. */
 static enum yt_status time_graph(struct yt_compress_work *w,
                                  const struct yt_compress_setting *s,
                                  const struct yt_graph *graph, double *ns_out)
 {
     const struct yt_image image = yt_compress_image(w);
     struct yt_appraised a;
-    double ns[2];
+    struct yt_appraised_time times[2];
     YT_TRY(yt_appraise_open(&s->how, graph, w->o->train, w->o->stop, &a));
     struct yt_model *models[2] = {s->dense.model, a.model};
     const enum yt_status status =
-        yt_appraise_time(models, 2, &image, ROUNDS, FRAMES, w->o->stop, ns);
+        yt_appraise_time(models, 2, &image, ROUNDS, FRAMES, w->o->stop, times);
     if (status == YT_OK)
-        *ns_out = s->dense_ns * ns[1] / ns[0];
+        *ns_out = s->dense_ns * times[1].least_ns / times[0].least_ns;
     yt_appraise_close(&a);
     return status;
 }
@@ -473,24 +473,32 @@ static enum yt_status measure_trained(struct yt_compress_work *w,
     return status;
 }
 
+/* Integers round anew each time: what was better before stays. */
 static enum yt_status take(struct yt_compress_work *w, struct yt_candidate *c,
                            struct yt_graph *graph,
                            const struct yt_train_result *result)
 {
-    yt_graph_destroy(c->graph);
+    struct yt_graph *const before = c->graph;
+    const double map = c->map;
+    enum yt_status status = YT_OK;
     c->graph = graph;
+    c->map = result->best_map;
     if (c->rounds == 0)
         c->start_map = result->start_map;
-    c->map = result->best_map;
     c->seconds += result->seconds;
     c->pictures += result->pictures;
-    return w->settings[c->setting].precision == YT_PRECISION_F32
-               ? YT_OK
-               : measure_trained(w, c);
+    if (w->settings[c->setting].precision != YT_PRECISION_F32)
+        status = measure_trained(w, c);
+    if (status == YT_OK && map > c->map) {
+        c->graph = before;
+        c->map = map;
+    }
+    yt_graph_destroy(c->graph == graph ? before : graph);
+    return status;
 }
 
 enum yt_status yt_candidate_train(struct yt_compress_work *w, int32_t index,
-                                  uint64_t budget_ns)
+                                  uint64_t budget_ns, int32_t qat)
 {
     struct yt_candidate *c = &w->candidates[index];
     struct yt_compress_setting *s = &w->settings[c->setting];
@@ -503,7 +511,7 @@ enum yt_status yt_candidate_train(struct yt_compress_work *w, int32_t index,
     char checkpoint[512];
     enum yt_status status = YT_OK;
     yt_candidate_name(w, c, t.name);
-    if (w->o->qat)
+    if (qat)
         YT_TRY_GOTO(yt_appraise_quantise(&s->how, c->graph, w->o->train,
                                          w->o->stop, &q));
     t.quantisation = q;

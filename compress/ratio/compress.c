@@ -13,8 +13,16 @@
 #include "model/digest.h"
 #include "runtime/fail.h"
 
-/* Of the budget: what the last one that is left gets. */
+/* Of the budget: what the last one that is left gets, and what of that it is
+ * trained for as integers compute, where that is wished. Before, weights are
+ * still far from where they will be, and so are ranges. */
 #define FINAL_SHARE 0.5
+#define QAT_SHARE   0.2
+
+/* Of what may be lost: forgiven for each round that is still to come. The last
+ * candidate may be a bold one: where it misses the wish, a milder one that was
+ * trained before is there. */
+#define FORGIVEN 2.0
 
 void yt_compress_result_deinit(struct yt_compress_result *result)
 {
@@ -132,36 +140,43 @@ int32_t yt_compress_best(const struct yt_compress_work *w, double slack)
 
 /* How many are left in a round, and what each of them gets. */
 struct round {
-    int32_t number, rounds, left;
+    int32_t number, left;
+    int32_t qat; /* 1: train as integers compute */
     uint64_t slice_ns;
 };
 
-static int32_t round_count(int32_t candidates)
+/* Rounds in which candidates are told apart, the last one's included. */
+static int32_t contest_count(const struct yt_compress_work *w)
 {
     int32_t rounds = 1;
-    while (candidates > 1) {
-        candidates = (candidates + 1) / 2;
+    for (int32_t left = w->candidate_count; left > 1; left = (left + 1) / 2)
         rounds++;
-    }
     return rounds;
 }
 
-/* The last round gets what is left of the budget, also where some candidates
+static int32_t round_count(const struct yt_compress_work *w)
+{
+    return contest_count(w) + (w->o->qat ? 1 : 0);
+}
+
+/* The last two get what is left of the budget, also where some candidates
  * failed. */
 static struct round round_of(const struct yt_compress_work *w, int32_t number)
 {
     const double budget = (double)w->o->budget_ns;
-    struct round r = {.number = number,
-                      .rounds = round_count(w->candidate_count),
-                      .left = w->candidate_count};
+    const double left_ns = budget - 1e9 * seconds_trained(w);
+    const double qat_ns = w->o->qat ? QAT_SHARE * budget : 0;
+    const int32_t last = contest_count(w) - 1;
+    struct round r = {
+        .number = number, .left = w->candidate_count, .qat = number > last};
     for (int32_t i = 0; i < number; i++)
         r.left = (r.left + 1) / 2;
-    if (number < r.rounds - 1)
-        r.slice_ns =
-            (uint64_t)((1 - FINAL_SHARE) * budget / (r.rounds - 1) / r.left);
+    if (number < last)
+        r.slice_ns = (uint64_t)((1 - FINAL_SHARE) * budget / last / r.left);
+    else if (r.qat)
+        r.slice_ns = (uint64_t)fmax(qat_ns, left_ns);
     else
-        r.slice_ns = (uint64_t)fmax(FINAL_SHARE * budget,
-                                    budget - 1e9 * seconds_trained(w));
+        r.slice_ns = (uint64_t)(fmax(FINAL_SHARE * budget, left_ns) - qat_ns);
     return r;
 }
 
@@ -185,7 +200,7 @@ enum yt_status yt_compress_check_budget(const struct yt_compress_work *w)
 static enum yt_status train(struct yt_compress_work *w, int32_t index,
                             const struct round *round)
 {
-    YT_TRY(yt_candidate_train(w, index, round->slice_ns));
+    YT_TRY(yt_candidate_train(w, index, round->slice_ns, round->qat));
     YT_FAIL_IF(w->candidates[index].rounds <= round->number, YT_INTERRUPTED,
                "the recovery was interrupted");
     w->done++;
@@ -219,8 +234,7 @@ static enum yt_status first_round(struct yt_compress_work *w)
 static int32_t pick(const struct yt_compress_work *w, int32_t round,
                     const uint8_t *taken)
 {
-    const int32_t rounds = round_count(w->candidate_count);
-    const double slack = rounds - round + 1;
+    const double slack = 1 + FORGIVEN * (round_count(w) - round);
     int32_t best = -1;
     for (int32_t i = 0; i < w->candidate_count; i++) {
         const struct yt_candidate *c = &w->candidates[i];
@@ -251,11 +265,9 @@ static enum yt_status later_round(struct yt_compress_work *w, int32_t number,
 
 static void plan(struct yt_compress_work *w)
 {
-    const int32_t rounds = round_count(w->candidate_count);
     w->planned = 0;
-    for (int32_t r = 0, left = w->candidate_count; r < rounds;
-         r++, left = (left + 1) / 2)
-        w->planned += left;
+    for (int32_t r = 0; r < round_count(w); r++)
+        w->planned += round_of(w, r).left;
     for (int32_t i = 0; i < w->candidate_count; i++)
         w->done += w->candidates[i].rounds;
 }
@@ -265,7 +277,7 @@ static enum yt_status run_rounds(struct yt_compress_work *w)
     uint8_t *taken = calloc((size_t)w->candidate_count + 1, 1);
     YT_FAIL_IF(!taken, YT_NO_MEMORY, "no memory for candidates");
     plan(w);
-    const int32_t rounds = round_count(w->candidate_count);
+    const int32_t rounds = round_count(w);
     enum yt_status status = first_round(w);
     if (status == YT_OK && yt_compress_best(w, 1) < 0)
         status = yt_fail(YT_UNSATISFIABLE,

@@ -94,9 +94,10 @@ enum yt_status yt_compress_candidates(struct yt_compress_work *w);
  *  @return YT_OK, also when no ratio is fast enough: it has failed then. */
 enum yt_status yt_candidate_prune(struct yt_compress_work *w, int32_t index);
 
-/** Train candidate @p index for a time. */
+/** Train candidate @p index for a time.
+ *  @param qat 1: as integers compute. */
 enum yt_status yt_candidate_train(struct yt_compress_work *w, int32_t index,
-                                  uint64_t budget_ns);
+                                  uint64_t budget_ns, int32_t qat);
 
 /* ----------------------------------------------------------- journal.c */
 

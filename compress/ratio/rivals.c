@@ -142,14 +142,14 @@ static enum yt_status time_all(struct field *f)
 {
     const struct yt_image image = yt_compress_image(f->w);
     struct yt_model *models[ENTRIES_MAX];
-    double ns[ENTRIES_MAX];
+    struct yt_appraised_time times[ENTRIES_MAX];
     for (int32_t i = 0; i < f->count; i++)
         models[i] = f->entries[i].appraised.model;
     yt_compress_report(f->w, "rivals", "timing all in turn", NULL, NULL);
     YT_TRY(yt_appraise_time(models, f->count, &image, ROUNDS, FRAMES, f->stop,
-                            ns));
+                            times));
     for (int32_t i = 0; i < f->count; i++)
-        f->entries[i].figures.ns = ns[i];
+        f->entries[i].figures.ns = times[i].median_ns;
     return YT_OK;
 }
 
