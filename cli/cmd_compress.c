@@ -63,9 +63,12 @@ static int read_kinds(struct yt_compress_job *job)
         job->options.kinds = channels;
     else if (strcmp(job->kinds, "blocks") == 0)
         job->options.kinds = blocks;
+    else if (strcmp(job->kinds, "none") == 0)
+        job->options.whole = 1;
     else
-        return yt_cli_usage(
-            "compress", "--prune %s: not channels, blocks or auto", job->kinds);
+        return yt_cli_usage("compress",
+                            "--prune %s: not channels, blocks, auto or none",
+                            job->kinds);
     return -1;
 }
 
@@ -212,7 +215,8 @@ static int check(struct yt_compress_job *job, int operands, const char *first)
          &(job)->kinds,                                                        \
          0,                                                                    \
          0,                                                                    \
-         "channels, blocks, or auto (default): both are tried."},              \
+         "channels, blocks, or auto (default): both are tried. none: the "     \
+         "network is only trained, at each --imgsz."},                         \
         {"imgsz",                                                              \
          0,                                                                    \
          YT_OPTION_LIST,                                                       \

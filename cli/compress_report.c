@@ -108,12 +108,16 @@ int yt_compress_print_text(const struct yt_compress_job *job)
 {
     const struct yt_compress_result *r = &job->result;
     char time[YT_TEXT_MAX], pictures[YT_TEXT_MAX];
-    printf("%s on %s: %.0f %% of its %s gone, %.2f times as fast%s\n\n",
-           job->graph->name, job->options.test->name, 100 * share_gone(r),
-           yt_ratio_kind_name(r->kind), r->base.ns / r->best.ns,
+    printf("%s on %s: ", job->graph->name, job->options.test->name);
+    if (!r->whole)
+        printf("%.0f %% of its %s gone, ", 100 * share_gone(r),
+               yt_ratio_kind_name(r->kind));
+    printf("%.2f times as fast%s\n\n", r->base.ns / r->best.ns,
            r->interrupted ? ", interrupted" : "");
-    print_groups(r);
-    putchar('\n');
+    if (!r->whole) {
+        print_groups(r);
+        putchar('\n');
+    }
     print_trials(r);
     printf("\ntimes of frames, picture to boxes, measured in turn, kernels not "
            "tuned; mAP on %d\npictures, and its difference to the first "
@@ -184,7 +188,7 @@ int yt_compress_print_json(const struct yt_compress_job *job)
     yt_json_text(&doc, NULL, "model", job->graph->name);
     yt_json_text(&doc, NULL, "dataset", job->options.test->name);
     yt_json_text(&doc, NULL, "out", job->out);
-    yt_json_text(&doc, NULL, "kind", yt_ratio_kind_name(r->kind));
+    yt_json_text(&doc, NULL, "kind", yt_compress_kind_name(r));
     yt_json_real(&doc, NULL, "gone", share_gone(r));
     yt_json_real(&doc, NULL, "speedup", r->base.ns / r->best.ns);
     yt_json_real(&doc, NULL, "max_map_drop", job->options.max_map_drop);

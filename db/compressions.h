@@ -24,7 +24,7 @@ struct yt_db_compression {
     int64_t model;         /* the dense one */
     int64_t result;        /* the smaller one */
     int64_t teacher;       /* 0: none */
-    const char *kind;      /* "channels" or "blocks" */
+    const char *kind;      /* "channels", "blocks" or "none" */
     const char *wish;      /* "max-map-drop 0.01" or "min-fps 30" */
     const char *isa;       /* name */
     const char *precision; /* measured in: "fp32", "int8" */

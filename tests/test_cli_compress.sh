@@ -45,7 +45,7 @@ run 2 compress "${data[@]}" "${out[@]}" && says 'model is missing'
 run 2 compress -m builtin:n "${out[@]}" && says 'data is missing'
 run 2 compress -m builtin:n "${data[@]}" && says 'o is missing'
 run 2 compress "${small[@]}" "${data[@]}" "${out[@]}" --prune rows
-says 'not channels, blocks or auto'
+says 'not channels, blocks, auto or none'
 run 2 compress "${small[@]}" "${data[@]}" "${out[@]}" --precision bf16
 says 'not auto, fp32 or int8'
 run 2 compress "${small[@]}" "${data[@]}" "${out[@]}" --min-fps 5 \
@@ -87,8 +87,11 @@ json 'len(d["compressions"]) == 1'
 json 'd["compressions"][0]["kind"] == "channels"'
 run 0 db show c1 && says '^groups' out
 
-# Nothing has to go: trained once in floats, and once as integers compute.
-run 0 compress "${small[@]}" "${data[@]}" "${out[@]}" --prune channels \
-    --precision int8 --qat --min-fps 1 --epochs 1 --json
-json 'd["train_pictures"] == 24'
+# Nothing goes: trained at two sizes, in floats and then as integers compute.
+run 0 compress "${small[@]}" --imgsz 32 "${data[@]}" "${out[@]}" --prune none \
+    --precision int8 --qat --epochs 1 --json
+json 'd["train_pictures"] == 48 and d["kind"] == "none"'
+json 'd["before"]["parameters"] == d["after"]["parameters"]'
+json 'all(c["name"].endswith("-whole") for c in d["candidates"])'
+json 'sum(r["name"].endswith("-whole") for r in d["rivals"]) == 1'
 finish

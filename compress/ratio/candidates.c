@@ -147,8 +147,10 @@ static void add_candidate(struct yt_compress_work *w, int32_t setting,
     };
 }
 
+/* @param whole candidate that the first of the kind begins from; -1: the
+ *              network. */
 static void add_kind(struct yt_compress_work *w, int32_t setting,
-                     enum yt_ratio_kind kind)
+                     enum yt_ratio_kind kind, int32_t whole)
 {
     const double dense_ns = w->settings[setting].dense_ns;
     if (!isnan(w->o->min_fps)) {
@@ -157,25 +159,40 @@ static void add_kind(struct yt_compress_work *w, int32_t setting,
         if (share >= 1 && w->candidate_count > 0 &&
             w->candidates[w->candidate_count - 1].setting == setting)
             return;
-        add_candidate(w, setting, kind, share < 1 ? share : 1, -1);
+        add_candidate(w, setting, kind, share < 1 ? share : 1, whole);
         return;
     }
     const int32_t count = share_count(w);
     for (int32_t i = 0; i < count; i++)
         add_candidate(w, setting, kind, shares[count - 1][i],
-                      i > 0 ? w->candidate_count - 1 : -1);
+                      i > 0 ? w->candidate_count - 1 : whole);
+}
+
+/* Where a time is given, only if it has that time. */
+static int wants_whole(const struct yt_compress_work *w, int32_t setting)
+{
+    return w->o->whole &&
+           (isnan(w->o->min_fps) ||
+            w->settings[setting].dense_ns <= 1e9 / w->o->min_fps);
 }
 
 enum yt_status yt_compress_candidates(struct yt_compress_work *w)
 {
     w->candidates =
-        calloc((size_t)w->setting_count * YT_RATIO_KINDS * SHARES_MAX,
+        calloc((size_t)w->setting_count * (1 + YT_RATIO_KINDS * SHARES_MAX),
                sizeof *w->candidates);
     YT_FAIL_IF(!w->candidates, YT_NO_MEMORY, "no memory for candidates");
-    for (int32_t s = 0; s < w->setting_count; s++)
+    for (int32_t s = 0; s < w->setting_count; s++) {
+        const int32_t whole = wants_whole(w, s) ? w->candidate_count : -1;
+        if (whole >= 0)
+            add_candidate(w, s, YT_RATIO_CHANNELS, 1, -1);
         for (int k = 0; k < YT_RATIO_KINDS; k++)
             if (w->o->kinds >> k & 1)
-                add_kind(w, s, (enum yt_ratio_kind)k);
+                add_kind(w, s, (enum yt_ratio_kind)k, whole);
+    }
+    YT_FAIL_IF(w->candidate_count == 0, YT_UNSATISFIABLE,
+               "%s: whole it is not as fast, and nothing of it may go",
+               w->graph->name);
     return YT_OK;
 }
 
@@ -380,7 +397,7 @@ enum yt_status yt_candidate_prune(struct yt_compress_work *w, int32_t index)
     char name[YT_COMPRESS_NAME_MAX];
     yt_candidate_name(w, c, name);
     yt_compress_report(w, "choosing ratios", name, NULL, NULL);
-    if (c->share >= 1) { /* nothing has to go: it is trained at its size */
+    if (yt_candidate_is_whole(c)) {
         c->ns = s->dense_ns;
         return yt_graph_copy(w->graph, &c->graph);
     }

@@ -34,15 +34,28 @@ void yt_compress_result_deinit(struct yt_compress_result *result)
 
 /* ------------------------------------------------------------------- words */
 
+const char *yt_compress_kind_name(const struct yt_compress_result *result)
+{
+    return result->whole ? "none" : yt_ratio_kind_name(result->kind);
+}
+
 void yt_candidate_name(const struct yt_compress_work *w,
                        const struct yt_candidate *candidate,
                        char name_out[YT_COMPRESS_NAME_MAX])
 {
     const struct yt_compress_setting *s = &w->settings[candidate->setting];
-    snprintf(name_out, YT_COMPRESS_NAME_MAX, "%s-%dx%d-%s-%s-%.2f",
-             w->graph->name, (int)s->how.h, (int)s->how.w,
-             yt_precision_word(s->precision),
-             yt_ratio_kind_name(candidate->kind), candidate->share);
+    const int32_t length =
+        snprintf(name_out, YT_COMPRESS_NAME_MAX, "%s-%dx%d-%s-", w->graph->name,
+                 (int)s->how.h, (int)s->how.w, yt_precision_word(s->precision));
+    if (length >= YT_COMPRESS_NAME_MAX)
+        return;
+    char *rest = name_out + length;
+    const size_t room = (size_t)(YT_COMPRESS_NAME_MAX - length);
+    if (yt_candidate_is_whole(candidate))
+        snprintf(rest, room, "whole");
+    else
+        snprintf(rest, room, "%s-%.2f", yt_ratio_kind_name(candidate->kind),
+                 candidate->share);
 }
 
 static double seconds_trained(const struct yt_compress_work *w)
@@ -95,6 +108,11 @@ static double drop_of(const struct yt_compress_work *w,
                       const struct yt_candidate *c)
 {
     return w->settings[0].dense_map - c->map;
+}
+
+int yt_candidate_is_whole(const struct yt_candidate *candidate)
+{
+    return candidate->share >= 1;
 }
 
 int yt_candidate_keeps(const struct yt_compress_work *w,
@@ -325,6 +343,7 @@ static enum yt_status describe(struct yt_compress_work *w, int interrupted,
     const struct yt_compress_setting *s = &w->settings[c->setting];
     *result = (struct yt_compress_result){
         .kind = c->kind,
+        .whole = yt_candidate_is_whole(c),
         .interrupted = interrupted,
         .beaten = -1,
         .best = {.h = s->how.h, .w = s->how.w, .precision = s->precision},
@@ -393,9 +412,9 @@ static enum yt_status digest_wish(struct yt_compress_work *w)
     yt_graph_digest(w->graph, graph);
     if (o->teacher)
         yt_graph_digest(o->teacher, teacher);
-    yt_text_add(&text, "%s %s %s %s %s isa %s threads %d kinds %u", graph,
-                teacher, o->train->hash, o->held->hash, o->test->hash,
-                o->site->isa->name, o->threads, o->kinds);
+    yt_text_add(&text, "%s %s %s %s %s isa %s threads %d kinds %u whole %d",
+                graph, teacher, o->train->hash, o->held->hash, o->test->hash,
+                o->site->isa->name, o->threads, o->kinds, o->whole);
     for (int32_t i = 0; i < o->size_count; i++)
         yt_text_add(&text, " %dx%d", o->sizes[i].h, o->sizes[i].w);
     yt_text_add(&text, " precision %d labels %d qat %d epochs %d batch %d",

@@ -43,6 +43,8 @@ struct yt_compress_options {
                                    database that is written */
     int32_t threads;            /* 0: the CPUs this process may use */
     uint32_t kinds;             /* bits (1 << enum yt_ratio_kind) */
+    int32_t whole; /* 1: the whole network is trained at each input, too: a
+                      candidate, from which the others begin */
     /* Inputs; the first is the baseline's. */
     struct yt_compress_size sizes[YT_COMPRESS_SIZES_MAX];
     int32_t size_count;
@@ -113,6 +115,7 @@ struct yt_compress_trial {
 struct yt_compress_result {
     struct yt_graph *graph; /* the smaller network; owned */
     enum yt_ratio_kind kind;
+    int32_t whole; /* 1: nothing is gone: it was trained at its size */
     struct yt_compress_figures base, best;
     struct yt_compress_group *groups; /* owned */
     int32_t group_count;
@@ -144,6 +147,9 @@ struct yt_compress_result {
 enum yt_status yt_compress(const struct yt_graph *graph,
                            const struct yt_compress_options *options,
                            struct yt_compress_result *result_out);
+
+/** What has gone: "channels", "blocks" or "none". */
+const char *yt_compress_kind_name(const struct yt_compress_result *result);
 
 /** Remove what yt_compress() keeps in a folder, and the folder if nothing else
  *  is in it. */

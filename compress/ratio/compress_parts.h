@@ -72,6 +72,9 @@ void yt_candidate_name(const struct yt_compress_work *w,
  *                forgiven, since training goes on. */
 int32_t yt_compress_best(const struct yt_compress_work *w, double slack);
 
+/** Whether nothing of the network has gone: it is trained at its size. */
+int yt_candidate_is_whole(const struct yt_candidate *candidate);
+
 /** Whether a candidate keeps the wish, as measured on held. */
 int yt_candidate_keeps(const struct yt_compress_work *w,
                        const struct yt_candidate *candidate, double slack);

@@ -84,6 +84,18 @@ static void add_smaller_inputs(struct field *f, enum yt_precision precision,
         add_entry(f, graph, base->h - stride, base->w - stride, precision);
 }
 
+/* What the others began from competes as it was trained. */
+static void add_trained(struct field *f, const struct yt_candidate *c)
+{
+    const struct yt_compress_setting *s = &f->w->settings[c->setting];
+    const int32_t before = f->count;
+    if (!yt_candidate_is_whole(c) || !c->graph || isnan(c->map))
+        return;
+    add_entry(f, c->graph, s->how.h, s->how.w, s->precision);
+    if (f->count > before)
+        yt_candidate_name(f->w, c, f->entries[before].figures.name);
+}
+
 static void list_rivals(struct field *f, double share)
 {
     const struct yt_compress_options *o = f->w->o;
@@ -91,6 +103,9 @@ static void list_rivals(struct field *f, double share)
     const enum yt_precision precision = f->entries[RESULT].figures.precision;
     add_entry(f, f->w->graph, base.h, base.w, YT_PRECISION_INT8);
     add_entry(f, f->w->graph, base.h, base.w, precision);
+    for (int32_t i = 0; i < f->w->candidate_count; i++)
+        if (i != yt_compress_best(f->w, 1))
+            add_trained(f, &f->w->candidates[i]);
     for (int32_t i = 0; i < o->rival_count; i++)
         add_entry(f, o->rivals[i], base.h, base.w, precision);
     add_smaller_inputs(f, precision, share);
@@ -222,10 +237,11 @@ static void tell_faster(const struct field *f, int32_t faster,
     result->loses = 1;
     result->beaten = faster;
     snprintf(result->verdict, YT_COMPRESS_TEXT_MAX,
-             "pruning loses: %s keeps the wish, too, and runs at %.1f FPS with "
-             "mAP %.4f, the pruned network at %.1f FPS with %.4f",
-             other->name, 1e9 / other->ns, other->map, 1e9 / best->ns,
-             best->map);
+             "%s loses: %s keeps the wish, too, and runs at %.1f FPS with "
+             "mAP %.4f, the %s network at %.1f FPS with %.4f",
+             result->whole ? "training" : "pruning", other->name,
+             1e9 / other->ns, other->map, result->whole ? "trained" : "pruned",
+             1e9 / best->ns, best->map);
 }
 
 static enum yt_status judge(const struct field *f,
@@ -248,7 +264,7 @@ static enum yt_status judge(const struct field *f,
     if (rival < 0) {
         snprintf(verdict, YT_COMPRESS_TEXT_MAX,
                  "nothing else that was measured is as fast%s",
-                 result->kept ? ": pruning wins" : "");
+                 result->kept && !result->whole ? ": pruning wins" : "");
         return YT_OK;
     }
     const struct yt_compress_figures *other = &f->entries[rival].figures;
@@ -258,10 +274,12 @@ static enum yt_status judge(const struct field *f,
         result->beaten = rival;
     }
     snprintf(verdict, YT_COMPRESS_TEXT_MAX,
-             "pruning %s: %s runs at %.1f FPS with mAP %.4f, the pruned "
-             "network at %.1f FPS with %.4f%s",
+             "%s %s: %s runs at %.1f FPS with mAP %.4f, the %s network at %.1f "
+             "FPS with %.4f%s",
+             result->whole ? "training" : "pruning",
              other->map >= best->map ? "loses" : "wins", other->name,
-             1e9 / other->ns, other->map, 1e9 / best->ns, best->map,
+             1e9 / other->ns, other->map, result->whole ? "trained" : "pruned",
+             1e9 / best->ns, best->map,
              sure ? "" : "; too few pictures to be sure");
     return YT_OK;
 }
