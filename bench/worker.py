@@ -186,6 +186,32 @@ class Ncnn:
         return [value.numpy()[None] for value in self.outputs]
 
 
+class DeepSparse:
+    """Sparse fp32 convolutions; one stream on so many cores."""
+
+    def __init__(self, model, threads, image, _precision):
+        import deepsparse
+
+        self.engine = deepsparse.compile_model(
+            model, batch_size=1, num_cores=threads
+        )
+        self.image = [image]
+        self.outputs = []
+        self.facts = {
+            "version": deepsparse.__version__,
+            "arch": str(deepsparse.cpu.cpu_architecture().isa),
+        }
+
+    def feed(self, image):
+        self.image = [image]
+
+    def run(self):
+        self.outputs = self.engine.run(self.image, val_inp=False)
+
+    def heads(self):
+        return self.outputs
+
+
 class TorchvisionNms:
     """torchvision.ops.nms and batched_nms over rows of candidates."""
 
@@ -233,6 +259,7 @@ KINDS = {
     "onnxruntime": OnnxRuntime,
     "openvino": OpenVino,
     "ncnn": Ncnn,
+    "deepsparse": DeepSparse,
     "torchvision": TorchvisionNms,
 }
 
