@@ -32,7 +32,12 @@ import models
 import peers
 import report
 import yolov5
-from contender import Contender, Refused
+from contender import (
+    DRIVER_PRIORITY,
+    Contender,
+    Refused,
+    realtime_priority,
+)
 
 HERE = pathlib.Path(__file__).resolve().parent
 CHANNELS_MIN = 32
@@ -89,6 +94,11 @@ def parse_arguments():
     add("--threads", type=int, default=1)
     add("--rounds", type=int, default=7)
     add("--runs", type=int, default=10)
+    add(
+        "--realtime",
+        action="store_true",
+        help="run both at real-time priority (SCHED_RR; needs root)",
+    )
     add("--data", help="data folder (default: $YOLOTUNE_TEST_DATA)")
     add("--yolotune", help="path of the program (default: newest in build*)")
     return parser.parse_args()
@@ -105,12 +115,13 @@ def pair_of(options, network, density, blocks, folder, image):
     prune(network.heads, heads, density, blocks)
     own = [*peers.serve_words(options.yolotune), "--model", full]
     own += ["--imgsz", options.imgsz, "--threads", options.threads]
+    own += ["--dense-heads"]
     other = [options.peer_python, HERE / "worker.py", "deepsparse", heads]
     other += [options.threads, image]
     return (
         name,
-        Contender(name, [*own, "--dense-heads"], cpus),
-        Contender(name, other, cpus),
+        Contender(name, own, cpus, realtime=options.realtime),
+        Contender(name, other, cpus, realtime=options.realtime),
     )
 
 
@@ -135,6 +146,8 @@ def table(pairs):
 def main():
     options = parse_arguments()
     data = peers.find_data(options.data)
+    if options.realtime:
+        realtime_priority(DRIVER_PRIORITY)
     options.yolotune = peers.find_yolotune(options.yolotune)
     source = data / "onnx" / f"{options.model}_fp32.onnx"
     network = models.prepare(source, options.imgsz, peers.VENV / "models")
