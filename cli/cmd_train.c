@@ -45,10 +45,23 @@ static const struct yt_manual manual = {
         "     -o signs8.onnx\n",
 };
 
+/* It was trained with these ranges, and others would undo some of it. */
+static enum yt_status take_ranges_along(struct yt_train_job *job)
+{
+    struct yt_quantisation *moved = NULL;
+    YT_TRY(yt_quantisation_move(job->quantisation, job->trained, &moved));
+    const enum yt_status status =
+        yt_quantisation_text(moved, job->trained, &job->trained->ranges);
+    yt_quantisation_destroy(moved);
+    return status;
+}
+
 /* What was trained, written; the default checkpoint has served then, where the
  * training came to its end. */
 static enum yt_status finish(struct yt_train_job *job, int whole)
 {
+    if (job->quantisation)
+        YT_TRY(take_ranges_along(job));
     YT_TRY(yt_onnx_write(job->trained, job->train.h, job->train.w, job->out));
     if (whole && !job->checkpoint && !job->result.interrupted)
         unlink(job->train.checkpoint);

@@ -62,6 +62,7 @@ void yt_graph_destroy(struct yt_graph *graph)
         free(graph->nodes[i].bias);
     }
     free_classes(graph);
+    free(graph->ranges);
     free(graph->nodes);
     free(graph);
 }

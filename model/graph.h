@@ -52,6 +52,9 @@ struct yt_graph {
     int32_t na, nc;
     char **classes; /* [nc] names; owned by the graph */
     int32_t imgsz;  /* the size an ONNX file is fixed to; 640 otherwise */
+    char *ranges;   /* what it was trained to be quantised with, as its file has
+                       it (yt_quantisation_write()); NULL: nothing. Owned; not
+                       copied, since filters of a copy may change */
     char name[YT_LAYER_NAME_MAX]; /* file name without directory, extension */
     char format[16];              /* "pt", "onnx", "built-in" */
     char hash[33]; /* XXH3-128 of the file, hex; of the name if built in; "":

@@ -332,6 +332,18 @@ done:
     return status;
 }
 
+/* Whether they fit the graph is seen where they are used. */
+static enum yt_status take_ranges(const YtOnnx__ModelProto *model,
+                                  struct yt_graph *graph)
+{
+    const char *text = yt_onnx_meta(model, YT_ONNX_RANGES);
+    if (!text)
+        return YT_OK;
+    graph->ranges = strdup(text);
+    YT_FAIL_IF(!graph->ranges, YT_NO_MEMORY, "no memory for its ranges");
+    return YT_OK;
+}
+
 static enum yt_status check_stride(const YtOnnx__ModelProto *model,
                                    const struct yt_graph *graph)
 {
@@ -368,6 +380,7 @@ static enum yt_status build(const YtOnnx__ModelProto *model,
     if (!heads->has_anchors)
         YT_TRY(find_anchors(model, heads));
     YT_TRY(set_classes(model, scope, heads, graph));
+    YT_TRY(take_ranges(model, graph));
     mark_needed(scope, heads);
     int32_t *node_of = calloc((size_t)scope->net_count, sizeof *node_of);
     YT_FAIL_IF(!node_of, YT_NO_MEMORY, "no memory for %d nodes",

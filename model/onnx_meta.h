@@ -3,11 +3,14 @@
 
 /* What export.py writes beside the graph: metadata_props, whose values are
  * Python literals: names "{0: 'person', 1: 'bicycle'}", stride "32", and with
- * some tools anchors "[[10, 13, 16, 30, 33, 23], ...]". */
+ * some tools anchors "[[10, 13, 16, 30, 33, 23], ...]". And what is written
+ * here, a network's ranges (struct yt_graph). */
 
 #include <stdint.h>
 
 #include "model/onnx_file.h"
+
+#define YT_ONNX_RANGES "yolotune.ranges" /* key */
 
 /** The value stored under @p key, or NULL. */
 const char *yt_onnx_meta(const YtOnnx__ModelProto *model, const char *key);

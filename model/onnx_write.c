@@ -13,6 +13,7 @@
 #include "base/replace.h"
 #include "base/text.h"
 #include "model/onnx_build.h"
+#include "model/onnx_meta.h"
 #include "runtime/fail.h"
 
 #define OPSET              17 /* export.py's */
@@ -363,6 +364,8 @@ static void put_graph(struct writer *w)
         &w->build, "stride",
         yt_onnx_build_text(&w->build, "%d", yt_graph_max_stride(graph)));
     put_names(w);
+    if (graph->ranges)
+        yt_onnx_build_metadata(&w->build, YT_ONNX_RANGES, graph->ranges);
 }
 
 static enum yt_status make_bytes(const struct yt_graph *graph, int32_t h,

@@ -7,8 +7,8 @@
 
 /** Write a graph as YOLOv5's export.py does: images, 1x3xHxW in 0..1, to
  *  output0, 1xNx(5+nc) decoded rows of pixels; class names, stride and the like
- *  in its metadata. yt_model_import() reads the same graph back, and ONNX
- *  Runtime runs it.
+ *  in its metadata, and ranges under "yolotune.ranges". yt_model_import() reads
+ *  the same graph back, and ONNX Runtime runs it.
  *
  *  The file is whole or is not there: it is written beside its place and
  *  renamed. A file that stood there is replaced.

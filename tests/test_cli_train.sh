@@ -46,6 +46,12 @@ run 0 train -m "$work/out.onnx" -d "$set_yaml" --imgsz 96 --batch 4 \
 grep -q 'classes become' "$work/err" && complain 'classes became others twice'
 json 'd["precision"] == "int8" and d["steps"] == 3'
 
+# The ranges it was trained with go along: no pictures to calibrate on.
+int8=(--imgsz 96 --precision int8 --db :memory: --json)
+run 0 bench -m "$work/int8.onnx" "${int8[@]}"
+json 'd["precision"] == "int8"'
+run 3 bench -m "$work/out.onnx" "${int8[@]}" && says 'pictures are needed'
+
 # A teacher of the same classes needs no labels; another one cannot teach.
 rm -rf "$work/bare" && cp -r "$work/set" "$work/bare" &&
     rm -r "$work/bare/labels/train"

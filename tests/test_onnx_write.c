@@ -103,6 +103,23 @@ static void a_network_comes_back(void **state)
     yt_graph_destroy(again);
 }
 
+static void ranges_come_back(void **state)
+{
+    (void)state;
+    struct yt_graph *graph = NULL, *copy = NULL;
+    assert_ok(yt_graph_builtin("n", 5, &graph));
+    graph->ranges = strdup("quant begin\nquant end\n");
+    struct yt_graph *back = go_round(graph, 64, 64);
+    assert_non_null(back->ranges);
+    assert_string_equal(back->ranges, graph->ranges);
+    /* A copy is there to be changed. */
+    assert_ok(yt_graph_copy(back, &copy));
+    assert_null(copy->ranges);
+    yt_graph_destroy(copy);
+    yt_graph_destroy(graph);
+    yt_graph_destroy(back);
+}
+
 /* Without nodes that no head needs, and heads by stride: a file has no others.
  */
 static struct yt_graph *live_part(const struct yt_graph *graph)
@@ -289,6 +306,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_network_comes_back),
+        cmocka_unit_test(ranges_come_back),
         cmocka_unit_test(any_graph_comes_back),
         cmocka_unit_test(class_names_come_back),
         cmocka_unit_test(nodes_of_one_name_come_back),

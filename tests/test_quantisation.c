@@ -63,6 +63,35 @@ static char *text_of(const struct yt_quantisation *q)
     return text;
 }
 
+static void ranges_go_along_with_training(void **state)
+{
+    (void)state;
+    struct yt_quantisation *q = filled(), *moved = NULL, *back = NULL;
+    struct yt_graph *trained = NULL;
+    char *text = NULL;
+    assert_int_equal(yt_graph_copy(graph(), &trained), YT_OK);
+    for (int32_t i = 0; i < trained->node_count; i++)
+        if (trained->nodes[i].weights)
+            trained->nodes[i].weights[0] += 1;
+    assert_int_equal(yt_quantisation_text(q, graph(), &text), YT_OK);
+    assert_int_equal(yt_quantisation_read(trained, text, &back), YT_STALE);
+    free(text);
+    assert_int_equal(yt_quantisation_move(q, trained, &moved), YT_OK);
+    assert_int_equal(yt_quantisation_text(moved, trained, &text), YT_OK);
+    assert_int_equal(yt_quantisation_read(trained, text, &back), YT_OK);
+    free(text);
+    for (int32_t i = 1; i < q->node_count; i++) {
+        assert_float_equal(back->ranges[i].lo, q->ranges[i].lo, 0);
+        assert_float_equal(back->ranges[i].seen_hi, q->ranges[i].seen_hi, 0);
+        assert_int_equal(back->dtypes[i], q->dtypes[i]);
+        assert_null(back->rounding[i]);
+    }
+    yt_quantisation_destroy(back);
+    yt_quantisation_destroy(moved);
+    yt_quantisation_destroy(q);
+    yt_graph_destroy(trained);
+}
+
 static void texts_read_back_bit_for_bit(void **state)
 {
     (void)state;
@@ -303,6 +332,7 @@ static int release(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(ranges_go_along_with_training),
         cmocka_unit_test(texts_read_back_bit_for_bit),
         cmocka_unit_test(an_empty_one_reads_back),
         cmocka_unit_test(copies_are_equal_and_apart),

@@ -308,30 +308,15 @@ static enum yt_status find_stored(struct search *s,
     return status == YT_BAD_INPUT || status == YT_STALE ? YT_NOT_FOUND : status;
 }
 
-static char *text_of(const struct yt_quantisation *q,
-                     const struct yt_graph *graph)
-{
-    char *text = NULL;
-    size_t size = 0;
-    FILE *out = open_memstream(&text, &size);
-    if (!out)
-        return NULL;
-    const int failed = yt_quantisation_write(q, graph, out) != 0;
-    if (fclose(out) != 0 || failed) {
-        free(text);
-        return NULL;
-    }
-    return text;
-}
-
 /* Whoever cannot write into the database calibrates again next time. */
 static enum yt_status store(struct search *s, const struct yt_dataset *pictures)
 {
     if (!s->engine->site->db || yt_db_is_read_only(s->engine->site->db))
         return YT_OK;
     struct yt_db_quantisation row = key_of(s, pictures);
-    char *text = text_of(s->found->quantisation, s->engine->graph);
-    YT_FAIL_IF(!text, YT_NO_MEMORY, "no memory for a calibration");
+    char *text = NULL;
+    YT_TRY(yt_quantisation_text(s->found->quantisation, s->engine->graph,
+                                &text));
     row.text = text;
     const enum yt_status status =
         yt_db_quantisation_put(s->engine->site->db, &row, NULL);
@@ -378,6 +363,19 @@ calibrate(struct search *s, const struct yt_dataset *pictures, const char *path)
     return store(s, pictures);
 }
 
+/* What the network was trained with, unless something else is asked for. */
+static enum yt_status find_own(struct search *s)
+{
+    const struct yt_precision_wish *wish = s->wish;
+    const struct yt_graph *graph = s->engine->graph;
+    if (!graph->ranges || wish->calib || wish->method || wish->images ||
+        wish->learn_rounding)
+        return YT_NOT_FOUND;
+    const enum yt_status status = yt_quantisation_read(
+        graph, graph->ranges, &s->found->quantisation);
+    return status == YT_STALE ? YT_NOT_FOUND : status;
+}
+
 /* Without pictures the newest calibration will do, unless some are about to be
  * measured on: it may have seen those. */
 static enum yt_status calibrate_or_find(struct search *s)
@@ -385,6 +383,9 @@ static enum yt_status calibrate_or_find(struct search *s)
     const struct yt_precision_wish *wish = s->wish;
     struct yt_dataset *pictures = NULL;
     const char *path = wish->calib ? wish->calib : wish->default_calib;
+    const enum yt_status own = find_own(s);
+    if (own != YT_NOT_FOUND)
+        return own;
     if (!path) {
         const enum yt_status status =
             wish->measured ? YT_NOT_FOUND : find_stored(s, NULL);
@@ -407,7 +408,9 @@ enum yt_status yt_precision_calibrate(struct yt_engine *engine,
     struct search s = {.wish = wish, .engine = engine, .found = found_out};
     *found_out = (struct yt_precision_found){.quantisation = NULL};
     name_settings(&s);
-    const enum yt_status status = find_stored(&s, pictures);
+    enum yt_status status = find_own(&s);
+    if (status == YT_NOT_FOUND)
+        status = find_stored(&s, pictures);
     return status == YT_NOT_FOUND && !only_stored
                ? calibrate(&s, pictures,
                            wish->calib ? wish->calib : wish->default_calib)

@@ -143,6 +143,21 @@ enum yt_status yt_quantisation_copy(const struct yt_quantisation *q,
     return YT_OK;
 }
 
+enum yt_status yt_quantisation_move(const struct yt_quantisation *q,
+                                    const struct yt_graph *graph,
+                                    struct yt_quantisation **moved_out)
+{
+    struct yt_quantisation *moved = NULL;
+    YT_TRY(yt_quantisation_copy(q, &moved));
+    for (int32_t i = 0; i < moved->node_count; i++) {
+        free(moved->rounding[i]);
+        moved->rounding[i] = NULL;
+    }
+    digits(hash_graph(moved, graph), moved->graph_hash);
+    *moved_out = moved;
+    return YT_OK;
+}
+
 void yt_quantisation_destroy(struct yt_quantisation *q)
 {
     if (!q)

@@ -53,6 +53,14 @@ enum yt_status yt_quantisation_create(const struct yt_graph *graph,
                                       struct yt_quantisation **q_out);
 enum yt_status yt_quantisation_copy(const struct yt_quantisation *q,
                                     struct yt_quantisation **copy_out);
+
+/** The same for a graph of the same nodes with other filters, as training
+ *  leaves it. What was learned for the filters there were is not taken over.
+ *  @return YT_OK; YT_NO_MEMORY. */
+enum yt_status yt_quantisation_move(const struct yt_quantisation *q,
+                                    const struct yt_graph *graph,
+                                    struct yt_quantisation **moved_out);
+
 /** NULL is fine. */
 void yt_quantisation_destroy(struct yt_quantisation *q);
 
@@ -92,6 +100,13 @@ size_t yt_quantisation_rounding_bytes(const struct yt_quantisation *q,
 /** Append the text form. @return 0 or -1 (see errno). */
 int yt_quantisation_write(const struct yt_quantisation *q,
                           const struct yt_graph *graph, FILE *out);
+
+/** The same in memory.
+ *  @param[out] text_out the caller's: free().
+ *  @return YT_OK; YT_NO_MEMORY. */
+enum yt_status yt_quantisation_text(const struct yt_quantisation *q,
+                                    const struct yt_graph *graph,
+                                    char **text_out);
 
 /** Read the first such text back; lines before it and what follows its end are
  *  left alone.

@@ -73,6 +73,23 @@ static void write_node(const struct yt_quantisation *q, int32_t i, FILE *out)
                     yt_quantisation_rounding_bytes(q, i), 1);
 }
 
+enum yt_status yt_quantisation_text(const struct yt_quantisation *q,
+                                    const struct yt_graph *graph,
+                                    char **text_out)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    YT_FAIL_IF(!out, YT_NO_MEMORY, "no memory for a quantisation");
+    const int failed = yt_quantisation_write(q, graph, out) != 0;
+    if (fclose(out) != 0 || failed) {
+        free(text);
+        return yt_fail(YT_NO_MEMORY, "no memory for a quantisation");
+    }
+    *text_out = text;
+    return YT_OK;
+}
+
 int yt_quantisation_write(const struct yt_quantisation *q,
                           const struct yt_graph *graph, FILE *out)
 {
