@@ -96,8 +96,15 @@ static void a_budget_has_time_to_measure(void **state)
     assert_ok(yt_compress_check_budget(&f.work));
     f.work.settings[0].held_ns = 5.1e9;
     assert_int_equal(yt_compress_check_budget(&f.work), YT_BAD_ARGUMENT);
-    assert_non_null(strstr(yt_error(), "of 4 networks each would be trained "
+    assert_non_null(strstr(yt_error(), "of 4 networks one would be trained "
                                        "for 10 s"));
+    /* 0.2 of the budget for the last training. */
+    f.options.budget_ns = 40000000000u;
+    f.work.candidate_count = 1;
+    f.work.settings[0].held_ns = 4.1e9;
+    assert_ok(yt_compress_check_budget(&f.work));
+    f.options.qat = 1;
+    assert_int_equal(yt_compress_check_budget(&f.work), YT_BAD_ARGUMENT);
     f.options.epochs = 1;
     assert_ok(yt_compress_check_budget(&f.work));
 }

@@ -110,8 +110,7 @@ enum yt_status yt_compress_measure(struct yt_compress_work *w)
 
 /* How much of the whole network's time is tried, by how many there is time
  * for. */
-#define SHARES_MAX 4
-static const double shares[SHARES_MAX][SHARES_MAX] = {
+static const double shares[YT_SHARES_MAX][YT_SHARES_MAX] = {
     {0.65},
     {0.75, 0.55},
     {0.8, 0.62, 0.48},
@@ -123,14 +122,16 @@ static const double shares[SHARES_MAX][SHARES_MAX] = {
 
 static int32_t share_count(const struct yt_compress_work *w)
 {
-    int32_t combinations = 0;
+    int32_t combinations = w->o->whole ? w->setting_count : 0;
     for (int k = 0; k < YT_RATIO_KINDS; k++)
         combinations += (w->o->kinds >> k & 1) * w->setting_count;
     if (w->o->epochs)
         return 2;
     const double slots =
         (double)w->o->budget_ns / LEAST_RECOVERY_NS / 2 / combinations;
-    return slots >= SHARES_MAX ? SHARES_MAX : slots < 1 ? 1 : (int32_t)slots;
+    return slots >= YT_SHARES_MAX ? YT_SHARES_MAX
+           : slots < 1            ? 1
+                                  : (int32_t)slots;
 }
 
 static void add_candidate(struct yt_compress_work *w, int32_t setting,
@@ -173,14 +174,12 @@ static int wants_whole(const struct yt_compress_work *w, int32_t setting)
 {
     return w->o->whole &&
            (isnan(w->o->min_fps) ||
-            w->settings[setting].dense_ns <= 1e9 / w->o->min_fps);
+            w->settings[setting].dense_ns <= TOLERANCE * 1e9 / w->o->min_fps);
 }
 
 enum yt_status yt_compress_candidates(struct yt_compress_work *w)
 {
-    w->candidates =
-        calloc((size_t)w->setting_count * (1 + YT_RATIO_KINDS * SHARES_MAX),
-               sizeof *w->candidates);
+    w->candidates = calloc(YT_CANDIDATES_MAX, sizeof *w->candidates);
     YT_FAIL_IF(!w->candidates, YT_NO_MEMORY, "no memory for candidates");
     for (int32_t s = 0; s < w->setting_count; s++) {
         const int32_t whole = wants_whole(w, s) ? w->candidate_count : -1;
@@ -506,7 +505,7 @@ static enum yt_status take(struct yt_compress_work *w, struct yt_candidate *c,
     c->pictures += result->pictures;
     if (w->settings[c->setting].precision != YT_PRECISION_F32)
         status = measure_trained(w, c);
-    if (status == YT_OK && map > c->map) {
+    if (status != YT_OK || map > c->map) {
         c->graph = before;
         c->map = map;
     }

@@ -200,25 +200,43 @@ static struct round round_of(const struct yt_compress_work *w, int32_t number)
 
 enum yt_status yt_compress_check_budget(const struct yt_compress_work *w)
 {
-    const struct round first = round_of(w, 0);
-    double held_ns = 0;
+    const double budget = (double)w->o->budget_ns;
+    double held_ns = 0, least = (double)round_of(w, 0).slice_ns;
+    if (w->o->qat)
+        least = fmin(least, QAT_SHARE * budget);
     for (int32_t i = 0; i < w->setting_count; i++)
         held_ns = fmax(held_ns, w->settings[i].held_ns);
-    YT_FAIL_IF(w->o->epochs == 0 && (double)first.slice_ns < 2 * held_ns,
-               YT_BAD_ARGUMENT,
-               "a budget of %.3g s is too short: of %d networks each would be "
+    YT_FAIL_IF(w->o->epochs == 0 && least < 2 * held_ns, YT_BAD_ARGUMENT,
+               "a budget of %.3g s is too short: of %d networks one would be "
                "trained for %.3g s, and finding boxes in %d pictures takes "
                "%.3g s before and again after",
-               1e-9 * (double)w->o->budget_ns, w->candidate_count,
-               1e-9 * (double)first.slice_ns, yt_dataset_used(w->o->held),
-               1e-9 * held_ns);
+               1e-9 * budget, w->candidate_count, 1e-9 * least,
+               yt_dataset_used(w->o->held), 1e-9 * held_ns);
+    return YT_OK;
+}
+
+/* A round that a candidate cannot train in, for a loss that is not finite or
+ * too little time, leaves it as the round before did. */
+static enum yt_status train_or_keep(struct yt_compress_work *w, int32_t index,
+                                    const struct round *round)
+{
+    struct yt_candidate *c = &w->candidates[index];
+    char name[YT_COMPRESS_NAME_MAX];
+    const enum yt_status status =
+        yt_candidate_train(w, index, round->slice_ns, round->qat);
+    if ((status != YT_BAD_INPUT && status != YT_BAD_ARGUMENT) ||
+        round->number == 0 || !is_trained(c))
+        return status;
+    yt_candidate_name(w, c, name);
+    yt_compress_report(w, "recovery", name, NULL, yt_error());
+    c->rounds = round->number + 1;
     return YT_OK;
 }
 
 static enum yt_status train(struct yt_compress_work *w, int32_t index,
                             const struct round *round)
 {
-    YT_TRY(yt_candidate_train(w, index, round->slice_ns, round->qat));
+    YT_TRY(train_or_keep(w, index, round));
     YT_FAIL_IF(w->candidates[index].rounds <= round->number, YT_INTERRUPTED,
                "the recovery was interrupted");
     w->done++;
@@ -469,9 +487,10 @@ static enum yt_status work(struct yt_compress_work *w,
     if (w->o->folder && !w->o->resume)
         yt_journal_clear(w->o->folder);
     YT_TRY(yt_compress_measure(w));
-    YT_TRY(yt_compress_candidates(w));
-    YT_TRY(yt_compress_check_budget(w));
     YT_TRY(yt_journal_read(w));
+    if (w->candidate_count == 0)
+        YT_TRY(yt_compress_candidates(w));
+    YT_TRY(yt_compress_check_budget(w));
     const enum yt_status status = run_rounds(w);
     if (status == YT_OK)
         return describe(w, 0, result);

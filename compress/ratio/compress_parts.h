@@ -7,6 +7,13 @@
 #include "compress/ratio/compress.h"
 #include "eval/image.h"
 
+/** Shares of the whole network's time that are tried of a kind, most. */
+#define YT_SHARES_MAX 4
+
+/** With the whole network at each size. */
+#define YT_CANDIDATES_MAX                                                      \
+    (YT_COMPRESS_SIZES_MAX * (1 + YT_RATIO_KINDS * YT_SHARES_MAX))
+
 /** An input size with what the whole network is there. */
 struct yt_compress_setting {
     struct yt_ratio_setting how;
@@ -111,7 +118,8 @@ enum yt_status yt_journal_write(const struct yt_compress_work *w);
 enum yt_status yt_journal_graph(const struct yt_compress_work *w,
                                 int32_t index);
 
-/** Take up what is kept; nothing without a folder or when it is empty.
+/** Take up what is kept, candidates and the times they were chosen by; nothing
+ *  without a folder or when it is empty.
  *  @return YT_OK; YT_BAD_INPUT for another network's or wish's, or damage. */
 enum yt_status yt_journal_read(struct yt_compress_work *w);
 

@@ -107,11 +107,14 @@ enum yt_status yt_journal_graph(const struct yt_compress_work *w, int32_t index)
 
 static void add_lines(const struct yt_compress_work *w, struct yt_text *to)
 {
-    yt_text_add(to, "yolotune compress 1 %s %d\n", w->wish, w->candidate_count);
+    yt_text_add(to, "yolotune compress 2 %s %d %d\n", w->wish, w->setting_count,
+                w->candidate_count);
+    for (int32_t i = 0; i < w->setting_count; i++)
+        yt_text_add(to, "%a\n", w->settings[i].dense_ns);
     for (int32_t i = 0; i < w->candidate_count; i++) {
         const struct yt_candidate *c = &w->candidates[i];
-        yt_text_add(to, "%d %d %d %a %d %d %a %a %a %a %lld %d\n", i,
-                    c->setting, (int)c->kind, c->share, c->failed,
+        yt_text_add(to, "%d %d %a %d %d %d %a %a %a %a %lld %d\n", c->setting,
+                    (int)c->kind, c->share, c->before, c->failed,
                     c->graph != NULL, c->ns, c->start_map, c->map, c->seconds,
                     (long long)c->pictures, c->rounds);
     }
@@ -139,53 +142,71 @@ static enum yt_status damaged(const char *path)
     return yt_fail(YT_BAD_INPUT, "%s: damaged, or of another version", path);
 }
 
-/* A line into the candidate that it is of. */
-static enum yt_status read_line(struct yt_compress_work *w, const char *line,
-                                const char *path)
+static int is_possible(const struct yt_compress_work *w, int32_t index,
+                       const struct yt_candidate *c)
 {
-    struct yt_candidate c;
-    int index, setting, kind, failed, has_graph, rounds;
+    return c->setting >= 0 && c->setting < w->setting_count &&
+           (int)c->kind >= 0 && (int)c->kind < YT_RATIO_KINDS && c->share > 0 &&
+           c->share <= 1 && c->before >= -1 && c->before < index;
+}
+
+static enum yt_status read_candidate(struct yt_compress_work *w, int32_t index,
+                                     const char *line, const char *path)
+{
+    struct yt_candidate *c = &w->candidates[index];
+    char file[PATH_MAX_];
+    int setting, kind, before, failed, has_graph, rounds;
     long long pictures;
     const int fields =
-        sscanf(line, "%d %d %d %la %d %d %la %la %la %la %lld %d", &index,
-               &setting, &kind, &c.share, &failed, &has_graph, &c.ns,
-               &c.start_map, &c.map, &c.seconds, &pictures, &rounds);
-    if (fields != 12 || index < 0 || index >= w->candidate_count)
+        sscanf(line, "%d %d %la %d %d %d %la %la %la %la %lld %d", &setting,
+               &kind, &c->share, &before, &failed, &has_graph, &c->ns,
+               &c->start_map, &c->map, &c->seconds, &pictures, &rounds);
+    if (fields != 12)
         return damaged(path);
-    struct yt_candidate *to = &w->candidates[index];
-    if (setting != to->setting || kind != (int)to->kind)
+    c->setting = setting;
+    c->kind = (enum yt_ratio_kind)kind;
+    c->before = before;
+    c->failed = failed;
+    c->pictures = pictures;
+    c->rounds = rounds;
+    if (!is_possible(w, index, c))
         return damaged(path);
-    to->failed = failed;
-    to->ns = c.ns;
-    to->start_map = c.start_map;
-    to->map = c.map;
-    to->seconds = c.seconds;
-    to->pictures = pictures;
-    to->rounds = rounds;
-    char file[PATH_MAX_];
+    c->target_ns = c->share * w->settings[setting].dense_ns;
     if (!has_graph)
         return YT_OK;
     YT_TRY(graph_path(w, index, file));
-    return yt_model_import(file, &to->graph);
+    return yt_model_import(file, &c->graph);
 }
 
+/* Shares and times are those that the work began with: measured anew, they
+ * would lead to other candidates. */
 static enum yt_status read_lines(struct yt_compress_work *w, FILE *from,
                                  const char *path)
 {
     char line[512], digest[33];
-    int count = 0;
+    int settings = 0, count = 0;
     if (!fgets(line, sizeof line, from) ||
-        sscanf(line, "yolotune compress 1 %32s %d", digest, &count) != 2)
+        sscanf(line, "yolotune compress 2 %32s %d %d", digest, &settings,
+               &count) != 3 ||
+        count < 1 || count > YT_CANDIDATES_MAX)
         return damaged(path);
-    YT_FAIL_IF(strcmp(digest, w->wish) != 0 || count != w->candidate_count,
+    YT_FAIL_IF(strcmp(digest, w->wish) != 0 || settings != w->setting_count,
                YT_BAD_INPUT,
                "%s: what was begun there was of another network, other "
                "pictures or another wish",
                path);
+    for (int i = 0; i < settings; i++)
+        if (!fgets(line, sizeof line, from) ||
+            sscanf(line, "%la", &w->settings[i].dense_ns) != 1 ||
+            !(w->settings[i].dense_ns > 0))
+            return damaged(path);
+    w->candidates = calloc((size_t)count, sizeof *w->candidates);
+    YT_FAIL_IF(!w->candidates, YT_NO_MEMORY, "no memory for candidates");
+    w->candidate_count = count;
     for (int32_t i = 0; i < count; i++) {
         if (!fgets(line, sizeof line, from))
             return damaged(path);
-        YT_TRY(read_line(w, line, path));
+        YT_TRY(read_candidate(w, i, line, path));
     }
     return YT_OK;
 }

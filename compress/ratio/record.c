@@ -76,6 +76,8 @@ enum yt_status yt_compress_groups(const struct yt_compress_work *w,
         (size_t)w->graph->node_count + (size_t)result->graph->node_count;
     result->groups = calloc(most, sizeof *result->groups);
     YT_FAIL_IF(!result->groups, YT_NO_MEMORY, "no memory for a report");
+    if (result->whole)
+        return YT_OK;
     if (candidate->kind == YT_RATIO_CHANNELS)
         return list_widths(w->graph, result);
     list_densities(w, candidate, result);

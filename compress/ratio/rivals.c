@@ -103,11 +103,11 @@ static void list_rivals(struct field *f, double share)
     const enum yt_precision precision = f->entries[RESULT].figures.precision;
     add_entry(f, f->w->graph, base.h, base.w, YT_PRECISION_INT8);
     add_entry(f, f->w->graph, base.h, base.w, precision);
+    for (int32_t i = 0; i < o->rival_count; i++)
+        add_entry(f, o->rivals[i], base.h, base.w, precision);
     for (int32_t i = 0; i < f->w->candidate_count; i++)
         if (i != yt_compress_best(f->w, 1))
             add_trained(f, &f->w->candidates[i]);
-    for (int32_t i = 0; i < o->rival_count; i++)
-        add_entry(f, o->rivals[i], base.h, base.w, precision);
     add_smaller_inputs(f, precision, share);
 }
 
@@ -236,12 +236,13 @@ static void tell_faster(const struct field *f, int32_t faster,
     const struct yt_compress_figures *other = &f->entries[faster].figures;
     result->loses = 1;
     result->beaten = faster;
-    snprintf(result->verdict, YT_COMPRESS_TEXT_MAX,
-             "%s loses: %s keeps the wish, too, and runs at %.1f FPS with "
-             "mAP %.4f, the %s network at %.1f FPS with %.4f",
-             result->whole ? "training" : "pruning", other->name,
-             1e9 / other->ns, other->map, result->whole ? "trained" : "pruned",
-             1e9 / best->ns, best->map);
+    snprintf(
+        result->verdict, YT_COMPRESS_TEXT_MAX,
+        "%s%s keeps the wish, too, and runs at %.1f FPS with mAP %.4f, the "
+        "%s network at %.1f FPS with %.4f",
+        result->whole ? "" : "pruning loses: ", other->name, 1e9 / other->ns,
+        other->map, result->whole ? "trained" : "pruned", 1e9 / best->ns,
+        best->map);
 }
 
 static enum yt_status judge(const struct field *f,
@@ -274,12 +275,13 @@ static enum yt_status judge(const struct field *f,
         result->beaten = rival;
     }
     snprintf(verdict, YT_COMPRESS_TEXT_MAX,
-             "%s %s: %s runs at %.1f FPS with mAP %.4f, the %s network at %.1f "
-             "FPS with %.4f%s",
-             result->whole ? "training" : "pruning",
-             other->map >= best->map ? "loses" : "wins", other->name,
-             1e9 / other->ns, other->map, result->whole ? "trained" : "pruned",
-             1e9 / best->ns, best->map,
+             "%s%s runs at %.1f FPS with mAP %.4f, the %s network at %.1f FPS "
+             "with %.4f%s",
+             result->whole             ? ""
+             : other->map >= best->map ? "pruning loses: "
+                                       : "pruning wins: ",
+             other->name, 1e9 / other->ns, other->map,
+             result->whole ? "trained" : "pruned", 1e9 / best->ns, best->map,
              sure ? "" : "; too few pictures to be sure");
     return YT_OK;
 }

@@ -10,7 +10,7 @@
 #include "train/run/rate.h"
 #include "yolotune/status.h"
 
-#define YT_CHECKPOINT_VERSION 1
+#define YT_CHECKPOINT_VERSION 2
 #define YT_CHECKPOINT_ID_MAX  33
 
 /** The numbers, eight bytes each: they are written as they are. */
@@ -26,6 +26,7 @@ struct yt_checkpoint_numbers {
     int64_t best_step;
     double start_loss, loss; /* of the first step; a moving mean */
     double seconds;          /* trained so far, in all runs */
+    double evaluation_s;     /* what the last evaluation took */
 };
 
 struct yt_checkpoint {

@@ -39,7 +39,7 @@ static double time_left(const struct yt_training *t)
     if (isfinite(budget))
         return budget;
     return t->step_s > 0
-               ? steps * t->step_s + (double)t->now.left * t->evaluation_s
+               ? steps * t->step_s + (double)t->now.left * t->now.evaluation_s
                : NAN;
 }
 
@@ -91,7 +91,7 @@ static enum yt_status measure(struct yt_training *t, double *map_out)
     const uint64_t begin = yt_now_ns();
     yt_optimiser_put(t->optimiser, t->optimiser->average, t->candidate);
     YT_TRY(t->options.evaluate(t->options.user, t->candidate, map_out));
-    t->evaluation_s = seconds_since(begin);
+    t->now.evaluation_s = seconds_since(begin);
     return YT_OK;
 }
 
@@ -199,7 +199,7 @@ static enum yt_status pause_training(struct yt_training *t)
 static int is_over(const struct yt_training *t)
 {
     return t->now.step >= t->now.plan.steps ||
-           yt_training_seconds_left(t) < t->evaluation_s;
+           yt_training_seconds_left(t) < t->now.evaluation_s;
 }
 
 static enum yt_status run(struct yt_training *t)

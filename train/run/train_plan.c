@@ -37,8 +37,8 @@ static int64_t count_evaluations(const struct yt_training *t)
     double most = EVALUATIONS;
     if (t->options.evaluate_every_s > 0 && isfinite(seconds))
         most = seconds / t->options.evaluate_every_s;
-    if (t->evaluation_s > 0)
-        most = fmin(most, EVALUATION_SHARE * seconds / t->evaluation_s);
+    if (t->now.evaluation_s > 0)
+        most = fmin(most, EVALUATION_SHARE * seconds / t->now.evaluation_s);
     return most > 1 ? (int64_t)most : 1;
 }
 
@@ -46,7 +46,7 @@ static int64_t count_evaluations(const struct yt_training *t)
 static int64_t count_steps(const struct yt_training *t)
 {
     const double seconds =
-        yt_training_seconds_left(t) - (double)t->now.left * t->evaluation_s;
+        yt_training_seconds_left(t) - (double)t->now.left * t->now.evaluation_s;
     double steps = floor(seconds / t->step_s);
     if (t->options.epochs > 0)
         steps =
@@ -76,10 +76,10 @@ enum yt_status yt_training_plan(struct yt_training *t)
     if (o->budget_ns > 0) {
         YT_TRY(try_steps(t));
         const double left = yt_training_seconds_left(t);
-        YT_FAIL_IF(left < t->step_s + t->evaluation_s, YT_BAD_ARGUMENT,
+        YT_FAIL_IF(left < t->step_s + t->now.evaluation_s, YT_BAD_ARGUMENT,
                    "a budget of %.3g s is too short: a step takes %.3g s, an "
                    "evaluation %.3g s, and %.3g s were needed to begin",
-                   1e-9 * (double)o->budget_ns, t->step_s, t->evaluation_s,
+                   1e-9 * (double)o->budget_ns, t->step_s, t->now.evaluation_s,
                    yt_training_seconds(t));
     }
     t->now.left = count_evaluations(t);
@@ -117,7 +117,7 @@ enum yt_status yt_training_plan_resumed(struct yt_training *t)
     else
         yt_rate_plan_again(plan, t->now.step, left);
     yt_training_plan_evaluation(t);
-    return YT_OK;
+    return yt_training_keep(t); /* to go back to: not to the shorter plan */
 }
 
 void yt_training_plan_again(struct yt_training *t)

@@ -20,7 +20,6 @@ struct yt_training {
     uint64_t begin_ns;
     double seconds_before; /* of runs before this one */
     double step_s;         /* a step's time, a moving mean; 0: not known */
-    double evaluation_s;   /* the last evaluation's */
     uint64_t evaluated_ns; /* when that was */
     double last_map;       /* NAN: not measured */
     int32_t resumed, interrupted;
