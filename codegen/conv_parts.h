@@ -39,10 +39,16 @@ struct yt_conv_place {
     int32_t example; /* index of a tile with this shape */
 };
 
-/** Begin a kernel. */
+/** What a kernel is about: sizes, no code. */
 void yt_conv_open(struct yt_conv_emit *c, struct yt_emit *e,
                   const struct yt_problem *problem,
                   const struct yt_schedule *s);
+
+/** Load the kernel's pointers and make the accumulators. */
+void yt_conv_begin(struct yt_conv_emit *c);
+
+/** Go to a tile of nr vectors of output channels: its number and pointers. */
+void yt_conv_channel_tile(struct yt_conv_emit *c, LLVMValueRef k_tile);
 
 /** Emit the whole kernel. */
 void yt_conv_walk(struct yt_conv_emit *c, yt_conv_sum accumulate);

@@ -140,6 +140,21 @@ static void pixel_group(struct yt_conv_emit *c, LLVMValueRef group)
                   c->t.large, c->t.large == 0);
 }
 
+void yt_conv_channel_tile(struct yt_conv_emit *c, LLVMValueRef k_tile)
+{
+    struct yt_emit *e = c->e;
+    c->k_tile = k_tile;
+    c->k_weights =
+        yt_emit_index(e, c->weights, yt_emit_muli(e, k_tile, c->t.weight_tile));
+    c->k_constants = yt_emit_index(
+        e, c->constants, yt_emit_muli(e, k_tile, c->s->nr * c->t.vec_bytes));
+    c->k_out = yt_emit_index(
+        e, c->output, yt_emit_muli(e, k_tile, c->s->nr * c->t.out_block));
+    if (c->p->add)
+        c->k_add = yt_emit_index(
+            e, c->add, yt_emit_muli(e, k_tile, c->s->nr * c->t.add_block));
+}
+
 static void task(struct yt_conv_emit *c, LLVMValueRef index)
 {
     struct yt_emit *e = c->e;
@@ -154,16 +169,7 @@ static void task(struct yt_conv_emit *c, LLVMValueRef index)
         group = yt_emit_divi(e, index, c->t.k_tiles);
         k_tile = yt_emit_modi(e, index, c->t.k_tiles);
     }
-    c->k_tile = k_tile;
-    c->k_weights =
-        yt_emit_index(e, c->weights, yt_emit_muli(e, k_tile, c->t.weight_tile));
-    c->k_constants = yt_emit_index(
-        e, c->constants, yt_emit_muli(e, k_tile, c->s->nr * c->t.vec_bytes));
-    c->k_out = yt_emit_index(
-        e, c->output, yt_emit_muli(e, k_tile, c->s->nr * c->t.out_block));
-    if (c->p->add)
-        c->k_add = yt_emit_index(
-            e, c->add, yt_emit_muli(e, k_tile, c->s->nr * c->t.add_block));
+    yt_conv_channel_tile(c, k_tile);
     pixel_group(c, group);
 }
 
@@ -181,10 +187,9 @@ void yt_conv_open(struct yt_conv_emit *c, struct yt_emit *e,
     assert(s->mr <= YT_CONV_MR_MAX && s->nr <= YT_CONV_NR_MAX);
 }
 
-void yt_conv_walk(struct yt_conv_emit *c, yt_conv_sum accumulate)
+void yt_conv_begin(struct yt_conv_emit *c)
 {
     struct yt_emit *e = c->e;
-    c->accumulate = accumulate;
     LLVMValueRef args = yt_emit_param(e, 0);
     c->in = yt_emit_field(e, args, e->ptr, offsetof(struct yt_args, in), "in");
     c->output =
@@ -199,8 +204,14 @@ void yt_conv_walk(struct yt_conv_emit *c, yt_conv_sum accumulate)
     for (int32_t m = 0; m < c->s->mr; m++)
         for (int32_t n = 0; n < c->s->nr; n++)
             c->acc[m][n] = yt_emit_var(e, yt_emit_sum_type(e, c->dtype), "acc");
+}
 
+void yt_conv_walk(struct yt_conv_emit *c, yt_conv_sum accumulate)
+{
+    struct yt_emit *e = c->e;
     struct yt_loop tasks;
+    c->accumulate = accumulate;
+    yt_conv_begin(c);
     yt_emit_for(e, &tasks, "task", yt_emit_param(e, 1), yt_emit_param(e, 2), 1,
                 0);
     task(c, tasks.i);
