@@ -110,15 +110,16 @@ target_compile_definitions(yt_cli PUBLIC YT_VERSION="${PROJECT_VERSION}")
 add_executable(yolotune cli/main.c)
 target_link_libraries(yolotune PRIVATE yt_cli)
 
-# yt_bench_program(NAME LIBRARY): bench/NAME/ as yolotune-NAME, which bench/*.py
-# and people call; not installed.
+# yt_bench_program(NAME LIBRARY [SOURCE...]): bench/NAME/ and further sources as
+# yolotune-NAME, which bench/*.py and people call; not installed.
 function(yt_bench_program name library)
   file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/bench/${name}/*.c)
-  add_executable(yolotune-${name} ${sources})
+  add_executable(yolotune-${name} ${sources} ${ARGN})
   target_link_libraries(yolotune-${name} PRIVATE ${library})
 endfunction()
 yt_bench_program(serve yt_cli)
 yt_bench_program(shapes yt_cli)
 yt_bench_program(losses yt_train_loss)
-yt_bench_program(sparse yt_cli)
+yt_bench_program(sparse yt_cli bench/contest/contest.c)
 yt_bench_program(tape yt_train_net)
+yt_bench_program(winograd yt_cli bench/contest/contest.c)

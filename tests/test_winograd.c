@@ -229,6 +229,33 @@ static void every_isa_compiles(void **state)
         }
 }
 
+/* A tolerance finds a wrong kernel, and is not what happens to be just met. */
+static void errors_of(const struct yt_isa *isa)
+{
+    const struct yt_problem p = problem("conv2d-f32-256x13x13-k16r3s1p1-silu");
+    double before = 0;
+    for (size_t i = 0; i < COUNT(edges); i++) {
+        const struct yt_schedule s = some_schedule(&p, isa, 0, edges[i]);
+        const double tolerance = yt_schedule_tolerance(&p, &s, isa);
+        struct kernel k;
+        double error;
+        open_kernel(&k, &p, &s, isa);
+        if (yt_case_check(k.data, k.run, k.tasks, &s, k.weights, &error) !=
+            YT_OK)
+            failed(&p, &s, isa, yt_error());
+        close_kernel(&k);
+        assert_true(error < tolerance / 4);
+        assert_true(tolerance > before && tolerance < 1e-3);
+        before = tolerance;
+    }
+}
+
+static void errors_are_well_within_tolerances(void **state)
+{
+    (void)state;
+    on_each_isa(errors_of);
+}
+
 /* ------------------------------------------------------------------ rules */
 
 static void it_applies_to_plain_f32_3x3_only(void **state)
@@ -426,6 +453,7 @@ int main(void)
         cmocka_unit_test(every_shape_matches_the_reference),
         cmocka_unit_test(what_is_proposed_matches_the_reference),
         cmocka_unit_test(every_isa_compiles),
+        cmocka_unit_test(errors_are_well_within_tolerances),
         cmocka_unit_test(it_applies_to_plain_f32_3x3_only),
         cmocka_unit_test(schedules_have_one_form),
         cmocka_unit_test(scratch_has_a_limit),

@@ -277,10 +277,13 @@ static int64_t scratch_bytes(const struct yt_problem *p,
     return w.scratch_bytes;
 }
 
+/* Relative to the largest output. Some eight times what was measured over
+ * YOLOv5's shapes, which grows with the channels: of 512, 1.3e-6, 4.6e-6 and
+ * 2.5e-5, where direct sums have 3e-6. */
 static double tolerance(const struct yt_problem *p, const struct yt_schedule *s,
                         const struct yt_isa *isa)
 {
-    static const double errors[] = {1e-5, 1e-4, 1e-3};
+    static const double errors[] = {1e-5, 4e-5, 2e-4};
     (void)p;
     (void)isa;
     return errors[s->edge / 2 - 1];
