@@ -166,7 +166,7 @@ static void input_columns(struct yt_winograd_emit *g, LLVMValueRef in,
     yt_emit_for(e, &column, "column", from, to, 1, 1);
     for (int32_t i = 0; i < size; i++)
         d[i] = load(g, vector(g, rows[i], column.i), 0);
-    LLVMValueRef t[YT_COOK_TOOM_MAX];
+    LLVMValueRef t[YT_COOK_TOOM_MAX] = {NULL};
     transform_in(e, &g->t, d, t);
     LLVMValueRef half = vector(g, g->half, column.i);
     for (int32_t i = 0; i < size; i++)
@@ -181,7 +181,7 @@ static void input_rows(struct yt_winograd_emit *g, LLVMValueRef out)
     const int32_t size = g->w.size;
     struct yt_loop row;
     yt_emit_for(e, &row, "row", yt_emit_i64(e, 0), yt_emit_i64(e, size), 1, 1);
-    LLVMValueRef d[YT_COOK_TOOM_MAX] = {NULL}, t[YT_COOK_TOOM_MAX];
+    LLVMValueRef d[YT_COOK_TOOM_MAX] = {NULL}, t[YT_COOK_TOOM_MAX] = {NULL};
     LLVMValueRef half = vector(g, g->half, yt_emit_muli(e, row.i, size));
     for (int32_t j = 0; j < size; j++)
         d[j] = load(g, half, j * g->c.t.vec_bytes);
@@ -223,7 +223,7 @@ static void product_columns(struct yt_winograd_emit *g, LLVMValueRef products)
     struct yt_loop column;
     yt_emit_for(e, &column, "column", yt_emit_i64(e, 0), yt_emit_i64(e, size),
                 1, 1);
-    LLVMValueRef d[YT_COOK_TOOM_MAX] = {NULL}, t[YT_COOK_TOOM_MAX];
+    LLVMValueRef d[YT_COOK_TOOM_MAX] = {NULL}, t[YT_COOK_TOOM_MAX] = {NULL};
     LLVMValueRef points = yt_emit_index(
         e, products, yt_emit_muli(e, column.i, g->w.product_point));
     for (int32_t i = 0; i < size; i++)
@@ -242,7 +242,7 @@ static void result_rows(struct yt_winograd_emit *g, LLVMValueRef results,
     struct yt_emit *e = g->c.e;
     struct yt_loop row;
     yt_emit_for(e, &row, "row", yt_emit_i64(e, 0), rows, 1, 1);
-    LLVMValueRef d[YT_COOK_TOOM_MAX] = {NULL}, t[YT_COOK_TOOM_MAX];
+    LLVMValueRef d[YT_COOK_TOOM_MAX] = {NULL}, t[YT_COOK_TOOM_MAX] = {NULL};
     LLVMValueRef half = vector(g, g->half, yt_emit_muli(e, row.i, g->w.size));
     for (int32_t j = 0; j < g->w.size; j++)
         d[j] = load(g, half, j * g->c.t.vec_bytes);

@@ -18,7 +18,7 @@ static const int32_t outputs[] = {2, 4, 6};
 
 static double uniform(uint32_t *seed)
 {
-    return (double)(yt_random_lcg(seed) / 65536) / 32768 - 1;
+    return 2 * (double)yt_random_unit(seed) - 1;
 }
 
 /* y = out (filter g * in d) of one dimension. */
