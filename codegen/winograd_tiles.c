@@ -34,11 +34,11 @@ void yt_winograd_tiles(const struct yt_problem *p, const struct yt_schedule *s,
     };
     w.points = w.size * w.size;
     w.tiles = w.columns * (int32_t)yt_ceil_div(yt_conv2d_out_h(v), s->edge);
-    w.block = s->tiles ? s->tiles : w.tiles;
+    w.block = s->tiles && s->tiles < w.tiles ? s->tiles : w.tiles;
     w.blocks = (int32_t)yt_ceil_div(w.tiles, w.block);
     w.last = w.tiles - (w.blocks - 1) * w.block;
     w.k_tiles = (int32_t)yt_ceil_div(v->k, isa->lanes) / s->nr;
-    w.group = s->group ? s->group : w.k_tiles;
+    w.group = s->group && s->group < w.k_tiles ? s->group : w.k_tiles;
     w.groups = (int32_t)yt_ceil_div(w.k_tiles, w.group);
     w.weight_channel = 4 * (int64_t)isa->lanes * s->nr;
     w.weight_point = v->c * w.weight_channel;

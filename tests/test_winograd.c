@@ -326,6 +326,8 @@ static void scratch_has_a_limit(void **state)
     assert_in_range(yt_schedule_scratch_bytes(&p, &s, isa), 1, 4 << 20);
     s.tiles = 0;
     assert_false(yt_schedule_applies(&p, &s, isa));
+    s.tiles = s.group = INT32_MAX;
+    assert_false(yt_schedule_applies(&p, &s, isa));
 }
 
 /* ---------------------------------------------------------------- network */

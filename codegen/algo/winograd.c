@@ -13,7 +13,6 @@
  * order, once for each block.
  */
 
-#include <assert.h>
 #include <string.h>
 
 #include "base/math.h"
@@ -225,7 +224,7 @@ static void pack(const struct yt_problem *p, const struct yt_schedule *s,
 
 /* ------------------------------------------------------------------ row */
 
-/* More than any core's cache; a tile of its own always fits. */
+/* More than any core's cache. */
 #define SCRATCH_MAX ((int64_t)16 << 20)
 
 static int is_for(const struct yt_problem *p, const struct yt_isa *isa)
@@ -262,10 +261,9 @@ static int64_t tasks(const struct yt_problem *p, const struct yt_schedule *s,
 static int splits_pixels(const struct yt_problem *p,
                          const struct yt_schedule *s, const struct yt_isa *isa)
 {
-    (void)p;
-    (void)s;
-    (void)isa;
-    return 1;
+    struct yt_winograd_tiles w;
+    yt_winograd_tiles(p, s, isa, &w);
+    return w.blocks > 1 || w.groups == 1;
 }
 
 static int64_t scratch_bytes(const struct yt_problem *p,
@@ -333,8 +331,7 @@ static int first(const struct yt_problem *p, const struct yt_isa *isa,
     s->ku = 4;
     s->nr = yt_ceil_div(p->u.conv2d.k, isa->lanes) % 2 ? 1 : 2;
     cut_blocks(p, isa, BLOCK_BYTES, widest_tile(isa, s->nr), s);
-    assert(applies(p, s, isa));
-    return 1;
+    return applies(p, s, isa);
 }
 
 /* Blocks and groups that threads finish together. */
