@@ -127,10 +127,9 @@ static LLVMValueRef value(struct yt_conv_emit *c,
         if (c->p->add == YT_ADD_UP2)
             v = yt_emit_fadd(e, v, up2_addend(c, at, m, n));
     }
-    if (!c->p->silu)
-        return v;
-    return c->s->coarse ? yt_emit_silu_coarse(e, c->out, v)
-                        : yt_emit_silu(e, v);
+    return c->s->coarse
+               ? yt_emit_silu_coarse(e, c->out, v)
+               : yt_emit_act(e, (enum yt_act)c->p->act, c->p->slope, v);
 }
 
 /* A value and its addend as the output's code, not yet narrow. */

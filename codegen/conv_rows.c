@@ -49,7 +49,7 @@ int yt_conv_applies(const struct yt_problem *problem,
 
 int yt_conv_may_be_coarse(const struct yt_problem *p)
 {
-    return p->u.conv2d.silu && p->out != YT_DTYPE_F32;
+    return p->u.conv2d.act == YT_ACT_SILU && p->out != YT_DTYPE_F32;
 }
 
 /* Registers that a step takes beside the accumulators and the weights. */
@@ -84,7 +84,7 @@ double yt_conv_tolerance(const struct yt_problem *p,
 {
     (void)isa;
     const struct yt_conv2d *v = &p->u.conv2d;
-    const int linear = !v->silu && !v->add;
+    const int linear = !v->act && !v->add;
     const int bf16 = p->dtype == YT_DTYPE_BF16;
     if (linear && yt_dtype_is_integer(p->dtype) && p->out == YT_DTYPE_F32)
         return 0; /* nothing in it is rounded otherwise than in the reference */

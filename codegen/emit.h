@@ -241,8 +241,13 @@ LLVMValueRef yt_emit_silu(struct yt_emit *e, LLVMValueRef x);
  *  8e-4 of it (s16: 1.2e-4), or within 5e-4 of its size. */
 LLVMValueRef yt_emit_silu_coarse(struct yt_emit *e, enum yt_dtype out,
                                  LLVMValueRef x);
+/** codegen/act.c: an activation of runtime/act.h on a vec. */
+LLVMValueRef yt_emit_act(struct yt_emit *e, enum yt_act act, int32_t slope,
+                         LLVMValueRef x);
 /** 1 / (1 + exp(-x)). */
 LLVMValueRef yt_emit_sigmoid(struct yt_emit *e, LLVMValueRef x);
+/** exp(-x), |x| limited to 87. */
+LLVMValueRef yt_emit_exp_of_minus(struct yt_emit *e, LLVMValueRef x);
 
 /* emit_narrow.c: values as they lie in memory. "Elements" are a vector of
  * float, of i8 (u8), or of i16 (s16, and the bits of bf16). */

@@ -44,8 +44,7 @@ static LLVMValueRef fraction(struct yt_emit *e, LLVMValueRef a, LLVMValueRef n)
                         hi);
 }
 
-/* exp(-x). */
-static LLVMValueRef exp_of_minus(struct yt_emit *e, LLVMValueRef x)
+LLVMValueRef yt_emit_exp_of_minus(struct yt_emit *e, LLVMValueRef x)
 {
     LLVMValueRef a = e->words.clamp(e, x, EXP_CLAMP);
     LLVMValueRef magic = yt_emit_splat(e, ROUND_MAGIC);
@@ -62,13 +61,15 @@ static LLVMValueRef exp_of_minus(struct yt_emit *e, LLVMValueRef x)
 LLVMValueRef yt_emit_sigmoid(struct yt_emit *e, LLVMValueRef x)
 {
     LLVMValueRef one = yt_emit_splat(e, 1.0f);
-    return e->words.divide(e, one, yt_emit_fadd(e, exp_of_minus(e, x), one));
+    return e->words.divide(e, one,
+                           yt_emit_fadd(e, yt_emit_exp_of_minus(e, x), one));
 }
 
 LLVMValueRef yt_emit_silu(struct yt_emit *e, LLVMValueRef x)
 {
     LLVMValueRef one = yt_emit_splat(e, 1.0f);
-    return e->words.divide(e, x, yt_emit_fadd(e, exp_of_minus(e, x), one));
+    return e->words.divide(e, x,
+                           yt_emit_fadd(e, yt_emit_exp_of_minus(e, x), one));
 }
 
 /* --------------------------------------------------------------- coarse */

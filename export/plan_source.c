@@ -20,9 +20,9 @@
 #define I64 "%" PRId64
 
 static_assert(sizeof(struct yt_isa) == 56, "print the new field");
-static_assert(sizeof(struct yt_step) == 248, "print the new field");
-static_assert(sizeof(struct yt_level) == 336, "print the new field");
-static_assert(sizeof(struct yt_plan) == 2744, "print the new field");
+static_assert(sizeof(struct yt_step) == 256, "print the new field");
+static_assert(sizeof(struct yt_level) == 344, "print the new field");
+static_assert(sizeof(struct yt_plan) == 2816, "print the new field");
 
 static const char *const op_ids[] = {
 #define YT_OP(id, name) "YT_OP_" #id,

@@ -150,8 +150,10 @@ static int32_t emit_conv(struct builder *b, int32_t input, const char *name,
 
 static int32_t emit_silu(struct builder *b, int32_t input, const char *name)
 {
-    struct yt_node node = {
-        .kind = YT_NODE_SILU, .inputs = {input}, .input_count = 1};
+    struct yt_node node = {.kind = YT_NODE_ACT,
+                           .inputs = {input},
+                           .input_count = 1,
+                           .act = YT_ACT_SILU};
     snprintf(node.name, sizeof node.name, "%.50s.act", name);
     return add(b, &node);
 }

@@ -70,7 +70,7 @@ void yt_graph_destroy(struct yt_graph *graph)
 /* Inputs each kind takes: {least, most}. */
 static const int8_t arity[][2] = {
     [YT_NODE_INPUT] = {0, 0},    [YT_NODE_CONV] = {1, 1},
-    [YT_NODE_SILU] = {1, 1},     [YT_NODE_MAXPOOL] = {1, 1},
+    [YT_NODE_ACT] = {1, 1},      [YT_NODE_MAXPOOL] = {1, 1},
     [YT_NODE_UPSAMPLE] = {1, 1}, [YT_NODE_CONCAT] = {1, YT_NODE_INPUTS_MAX},
     [YT_NODE_ADD] = {2, 2},
 };
@@ -112,6 +112,12 @@ static enum yt_status output_channels(const struct yt_graph *graph,
             YT_BAD_INPUT,
             "%s: a max-pool window of %d; odd ones from 3 to %d are possible",
             node->name, node->r, WINDOW_MAX);
+        break;
+    case YT_NODE_ACT:
+        YT_FAIL_IF(node->act == YT_ACT_NONE ||
+                       !yt_act_exists((int32_t)node->act, node->slope),
+                   YT_BAD_INPUT, "%s: no activation %d with slope %d",
+                   node->name, (int)node->act, node->slope);
         break;
     case YT_NODE_CONCAT:
         for (int32_t i = 1; i < node->input_count; i++)
@@ -172,6 +178,7 @@ enum yt_status yt_graph_add(struct yt_graph *graph, const struct yt_node *node,
     YT_TRY(grow(graph));
 
     const bool conv = node->kind == YT_NODE_CONV;
+    const bool is_act = node->kind == YT_NODE_ACT;
     const bool windowed = conv || node->kind == YT_NODE_MAXPOOL;
     struct yt_node *added = &graph->nodes[graph->node_count];
     memset(added, 0, sizeof *added);
@@ -184,6 +191,8 @@ enum yt_status yt_graph_add(struct yt_graph *graph, const struct yt_node *node,
     added->r = windowed ? node->r : 0;
     added->stride = conv ? node->stride : 0;
     added->pad = conv ? node->pad : 0;
+    added->act = is_act ? node->act : YT_ACT_NONE;
+    added->slope = is_act ? node->slope : 0;
     *index_out = graph->node_count++;
     return YT_OK;
 }

@@ -8,13 +8,14 @@
 
 #include <stdint.h>
 
+#include "runtime/act.h"
 #include "runtime/plan.h" /* YT_LEVELS_MAX, YT_ANCHORS_MAX, name lengths */
 #include "yolotune/status.h"
 
 enum yt_node_kind {
-    YT_NODE_INPUT, /* the image, 3 channels, RGB, 0..1 */
-    YT_NODE_CONV,  /* r x r, stride, pad, bias; groups 1; linear */
-    YT_NODE_SILU,
+    YT_NODE_INPUT,    /* the image, 3 channels, RGB, 0..1 */
+    YT_NODE_CONV,     /* r x r, stride, pad, bias; groups 1; linear */
+    YT_NODE_ACT,      /* an activation, element by element */
     YT_NODE_MAXPOOL,  /* r x r, stride 1, pad r/2 */
     YT_NODE_UPSAMPLE, /* nearest, x2 */
     YT_NODE_CONCAT,   /* along channels */
@@ -32,6 +33,8 @@ struct yt_node {
     int32_t c;           /* output channels */
     int32_t r;           /* CONV, MAXPOOL: window */
     int32_t stride, pad; /* CONV */
+    enum yt_act act;     /* ACT: not YT_ACT_NONE */
+    int32_t slope;       /* ACT: of a leaky ReLU, in millionths */
     float *weights;      /* CONV: [c][input c][r][r]; owned by the graph */
     float *bias;         /* CONV: [c]; owned by the graph */
 };

@@ -28,6 +28,11 @@ static void chain_node(char digest[DIGITS + 1], const struct yt_graph *graph,
     memcpy(shape + 6, node->inputs,
            (size_t)node->input_count * sizeof node->inputs[0]);
     chain(digest, shape, sizeof shape);
+    /* What says nothing of the activation has SiLU: digests of graphs without
+     * others are as they were before there were any. */
+    const int32_t act[] = {(int32_t)node->act, node->slope};
+    if (node->kind == YT_NODE_ACT && node->act != YT_ACT_SILU)
+        chain(digest, act, sizeof act);
     if (node->kind != YT_NODE_CONV)
         return;
     const size_t filter = (size_t)graph->nodes[node->inputs[0]].c *

@@ -66,7 +66,8 @@ struct yt_ir_op {
     struct yt_ir_part parts[YT_IR_PARTS_MAX];
     int32_t part_count;
     int32_t r, stride, pad; /* CONV2D; r also of the pools */
-    int32_t silu;
+    enum yt_act act;
+    int32_t slope;
     int32_t biased; /* 0: another op adds the nodes' bias */
     enum yt_addend addend;
 };

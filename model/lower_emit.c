@@ -1,6 +1,6 @@
 /* Ops to layers: names, problems, addresses, and filters in physical channels.
  * Rows and columns that exist only to fill up a block are zero, so the lanes
- * they make hold zeros (SiLU of 0 is 0). */
+ * they make hold what the activation makes of 0, which nobody reads. */
 
 #include "model/lower.h"
 
@@ -65,7 +65,7 @@ static void mark_lazy(const struct yt_ir *ir, const struct yt_ir_op *op,
 {
     const int32_t na = ir->graph->na;
     if (!ir->options.dense_heads && ir->values[op->parts[0].out].head >= 0 &&
-        p->r == 1 && p->stride == 1 && !p->silu && !p->add &&
+        p->r == 1 && p->stride == 1 && !p->act && !p->add &&
         na <= YT_ANCHORS_MAX && p->k == na * (5 + ir->graph->nc))
         p->lazy = na;
 }
@@ -82,15 +82,11 @@ static void make_problem(const struct yt_ir *ir, const struct yt_ir_op *op,
         const char *name;
         int32_t value;
     } known[] = {
-        {"c", in->cp},
-        {"h", in->h},
-        {"w", in->w},
-        {"k", layer_channels(ir, op)},
-        {"r", op->r},
-        {"stride", op->stride},
-        {"pad", op->pad},
-        {"silu", op->silu},
-        {"add", (int32_t)op->addend},
+        {"c", in->cp},        {"h", in->h},
+        {"w", in->w},         {"k", layer_channels(ir, op)},
+        {"r", op->r},         {"stride", op->stride},
+        {"pad", op->pad},     {"act", (int32_t)op->act},
+        {"slope", op->slope}, {"add", (int32_t)op->addend},
     };
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
         yt_op_set(p, known[i].name, known[i].value);

@@ -72,14 +72,15 @@ static int merge(struct yt_ir *ir, int32_t a, int32_t b)
 }
 
 /* Two 1x1 convolutions that differ in their filters alone, and meet their input
- * with the same channels of those. Having a SiLU they are no heads, whose
- * channels are not whole blocks. */
+ * with the same channels of those. Having an activation they are no heads,
+ * whose channels are not whole blocks. */
 static int are_twins(const struct yt_ir_op *a, const struct yt_ir_op *b)
 {
     return a->op == YT_OP_CONV2D && b->op == YT_OP_CONV2D && a->in == b->in &&
            a->r == 1 && b->r == 1 && a->stride == 1 && b->stride == 1 &&
-           a->pad == 0 && b->pad == 0 && a->silu && b->silu &&
-           a->parts[0].node >= 0 && b->parts[0].node >= 0 &&
+           a->pad == 0 && b->pad == 0 && a->act != YT_ACT_NONE &&
+           a->act == b->act && a->slope == b->slope && a->parts[0].node >= 0 &&
+           b->parts[0].node >= 0 &&
            a->parts[0].c_first == b->parts[0].c_first &&
            a->addend == b->addend && a->addend != YT_ADD_RESIDUAL;
 }

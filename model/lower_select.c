@@ -1,5 +1,5 @@
-/* Graph nodes to ops. A SiLU and a residual add join the convolution whose
- * only reader they are; a concat is the memory its parts are written into; an
+/* Graph nodes to ops. An activation and a residual add join the convolution
+ * whose only reader they are; a concat is the memory its parts are written into; an
  * upsample before 1x1 convolutions is moved behind them, where it costs a
  * quarter:
  *
@@ -56,7 +56,7 @@ static int32_t conv_behind(const struct select *s, int32_t i)
     if (is_joinable_conv(s, i))
         return i;
     const struct yt_node *node = &s->graph->nodes[i];
-    if (node->kind == YT_NODE_SILU && s->uses[i] == 1 &&
+    if (node->kind == YT_NODE_ACT && s->uses[i] == 1 &&
         s->joined[node->inputs[0]] == i)
         return node->inputs[0];
     return -1;
@@ -68,7 +68,7 @@ static void join_nodes(struct select *s)
         const struct yt_node *node = &s->graph->nodes[i];
         if (s->uses[i] == 0)
             continue;
-        if (node->kind == YT_NODE_SILU && is_joinable_conv(s, node->inputs[0]))
+        if (node->kind == YT_NODE_ACT && is_joinable_conv(s, node->inputs[0]))
             s->joined[node->inputs[0]] = i;
         if (node->kind != YT_NODE_ADD)
             continue;
@@ -95,10 +95,10 @@ static int takes_addend(const struct select *s, int32_t i)
 {
     if (!is_pointwise(&s->graph->nodes[i]))
         return 0;
-    const int32_t silu = s->joined[i];
-    if (silu < 0)
+    const int32_t act = s->joined[i];
+    if (act < 0)
         return 1;
-    return s->graph->nodes[silu].kind == YT_NODE_SILU && s->joined[silu] < 0;
+    return s->graph->nodes[act].kind == YT_NODE_ACT && s->joined[act] < 0;
 }
 
 static void split_concats(struct select *s)
@@ -147,11 +147,20 @@ static int is_plain(const struct select *s, int32_t value)
     return value != 0 && !v->map && v->cp == yt_ir_round(s->ir, v->c);
 }
 
-/* Run the identity over a value: bring it to the plain layout, apply SiLU, or
- * add another value that is plain. */
+/* Let an op apply the activation of a node, -1: none. */
+static void set_act(const struct select *s, struct yt_ir_op *op, int32_t act)
+{
+    if (act < 0)
+        return;
+    op->act = s->graph->nodes[act].act;
+    op->slope = s->graph->nodes[act].slope;
+}
+
+/* Run the identity over a value: bring it to the plain layout, apply the
+ * activation of node act, or add another value that is plain; -1: neither. */
 static enum yt_status add_identity(struct select *s, int32_t node, int32_t in,
-                                   int32_t silu, int32_t add,
-                                   const char *suffix, int32_t *value_out)
+                                   int32_t act, int32_t add, const char *suffix,
+                                   int32_t *value_out)
 {
     struct yt_ir *ir = s->ir;
     const struct yt_ir_value *v = &ir->values[in];
@@ -160,20 +169,19 @@ static enum yt_status add_identity(struct select *s, int32_t node, int32_t in,
                s->graph->nodes[node].name, v->c, COPY_CHANNELS_MAX);
     const struct yt_ir_shape shape = {v->c, v->h, v->w};
     const int32_t out = yt_ir_add_value(ir, shape, yt_ir_round(ir, v->c), NULL);
-    const struct yt_ir_op op = {.op = YT_OP_CONV2D,
-                                .named_after = node,
-                                .suffix = suffix,
-                                .in = in,
-                                .parts = {{.node = -1, .out = out, .add = add}},
-                                .part_count = 1,
-                                .r = 1,
-                                .stride = 1,
-                                .silu = silu,
-                                .addend =
-                                    add >= 0 ? YT_ADD_RESIDUAL : YT_ADD_NONE};
+    struct yt_ir_op op = {.op = YT_OP_CONV2D,
+                          .named_after = node,
+                          .suffix = suffix,
+                          .in = in,
+                          .parts = {{.node = -1, .out = out, .add = add}},
+                          .part_count = 1,
+                          .r = 1,
+                          .stride = 1,
+                          .addend = add >= 0 ? YT_ADD_RESIDUAL : YT_ADD_NONE};
+    set_act(s, &op, act);
     yt_ir_add_op(ir, &op);
     ir->values[out].node = node;
-    if (!silu && add < 0)
+    if (act < 0 && add < 0)
         ir->values[out].like = in;
     *value_out = out;
     return YT_OK;
@@ -183,7 +191,7 @@ static enum yt_status make_plain(struct select *s, int32_t node, int32_t *value)
 {
     if (is_plain(s, *value))
         return YT_OK;
-    return add_identity(s, node, *value, 0, -1, ".copy", value);
+    return add_identity(s, node, *value, -1, -1, ".copy", value);
 }
 
 static struct yt_ir_op conv_op(const struct select *s, int32_t conv, int32_t in,
@@ -203,9 +211,9 @@ static struct yt_ir_op conv_op(const struct select *s, int32_t conv, int32_t in,
         .biased = 1};
 }
 
-/* Node i is CONV, or the SILU or ADD that conv joined: emit them as one op. */
+/* Node i is CONV, or the ACT or ADD that conv joined: emit them as one op. */
 static enum yt_status emit_conv(struct select *s, int32_t i, int32_t conv,
-                                int32_t silu, int32_t addend)
+                                int32_t act, int32_t addend)
 {
     const struct yt_graph *graph = s->graph;
     const int32_t input = graph->nodes[conv].inputs[0];
@@ -237,7 +245,7 @@ static enum yt_status emit_conv(struct select *s, int32_t i, int32_t conv,
         op.addend = add >= 0 ? YT_ADD_RESIDUAL : YT_ADD_NONE;
     }
     op.parts[0].add = add;
-    op.silu = silu;
+    set_act(s, &op, act);
     yt_ir_add_op(s->ir, &op);
     s->ir->values[s->value[i]].head = s->head[i];
     return YT_OK;
@@ -252,11 +260,11 @@ static enum yt_status emit_add(struct select *s, int32_t i)
             continue;
         const int is_conv = s->graph->nodes[mine].kind == YT_NODE_CONV;
         return emit_conv(s, i, is_conv ? mine : s->graph->nodes[mine].inputs[0],
-                         !is_conv, node->inputs[1 - j]);
+                         is_conv ? -1 : mine, node->inputs[1 - j]);
     }
     int32_t add = s->value[node->inputs[1]];
     YT_TRY(make_plain(s, i, &add));
-    return add_identity(s, i, s->value[node->inputs[0]], 0, add, "",
+    return add_identity(s, i, s->value[node->inputs[0]], -1, add, "",
                         &s->value[i]);
 }
 
@@ -301,7 +309,7 @@ static enum yt_status emit_concat(struct select *s, int32_t i)
         for (int32_t k = 0; k < j; k++)
             taken |= s->ir->values[parts[k]].store == store;
         if (taken)
-            YT_TRY(add_identity(s, i, parts[j], 0, -1, ".copy", &parts[j]));
+            YT_TRY(add_identity(s, i, parts[j], -1, -1, ".copy", &parts[j]));
     }
     YT_TRY(yt_ir_add_concat(s->ir, parts, node->input_count, &s->value[i]));
     s->ir->values[s->value[i]].node = i;
@@ -313,11 +321,11 @@ static enum yt_status emit_node(struct select *s, int32_t i)
     const struct yt_node *node = &s->graph->nodes[i];
     switch (node->kind) {
     case YT_NODE_CONV:
-        return emit_conv(s, i, i, 0, -1);
-    case YT_NODE_SILU:
+        return emit_conv(s, i, i, -1, -1);
+    case YT_NODE_ACT:
         if (s->joined[node->inputs[0]] == i)
-            return emit_conv(s, i, node->inputs[0], 1, -1);
-        return add_identity(s, i, s->value[node->inputs[0]], 1, -1, "",
+            return emit_conv(s, i, node->inputs[0], i, -1);
+        return add_identity(s, i, s->value[node->inputs[0]], i, -1, "",
                             &s->value[i]);
     case YT_NODE_ADD:
         return emit_add(s, i);

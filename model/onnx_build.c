@@ -18,7 +18,12 @@
 
 /* Numbers of the format: TensorProto.DataType, AttributeProto.AttributeType. */
 enum { TYPE_FLOAT = 1, TYPE_INT64 = 7 };
-enum { ATTRIBUTE_INT = 2, ATTRIBUTE_STRING = 3, ATTRIBUTE_INTS = 7 };
+enum {
+    ATTRIBUTE_FLOAT = 1,
+    ATTRIBUTE_INT = 2,
+    ATTRIBUTE_STRING = 3,
+    ATTRIBUTE_INTS = 7
+};
 
 struct block {
     struct block *next;
@@ -220,6 +225,17 @@ void yt_onnx_build_int(struct yt_onnx_build *build, const char *name,
         return;
     attribute->has_i = 1;
     attribute->i = value;
+}
+
+void yt_onnx_build_float(struct yt_onnx_build *build, const char *name,
+                         float value)
+{
+    YtOnnx__AttributeProto *attribute =
+        add_attribute(build, name, ATTRIBUTE_FLOAT);
+    if (!attribute)
+        return;
+    attribute->has_f = 1;
+    attribute->f = value;
 }
 
 void yt_onnx_build_ints(struct yt_onnx_build *build, const char *name,

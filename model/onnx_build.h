@@ -50,6 +50,8 @@ void yt_onnx_build_rename(struct yt_onnx_build *build, const char *name);
 /** Attributes of the last node. */
 void yt_onnx_build_int(struct yt_onnx_build *build, const char *name,
                        int64_t value);
+void yt_onnx_build_float(struct yt_onnx_build *build, const char *name,
+                         float value);
 void yt_onnx_build_ints(struct yt_onnx_build *build, const char *name,
                         const int64_t *values, size_t count);
 void yt_onnx_build_word(struct yt_onnx_build *build, const char *name,

@@ -79,7 +79,7 @@ static const struct {
 } kind_names[] = {
     [YT_NODE_INPUT] = {"", "input"},
     [YT_NODE_CONV] = {"", "conv"},
-    [YT_NODE_SILU] = {"", "silu"},
+    [YT_NODE_ACT] = {"", "act"},
     [YT_NODE_MAXPOOL] = {"", "maxpool"},
     [YT_NODE_UPSAMPLE] = {"", "upsample"},
     [YT_NODE_CONCAT] = {".concat", "concat"},
@@ -166,7 +166,9 @@ enum yt_status yt_onnx_net_emit(struct yt_onnx_scope *scope,
                                .c = (int32_t)net->c,
                                .r = net->r,
                                .stride = net->stride,
-                               .pad = net->pad};
+                               .pad = net->pad,
+                               .act = net->act,
+                               .slope = net->slope};
         for (int32_t k = 0; k < net->input_count; ++k)
             node.inputs[k] = node_of[net->inputs[k]];
         name_node(scope, net, ordinals[net->kind]++, node.name);

@@ -44,6 +44,8 @@ static double read_net(struct yt_onnx_probe *probe,
         return 0;
     case YT_ONNX_NOISE:
         return yt_onnx_noise(value->net, index);
+    case YT_ONNX_GIVEN:
+        return probe->given;
     }
     return 0;
 }
@@ -124,6 +126,13 @@ static double eval_lazy(struct yt_onnx_probe *probe,
     case YT_ONNX_UNARY: {
         const double x = yt_onnx_eval(probe, value->in[0], index);
         return value->fn.unary ? value->fn.unary(x) : x;
+    }
+    case YT_ONNX_CLIP:
+        return fmin(fmax(yt_onnx_eval(probe, value->in[0], index), value->low),
+                    value->high);
+    case YT_ONNX_LEAKY: {
+        const double x = yt_onnx_eval(probe, value->in[0], index);
+        return x < 0 ? x * value->slope : x;
     }
     case YT_ONNX_VIEW:
         unravel(&value->t, index, at);

@@ -11,12 +11,14 @@
 enum yt_onnx_stand_in {
     YT_ONNX_NO_IMAGE, /* reading one is an error */
     YT_ONNX_ZEROS,
-    YT_ONNX_NOISE /* yt_onnx_noise() */
+    YT_ONNX_NOISE, /* yt_onnx_noise() */
+    YT_ONNX_GIVEN  /* the probe's number, for each */
 };
 
 struct yt_onnx_probe {
     struct yt_onnx_scope *scope;
     enum yt_onnx_stand_in stand_in;
+    double given;
     enum yt_status status; /* of the first failure; results are 0 after it */
     /* The feature map element read last, and how many different ones were read
      * (a square reads one twice). */

@@ -162,6 +162,26 @@ static double fn_sigmoid(double x)
 {
     return 1 / (1 + exp(-x));
 }
+static double fn_hard_sigmoid(double x)
+{
+    return yt_act_value(YT_ACT_HARDSIGMOID, 0, x);
+}
+static double fn_hard_swish(double x)
+{
+    return yt_act_value(YT_ACT_HARDSWISH, 0, x);
+}
+static double fn_mish(double x)
+{
+    return yt_act_value(YT_ACT_MISH, 0, x);
+}
+static double fn_relu(double x)
+{
+    return fmax(x, 0);
+}
+static double fn_softplus(double x)
+{
+    return log1p(exp(x));
+}
 static double fn_negate(double x)
 {
     return -x;
@@ -208,8 +228,12 @@ struct unary_row {
     double (*fn)(double);
 };
 static const struct unary_row unary_rows[] = {
-    {"Sigmoid", fn_sigmoid}, {"Neg", fn_negate}, {"Floor", floor},
-    {"Ceil", ceil},          {"Sqrt", sqrt},     {"Abs", fabs},
+    {"Sigmoid", fn_sigmoid}, {"Neg", fn_negate},
+    {"Floor", floor},        {"Ceil", ceil},
+    {"Sqrt", sqrt},          {"Abs", fabs},
+    {"Relu", fn_relu},       {"HardSwish", fn_hard_swish},
+    {"Mish", fn_mish},       {"Softplus", fn_softplus},
+    {"Tanh", tanh},
 };
 
 struct binary_row {
@@ -229,15 +253,22 @@ static const struct binary_row binary_rows[] = {
     {"Less", fn_less, fn_less, 1},
 };
 
+/* A LAZY value like its input, element by element. */
+static struct yt_onnx_value *begin_like(struct yt_onnx_scope *scope, int32_t n,
+                                        enum yt_onnx_formula formula)
+{
+    const struct yt_onnx_value *in = &scope->values[scope->nodes[n].in[0]];
+    struct yt_onnx_value *value = yt_onnx_lazy_begin(scope, n, 0, formula);
+    value->is_int = in->is_int;
+    value->t = in->t;
+    return value;
+}
+
 static enum yt_status unary(struct yt_onnx_scope *scope, int32_t n,
                             double (*fn)(double))
 {
-    const struct yt_onnx_value *in = &scope->values[scope->nodes[n].in[0]];
-    struct yt_onnx_value *value =
-        yt_onnx_lazy_begin(scope, n, 0, YT_ONNX_UNARY);
-    value->is_int = in->is_int;
+    struct yt_onnx_value *value = begin_like(scope, n, YT_ONNX_UNARY);
     value->fn.unary = fn;
-    value->t = in->t;
     return yt_onnx_lazy_end(scope, n, value);
 }
 
@@ -270,6 +301,51 @@ static enum yt_status visit_where(struct yt_onnx_scope *scope, int32_t n)
     for (int32_t i = 0; i < 3; ++i)
         yt_onnx_broadcast_steps(&scope->values[in[i]].t, &value->t,
                                 value->steps[i]);
+    return yt_onnx_lazy_end(scope, n, value);
+}
+
+/* An attribute that is a number. */
+static double real_attr(const struct yt_onnx_scope *scope, int32_t n,
+                        const char *name, double fallback)
+{
+    const YtOnnx__AttributeProto *attr =
+        yt_onnx_attr(scope->nodes[n].proto, name);
+    return attr && attr->has_f ? (double)attr->f : fallback;
+}
+
+/* max(0, min(1, alpha * x + beta)): PyTorch's, which is not ONNX's default. */
+static enum yt_status visit_hard_sigmoid(struct yt_onnx_scope *scope, int32_t n)
+{
+    const double alpha = real_attr(scope, n, "alpha", 0.2);
+    const double beta = real_attr(scope, n, "beta", 0.5);
+    char who[YT_ONNX_WHO_MAX];
+    YT_FAIL_IF(fabs(6 * alpha - 1) > 1e-3 || beta != 0.5, YT_UNSUPPORTED,
+               "%s: alpha %g and beta %g; 1/6 and 0.5 are supported",
+               yt_onnx_who(scope, n, who), alpha, beta);
+    return unary(scope, n, fn_hard_sigmoid);
+}
+
+static enum yt_status visit_leaky(struct yt_onnx_scope *scope, int32_t n)
+{
+    struct yt_onnx_value *value = begin_like(scope, n, YT_ONNX_LEAKY);
+    value->slope = real_attr(scope, n, "alpha", 0.01);
+    return yt_onnx_lazy_end(scope, n, value);
+}
+
+/* The limits are attributes before opset 11, inputs since. */
+static enum yt_status visit_clip(struct yt_onnx_scope *scope, int32_t n)
+{
+    const int32_t low = yt_onnx_input(scope, n, 1);
+    const int32_t high = yt_onnx_input(scope, n, 2);
+    double limits[] = {real_attr(scope, n, "min", -INFINITY),
+                       real_attr(scope, n, "max", INFINITY)};
+    if (low >= 0)
+        YT_TRY(yt_onnx_scalar(scope, low, &limits[0]));
+    if (high >= 0)
+        YT_TRY(yt_onnx_scalar(scope, high, &limits[1]));
+    struct yt_onnx_value *value = begin_like(scope, n, YT_ONNX_CLIP);
+    value->low = limits[0];
+    value->high = limits[1];
     return yt_onnx_lazy_end(scope, n, value);
 }
 
@@ -347,9 +423,15 @@ enum yt_status yt_onnx_lazy_constant(struct yt_onnx_scope *scope, int32_t v)
 }
 
 static const struct yt_onnx_op other_ops[] = {
-    {"Constant", 0, visit_constant}, {"Identity", 1, visit_identity},
-    {"Dropout", 1, visit_identity},  {"Cast", 1, visit_cast},
-    {"Where", 3, visit_where},       {NULL, 0, NULL},
+    {"Constant", 0, visit_constant},
+    {"Identity", 1, visit_identity},
+    {"Dropout", 1, visit_identity},
+    {"Cast", 1, visit_cast},
+    {"Where", 3, visit_where},
+    {"LeakyRelu", 1, visit_leaky},
+    {"Clip", 1, visit_clip},
+    {"HardSigmoid", 1, visit_hard_sigmoid},
+    {NULL, 0, NULL},
 };
 
 static enum yt_status has_inputs(const struct yt_onnx_scope *scope, int32_t n,

@@ -6,7 +6,9 @@
 
 #include <string.h>
 
+#include "model/onnx_act.h"
 #include "model/onnx_eval.h"
+#include "model/onnx_lazy.h"
 #include "runtime/fail.h"
 
 /* They keep c * h * w far from overflow along chains of upsamplings. */
@@ -46,6 +48,30 @@ static enum yt_status finish(struct yt_onnx_scope *scope, int32_t n,
     return YT_OK;
 }
 
+/* An activation that is a formula, as the tail's sigmoids are, is a feature map
+ * as soon as something reads it that only feature maps go through. */
+static void settle(struct yt_onnx_scope *scope, int32_t v)
+{
+    if (v >= 0 && scope->values[v].kind == YT_ONNX_LAZY &&
+        scope->values[v].act_net > 0)
+        yt_onnx_value_set_net(scope, v, scope->values[v].act_net);
+}
+
+/* Whether all inputs are feature maps, or become some. */
+static int settle_all(struct yt_onnx_scope *scope, int32_t n)
+{
+    const struct yt_onnx_node *node = &scope->nodes[n];
+    for (int32_t i = 0; i < node->in_count; ++i) {
+        const struct yt_onnx_value *value = input(scope, n, i);
+        if (!is_net(value) &&
+            !(value && value->kind == YT_ONNX_LAZY && value->act_net > 0))
+            return 0;
+    }
+    for (int32_t i = 0; i < node->in_count; ++i)
+        settle(scope, node->in[i]);
+    return 1;
+}
+
 /* The net behind input 0, which must be a feature map. */
 static enum yt_status feature_map(struct yt_onnx_scope *scope, int32_t n,
                                   int32_t *net_out)
@@ -53,6 +79,7 @@ static enum yt_status feature_map(struct yt_onnx_scope *scope, int32_t n,
     const struct yt_onnx_value *x = input(scope, n, 0);
     char who[YT_ONNX_WHO_MAX], maker[YT_ONNX_WHO_MAX] = "the file";
     YT_FAIL_IF(!x, YT_BAD_INPUT, "%s has no input", yt_onnx_who(scope, n, who));
+    settle(scope, (int32_t)(x - scope->values));
     if (x->producer >= 0)
         yt_onnx_who(scope, x->producer, maker);
     /* Focus joins four shifted halves of the image: 12 channels. */
@@ -326,9 +353,8 @@ static enum yt_status visit_concat(struct yt_onnx_scope *scope, int32_t n)
     const int64_t axis = yt_onnx_attr_int(node->proto, "axis", 0);
     if (axis != 1 && axis != -3)
         return YT_NOT_FOUND;
-    for (int32_t i = 0; i < node->in_count; ++i)
-        if (!is_net(input(scope, n, i)))
-            return YT_NOT_FOUND;
+    if (!settle_all(scope, n))
+        return YT_NOT_FOUND;
     char who[YT_ONNX_WHO_MAX];
     YT_FAIL_IF(node->in_count < 1 || node->in_count > YT_NODE_INPUTS_MAX,
                YT_UNSUPPORTED, "%s joins %d feature maps; 1 to %d are possible",
@@ -355,7 +381,7 @@ static enum yt_status visit_concat(struct yt_onnx_scope *scope, int32_t n)
 static enum yt_status visit_add(struct yt_onnx_scope *scope, int32_t n)
 {
     const struct yt_onnx_value *a = input(scope, n, 0), *b = input(scope, n, 1);
-    if (!is_net(a) || !is_net(b))
+    if (!settle_all(scope, n) || !a || !b)
         return YT_NOT_FOUND;
     struct yt_onnx_net net = {.kind = YT_NODE_ADD,
                               .node = n,
@@ -371,33 +397,34 @@ static enum yt_status visit_add(struct yt_onnx_scope *scope, int32_t n)
     return finish(scope, n, &net);
 }
 
-static int is_sigmoid_of(const struct yt_onnx_scope *scope,
-                         const struct yt_onnx_value *value,
-                         const struct yt_onnx_value *x)
+/* A formula that may be an activation, or a part of one. */
+static enum yt_status visit_unary(struct yt_onnx_scope *scope, int32_t n)
 {
-    return is_net(x) && value && value->kind == YT_ONNX_LAZY &&
-           strcmp(value->op, "Sigmoid") == 0 &&
-           is_net(&scope->values[value->in[0]]) &&
-           scope->values[value->in[0]].net == x->net;
+    struct yt_onnx_net net;
+    settle(scope, yt_onnx_input(scope, n, 0));
+    YT_TRY(yt_onnx_lazy_visit(scope, n));
+    const int32_t v = scope->nodes[n].out[0];
+    return yt_onnx_act_find(scope, v, &net)
+               ? yt_onnx_net_add(scope, &net, &scope->values[v].act_net)
+               : YT_OK;
 }
 
-/* x * sigmoid(x), in either order; every other product is the tail's. */
-static enum yt_status visit_mul(struct yt_onnx_scope *scope, int32_t n)
+/* What may be the end of an activation that exporters take apart, such as
+ * x * sigmoid(x). What is none stays a formula: the tail's are. */
+static enum yt_status visit_product(struct yt_onnx_scope *scope, int32_t n)
 {
-    const struct yt_onnx_value *a = input(scope, n, 0), *b = input(scope, n, 1);
-    const struct yt_onnx_value *x = is_sigmoid_of(scope, b, a)   ? a
-                                    : is_sigmoid_of(scope, a, b) ? b
-                                                                 : NULL;
-    if (!x)
-        return YT_NOT_FOUND;
-    struct yt_onnx_net net = {.kind = YT_NODE_SILU,
-                              .node = n,
-                              .inputs = {x->net},
-                              .input_count = 1,
-                              .c = x->t.dims[1],
-                              .h = x->t.dims[2],
-                              .w = x->t.dims[3]};
+    struct yt_onnx_net net;
+    const enum yt_status status = yt_onnx_lazy_visit(scope, n);
+    if (status != YT_OK ||
+        !yt_onnx_act_find(scope, scope->nodes[n].out[0], &net))
+        return status;
     return finish(scope, n, &net);
+}
+
+static enum yt_status visit_act(struct yt_onnx_scope *scope, int32_t n)
+{
+    settle(scope, yt_onnx_input(scope, n, 0));
+    return visit_product(scope, n);
 }
 
 struct op_row {
@@ -409,7 +436,12 @@ static const struct op_row op_rows[] = {
     {"Conv", visit_conv},        {"BatchNormalization", visit_norm},
     {"MaxPool", visit_max_pool}, {"Resize", visit_resize},
     {"Upsample", visit_resize},  {"Concat", visit_concat},
-    {"Add", visit_add},          {"Mul", visit_mul},
+    {"Add", visit_add},          {"Mul", visit_product},
+    {"Div", visit_product},      {"Relu", visit_act},
+    {"LeakyRelu", visit_act},    {"HardSwish", visit_act},
+    {"Mish", visit_act},         {"Clip", visit_act},
+    {"Sigmoid", visit_unary},    {"HardSigmoid", visit_unary},
+    {"Softplus", visit_unary},
 };
 
 enum yt_status yt_onnx_net_visit(struct yt_onnx_scope *scope, int32_t n)

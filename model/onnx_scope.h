@@ -32,6 +32,8 @@ enum yt_onnx_formula {
     YT_ONNX_VIEW,   /* in[0] at base + sum(index[d] * steps[0][d]) */
     YT_ONNX_UNARY,  /* fn.unary(in[0]) elementwise; fn NULL: in[0] itself */
     YT_ONNX_BINARY, /* fn.binary(in[0], in[1]), broadcast by steps[0..1] */
+    YT_ONNX_CLIP,   /* in[0] limited to low..high, elementwise */
+    YT_ONNX_LEAKY,  /* in[0], times slope where negative, elementwise */
     YT_ONNX_SELECT, /* in[0] ? in[1] : in[2], broadcast by steps[0..2] */
     YT_ONNX_JOIN,   /* in[*] one after another along axis */
     YT_ONNX_GATHER, /* in[0] at in[1] along axis */
@@ -54,12 +56,14 @@ struct yt_onnx_value {
     const char *op;               /* the ONNX operator it came from */
     const int32_t *in;            /* value indices, borrowed from the scope */
     int32_t in_count;
-    int32_t depth; /* of the formula tree */
-    int is_pure;   /* does not depend on the image */
+    int32_t act_net; /* index into nets of the activation it is; 0: none */
+    int32_t depth;   /* of the formula tree */
+    int is_pure;     /* does not depend on the image */
     int32_t axis;
     int64_t base;
     int64_t steps[3][YT_ONNX_RANK_MAX];
     double start, delta;
+    double low, high, slope;
     union {
         double (*unary)(double);
         double (*binary)(double, double);
@@ -81,6 +85,8 @@ struct yt_onnx_net {
     int32_t input_count;
     int64_t c, h, w;
     int32_t r, stride, pad;
+    enum yt_act act; /* ACT */
+    int32_t slope;
     int32_t weights, bias; /* CONV: values; bias -1 is none */
     int has_norm;          /* CONV: a batch normalisation follows, of */
     int32_t norm[4];       /* values scale, shift, mean, variance */

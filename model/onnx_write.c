@@ -17,6 +17,7 @@
 #include "runtime/fail.h"
 
 #define OPSET              17 /* export.py's */
+#define NODES_PER_NODE     3  /* of a Mish */
 #define NODES_PER_HEAD     12
 #define CONSTANTS_PER_HEAD 6
 
@@ -146,13 +147,59 @@ static const char *put_conv(struct writer *w, int32_t i, const char *input)
     return value;
 }
 
-static const char *put_silu(struct writer *w, const struct yt_node *node,
-                            const char *input)
+/* How the opset has an activation, or PyTorch spells it there: one or two
+ * operators, whose result may be a gate that the input is multiplied with. */
+static const struct {
+    const char *first, *second;
+    bool is_gate;
+} spellings[YT_ACT_COUNT] = {
+    [YT_ACT_SILU] = {"Sigmoid", NULL, true},
+    [YT_ACT_RELU] = {"Relu", NULL, false},
+    [YT_ACT_LEAKY] = {"LeakyRelu", NULL, false},
+    [YT_ACT_HARDSWISH] = {"HardSigmoid", NULL, true},
+    [YT_ACT_HARDSIGMOID] = {"HardSigmoid", NULL, false},
+    [YT_ACT_RELU6] = {"Clip", NULL, false},
+    [YT_ACT_MISH] = {"Softplus", "Tanh", true},
+    [YT_ACT_SIGMOID] = {"Sigmoid", NULL, false},
+};
+
+static const char *put_bound(struct writer *w, const struct yt_node *node,
+                             const char *what, float value)
 {
-    const char *gate = yt_onnx_build_node(
-        &w->build, "Sigmoid", node_name(w, node, "", "Sigmoid"), &input, 1);
+    float *room = yt_onnx_build_room(&w->build, 1);
+    if (room)
+        *room = value;
+    return yt_onnx_build_floats(&w->build, node_name(w, node, "", what), NULL,
+                                0, room);
+}
+
+/* An operator of one value, and what the activation asks beside it. */
+static const char *put_step(struct writer *w, const struct yt_node *node,
+                            const char *op, const char *input)
+{
+    const bool clips = node->act == YT_ACT_RELU6;
+    const char *inputs[] = {input, clips ? put_bound(w, node, "min", 0) : "",
+                            clips ? put_bound(w, node, "max", 6) : ""};
+    const char *value = yt_onnx_build_node(
+        &w->build, op, node_name(w, node, "", op), inputs, clips ? 3 : 1);
+    if (node->act == YT_ACT_LEAKY)
+        yt_onnx_build_float(&w->build, "alpha",
+                            (float)((double)node->slope / YT_SLOPE_ONE));
+    if (node->act == YT_ACT_HARDSWISH || node->act == YT_ACT_HARDSIGMOID)
+        yt_onnx_build_float(&w->build, "alpha", 1.0f / 6);
+    return value;
+}
+
+static const char *put_act(struct writer *w, const struct yt_node *node,
+                           const char *input)
+{
+    const char *value = put_step(w, node, spellings[node->act].first, input);
+    if (spellings[node->act].second)
+        value = put_step(w, node, spellings[node->act].second, value);
+    if (!spellings[node->act].is_gate)
+        return value;
     return yt_onnx_build_node(&w->build, "Mul", node_name(w, node, "", "Mul"),
-                              (const char *[]){input, gate}, 2);
+                              (const char *[]){input, value}, 2);
 }
 
 static const char *put_max_pool(struct writer *w, const struct yt_node *node,
@@ -206,8 +253,8 @@ static const char *put_node(struct writer *w, int32_t i)
     switch (node->kind) {
     case YT_NODE_CONV:
         return put_conv(w, i, inputs[0]);
-    case YT_NODE_SILU:
-        return put_silu(w, node, inputs[0]);
+    case YT_NODE_ACT:
+        return put_act(w, node, inputs[0]);
     case YT_NODE_MAXPOOL:
         return put_max_pool(w, node, inputs[0]);
     case YT_NODE_UPSAMPLE:
@@ -378,7 +425,7 @@ static enum yt_status make_bytes(const struct yt_graph *graph, int32_t h,
     writer.values = calloc(count, sizeof *writer.values);
     YT_FAIL_IF(!writer.values, YT_NO_MEMORY, "no memory for %zu nodes", count);
     yt_onnx_build_begin(&writer.build, OPSET,
-                        2 * count + NODES_PER_HEAD * heads + 1,
+                        NODES_PER_NODE * count + NODES_PER_HEAD * heads + 1,
                         2 * count + CONSTANTS_PER_HEAD * heads + 2);
     put_graph(&writer);
     const enum yt_status status =

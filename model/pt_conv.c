@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/focus.h"
 #include "model/pt_tensor.h"
 #include "runtime/fail.h"
 
@@ -91,12 +92,13 @@ static enum yt_status load_vector(struct yt_pt_reader *r,
 }
 
 static enum yt_status fold(struct yt_pt_reader *r,
-                           const struct yt_pickle_value *bn,
+                           const struct yt_pt_conv_how *how,
                            const struct yt_node *node,
                            const struct yt_pt_path *conv_path)
 {
     static const float one = 1, zero = 0;
-    const int32_t c = node->c;
+    const struct yt_pickle_value *bn = how->bn;
+    const int32_t c = node->c + how->bn_more;
     const struct yt_pt_path path = yt_pt_path_child(conv_path, "bn");
     enum yt_status status = YT_OK;
     double eps = 0;
@@ -120,90 +122,99 @@ static enum yt_status fold(struct yt_pt_reader *r,
 
     const size_t filter_elems = (size_t)r->graph->nodes[node->inputs[0]].c *
                                 (size_t)(node->r * node->r);
-    for (int32_t k = 0; k < c; k++) {
-        const double spread = (double)variance[k] + eps;
+    for (int32_t k = 0; k < node->c; k++) {
+        const int32_t at = how->bn_first + k;
+        const double spread = (double)variance[at] + eps;
         YT_FAIL_IF_GOTO(!(spread > 0), YT_BAD_INPUT,
-                        "%s: channel %d has a variance of %g", path.text, k,
+                        "%s: channel %d has a variance of %g", path.text, at,
                         spread);
-        const double scale = (double)gamma[k] / sqrt(spread);
+        const double scale = (double)gamma[at] / sqrt(spread);
         float *filter = node->weights + (size_t)k * filter_elems;
         for (size_t i = 0; i < filter_elems; i++)
             filter[i] = (float)((double)filter[i] * scale);
         node->bias[k] =
-            (float)((double)beta[k] +
-                    ((double)node->bias[k] - (double)mean[k]) * scale);
+            (float)((double)beta[at] +
+                    ((double)node->bias[k] - (double)mean[at]) * scale);
     }
 done:
     free(vectors);
     return status;
 }
 
+/* The filter as the node has it. */
+static enum yt_status load_filter(struct yt_pt_reader *r,
+                                  const struct yt_tensor *filter, bool focus,
+                                  const struct yt_pt_path *path,
+                                  const struct yt_node *node)
+{
+    if (!focus)
+        return yt_tensor_load(filter, r->archive, path->text, node->weights);
+    /* models/common.py: x[..., ::2, ::2], x[..., 1::2, ::2], and so on. */
+    static const struct yt_focus_part order[YT_FOCUS_PARTS] = {
+        {0, 0}, {1, 0}, {0, 1}, {1, 1}};
+    float *small = malloc((size_t)filter->elems * sizeof *small);
+    YT_FAIL_IF(!small, YT_NO_MEMORY, "%s: no memory for its filter",
+               path->text);
+    const enum yt_status status =
+        yt_tensor_load(filter, r->archive, path->text, small);
+    if (status == YT_OK)
+        yt_focus_filter(small, order, node->c,
+                        r->graph->nodes[node->inputs[0]].c, node->r / 2,
+                        node->weights);
+    free(small);
+    return status;
+}
+
+/* Sizes of the node, and the filter's tensor. */
+static enum yt_status describe(const struct yt_pickle_value *conv, bool focus,
+                               int32_t input_c, const struct yt_pt_path *path,
+                               struct yt_node *node, struct yt_tensor *filter)
+{
+    const struct yt_pt_path full = yt_pt_path_child(path, "weight");
+    const int32_t scale = focus ? 2 : 1;
+    YT_TRY(yt_pt_expect(conv, "torch.nn.modules.conv.Conv2d", path));
+    YT_TRY(check_plain(conv, path));
+    YT_TRY(square(conv, "stride", path, &node->stride));
+    YT_TRY(square(conv, "padding", path, &node->pad));
+    YT_TRY(yt_tensor_parse(tensor_of(conv, "_parameters", "weight"), full.text,
+                           filter));
+    YT_FAIL_IF(filter->rank != 4 || filter->dims[2] != filter->dims[3],
+               YT_UNSUPPORTED,
+               "%s: a filter that is not square in two dimensions cannot run",
+               path->text);
+    YT_FAIL_IF(filter->dims[1] != (int64_t)input_c * scale * scale,
+               YT_BAD_INPUT, "%s: filters of %lld channels for an input of %d",
+               path->text, (long long)filter->dims[1], input_c * scale * scale);
+    /* No dimension exceeds pt_tensor.c's 2^28. */
+    node->c = (int32_t)filter->dims[0];
+    node->r = (int32_t)filter->dims[2] * scale;
+    node->stride *= scale;
+    node->pad *= scale;
+    memcpy(node->name, path->text, sizeof node->name);
+    return YT_OK;
+}
+
 enum yt_status yt_pt_conv2d(struct yt_pt_reader *r,
                             const struct yt_pickle_value *conv,
-                            const struct yt_pickle_value *bn, int32_t input,
+                            const struct yt_pt_conv_how *how, int32_t input,
                             const struct yt_pt_path *path, int32_t *node_out)
 {
     static const float zero = 0;
     struct yt_node node = {
         .kind = YT_NODE_CONV, .inputs = {input}, .input_count = 1};
     struct yt_tensor filter;
-    YT_TRY(yt_pt_expect(conv, "torch.nn.modules.conv.Conv2d", path));
-    YT_TRY(check_plain(conv, path));
-    YT_TRY(square(conv, "stride", path, &node.stride));
-    YT_TRY(square(conv, "padding", path, &node.pad));
     const struct yt_pt_path full = yt_pt_path_child(path, "weight");
-    YT_TRY(yt_tensor_parse(tensor_of(conv, "_parameters", "weight"), full.text,
-                           &filter));
-    YT_FAIL_IF(filter.rank != 4 || filter.dims[2] != filter.dims[3],
-               YT_UNSUPPORTED,
-               "%s: a filter that is not square in two dimensions cannot run",
-               path->text);
-    YT_FAIL_IF(filter.dims[1] != r->graph->nodes[input].c, YT_BAD_INPUT,
-               "%s: filters of %lld channels for an input of %d", path->text,
-               (long long)filter.dims[1], r->graph->nodes[input].c);
-    /* No dimension exceeds pt_tensor.c's 2^28. */
-    node.c = (int32_t)filter.dims[0];
-    node.r = (int32_t)filter.dims[2];
-    memcpy(node.name, path->text, sizeof node.name);
-
+    YT_TRY(describe(conv, how->focus, r->graph->nodes[input].c, path, &node,
+                    &filter));
     int32_t index = 0;
     YT_TRY(yt_graph_add(r->graph, &node, &index));
     YT_TRY(yt_graph_conv_storage(r->graph, index));
     const struct yt_node *added = &r->graph->nodes[index];
-    YT_TRY(yt_tensor_load(&filter, r->archive, full.text, added->weights));
+    YT_TRY(load_filter(r, &filter, how->focus, &full, added));
     YT_TRY(load_vector(r, conv, "_parameters", "bias", &zero, added->c, path,
                        added->bias));
-    if (bn)
-        YT_TRY(fold(r, bn, added, path));
+    if (how->bn)
+        YT_TRY(fold(r, how, added, path));
     *node_out = index;
     return YT_OK;
-}
-
-enum yt_status yt_pt_conv(struct yt_pt_reader *r,
-                          const struct yt_pickle_value *module,
-                          const int32_t *inputs, int32_t input_count,
-                          const struct yt_pt_path *path, int32_t *node_out)
-{
-    char text[96];
-    int32_t index = 0;
-    (void)input_count;
-    YT_TRY(yt_pt_expect(module, "models.common.Conv", path));
-    YT_TRY(yt_pt_conv2d(r, yt_pt_child(module, "conv"),
-                        yt_pt_child(module, "bn"), inputs[0], path, &index));
-    const struct yt_pickle_value *act = yt_pt_child(module, "act");
-    const struct yt_pickle_value *kind = yt_pickle_class(act);
-    if (yt_pickle_is_global(kind, "torch.nn.modules.linear.Identity")) {
-        *node_out = index;
-        return YT_OK;
-    }
-    YT_FAIL_IF(!yt_pickle_is_global(kind, "torch.nn.modules.activation.SiLU") &&
-                   !yt_pickle_is_global(kind, "utils.activations.SiLU"),
-               YT_UNSUPPORTED,
-               "%s: the activation %s cannot run; SiLU and Identity can",
-               path->text, yt_pickle_describe(act, text));
-    struct yt_node silu = {
-        .kind = YT_NODE_SILU, .inputs = {index}, .input_count = 1};
-    const struct yt_pt_path full = yt_pt_path_child(path, "act");
-    memcpy(silu.name, full.text, sizeof silu.name);
-    return yt_graph_add(r->graph, &silu, node_out);
 }

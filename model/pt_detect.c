@@ -91,10 +91,11 @@ enum yt_status yt_pt_detect(struct yt_pt_reader *r,
                path->text, levels, input_count, convs ? convs->count / 2 : 0);
     YT_TRY(load_strides(r, module, path, levels));
     YT_TRY(load_anchors(r, module, path, levels, na));
+    const struct yt_pt_conv_how plain = {0};
     for (int32_t i = 0; i < levels; i++) {
         const struct yt_pt_path full = yt_pt_path_index(&list, i);
-        YT_TRY(yt_pt_conv2d(r, convs->items[2 * i + 1], NULL, inputs[i], &full,
-                            &r->graph->heads[i].node));
+        YT_TRY(yt_pt_conv2d(r, convs->items[2 * i + 1], &plain, inputs[i],
+                            &full, &r->graph->heads[i].node));
     }
     r->graph->head_count = levels;
     r->graph->na = na;

@@ -13,6 +13,27 @@
 #define MODULES_MAX    1024 /* yolov5x6 has 34 */
 #define NAME_MAX_BYTES 256
 
+/* What a model may have been saved inside of, and what it is called there. */
+static const struct {
+    const char *class_name, *child;
+} wrappers[] = {
+    {"torch.nn.parallel.data_parallel.DataParallel", "module"},
+    {"torch.nn.parallel.distributed.DistributedDataParallel", "module"},
+    {"models.common.AutoShape", "model"},
+    {"models.common.autoShape", "model"},
+    {"models.common.DetectMultiBackend", "model"},
+};
+#define WRAPPERS ((int)(sizeof wrappers / sizeof wrappers[0]))
+
+/* One wrapper less; the model itself when there is none. */
+static const struct yt_pickle_value *unwrap(const struct yt_pickle_value *model)
+{
+    for (int i = 0; i < WRAPPERS; i++)
+        if (yt_pickle_is_global(yt_pickle_class(model), wrappers[i].class_name))
+            return yt_pt_child(model, wrappers[i].child);
+    return model;
+}
+
 /* YOLOv5 runs the averaged weights when a checkpoint has both. */
 static enum yt_status find_model(const struct yt_pickle_value *root,
                                  const struct yt_pickle_value **model_out)
@@ -31,6 +52,11 @@ static enum yt_status find_model(const struct yt_pickle_value *root,
                "the checkpoint's \"model\" is %s, not a module tree; weights "
                "alone do not tell the network",
                yt_pickle_describe(model, text));
+    /* Each kind can be inside one of each other kind. */
+    for (int i = 0; i < WRAPPERS && model; i++)
+        model = unwrap(model);
+    YT_FAIL_IF(!model, YT_BAD_INPUT,
+               "the checkpoint's model is a wrapper without a model");
     *model_out = model;
     return YT_OK;
 }

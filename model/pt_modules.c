@@ -1,6 +1,6 @@
 /* The modules a YOLOv5 detector is made of, one function each, in one table by
  * class name. A pickle holds what a module is, not what its code does, so the
- * code is here, after models/common.py of YOLOv5 v6.0 to v7.0; a class that is
+ * code is here, after models/common.py of YOLOv5 v1.0 to v7.0; a class that is
  * not in the table cannot run and is refused by name. */
 
 #include "model/pt_modules.h"
@@ -160,6 +160,72 @@ static enum yt_status emit_c3(struct yt_pt_reader *r,
     return child_conv(r, module, "cv3", joined, path, node_out);
 }
 
+/* A bare convolution of a BottleneckCSP, and its half of what follows the
+ * concat of the two: BN and activation work channel by channel, so they may as
+ * well come before it. */
+static enum yt_status csp_half(struct yt_pt_reader *r,
+                               const struct yt_pickle_value *module,
+                               const char *name, int32_t input, int32_t c,
+                               int32_t half, const struct yt_pt_path *path,
+                               int32_t *node_out)
+{
+    const struct yt_pt_conv_how how = {
+        .bn = yt_pt_child(module, "bn"), .bn_first = half * c, .bn_more = c};
+    const struct yt_pt_path full = yt_pt_path_child(path, name);
+    const struct yt_pt_path act = yt_pt_path_child(&full, "act");
+    int32_t conv = 0;
+    YT_TRY(
+        yt_pt_conv2d(r, yt_pt_child(module, name), &how, input, &full, &conv));
+    YT_FAIL_IF(r->graph->nodes[conv].c != c, YT_BAD_INPUT,
+               "%s: %d channels beside %d of the other half", full.text,
+               r->graph->nodes[conv].c, c);
+    return yt_pt_act(r, yt_pt_child(module, "act"), conv, &act, node_out);
+}
+
+/* YOLOv5 before v4.0: cv4(act(bn(concat(cv3(m(cv1(x))), cv2(x))))). */
+static enum yt_status emit_csp(struct yt_pt_reader *r,
+                               const struct yt_pickle_value *module,
+                               const int32_t *inputs, int32_t input_count,
+                               const struct yt_pt_path *path, int32_t *node_out)
+{
+    int32_t halves[2] = {0, 0};
+    int32_t chained = 0, joined = 0;
+    const struct yt_pt_path chain = yt_pt_path_child(path, "m");
+    const struct yt_pt_path both = yt_pt_path_child(path, "concat");
+    (void)input_count;
+    YT_TRY(child_conv(r, module, "cv1", inputs[0], path, &chained));
+    const int32_t c = r->graph->nodes[chained].c;
+    const int32_t input = chained;
+    YT_TRY(yt_pt_expect(yt_pt_child(module, "m"),
+                        "torch.nn.modules.container.Sequential", &chain));
+    YT_TRY(
+        yt_pt_module(r, yt_pt_child(module, "m"), &input, 1, &chain, &chained));
+    YT_TRY(csp_half(r, module, "cv3", chained, c, 0, path, &halves[0]));
+    YT_TRY(csp_half(r, module, "cv2", inputs[0], c, 1, path, &halves[1]));
+    YT_TRY(concat(r, halves, 2, &both, &joined));
+    return child_conv(r, module, "cv4", joined, path, node_out);
+}
+
+/* The first module of YOLOv5 before v6.0, see model/focus.h. */
+static enum yt_status emit_focus(struct yt_pt_reader *r,
+                                 const struct yt_pickle_value *module,
+                                 const int32_t *inputs, int32_t input_count,
+                                 const struct yt_pt_path *path,
+                                 int32_t *node_out)
+{
+    const struct yt_pickle_value *inner = yt_pt_child(module, "conv");
+    const struct yt_pt_conv_how how = {.bn = yt_pt_child(inner, "bn"),
+                                       .focus = true};
+    const struct yt_pt_path full = yt_pt_path_child(path, "conv");
+    const struct yt_pt_path act = yt_pt_path_child(&full, "act");
+    int32_t conv = 0;
+    (void)input_count;
+    YT_TRY(yt_pt_expect(inner, "models.common.Conv", &full));
+    YT_TRY(yt_pt_conv2d(r, yt_pt_child(inner, "conv"), &how, inputs[0], &full,
+                        &conv));
+    return yt_pt_act(r, yt_pt_child(inner, "act"), conv, &act, node_out);
+}
+
 /* A number that torch keeps alone or as a pair of equal ones. */
 static bool one_or_pair(const struct yt_pickle_value *value, int64_t *value_out)
 {
@@ -171,11 +237,10 @@ static bool one_or_pair(const struct yt_pickle_value *value, int64_t *value_out)
            yt_pickle_int(value->items[1], &second) && second == *value_out;
 }
 
-/* A max-pool as SPP and SPPF use it: odd window, stride 1, same size. */
-static enum yt_status max_pool(struct yt_pt_reader *r,
-                               const struct yt_pickle_value *module,
-                               int32_t input, const struct yt_pt_path *path,
-                               int32_t *node_out)
+/* The window of a max-pool as SPP and SPPF use it: odd, stride 1, same size. */
+static enum yt_status pool_window(const struct yt_pickle_value *module,
+                                  const struct yt_pt_path *path,
+                                  int64_t *window_out)
 {
     int64_t window = 0, stride = 0, pad = 0, dilation = 1;
     YT_TRY(yt_pt_expect(module, "torch.nn.modules.pooling.MaxPool2d", path));
@@ -191,6 +256,14 @@ static enum yt_status max_pool(struct yt_pt_reader *r,
         "%s: a max-pool of window %lld, stride %lld, padding %lld cannot "
         "run; odd windows, stride 1 and half of the window can",
         path->text, (long long)window, (long long)stride, (long long)pad);
+    *window_out = window;
+    return YT_OK;
+}
+
+static enum yt_status max_pool(struct yt_pt_reader *r, int64_t window,
+                               int32_t input, const struct yt_pt_path *path,
+                               int32_t *node_out)
+{
     struct yt_node node = {.kind = YT_NODE_MAXPOOL,
                            .inputs = {input},
                            .input_count = 1,
@@ -211,16 +284,19 @@ static enum yt_status emit_sppf(struct yt_pt_reader *r,
     const struct yt_pt_path all = yt_pt_path_child(path, "concat");
     (void)input_count;
     YT_TRY(child_conv(r, module, "cv1", inputs[0], path, &parts[0]));
+    int64_t window = 0;
+    YT_TRY(pool_window(yt_pt_child(module, "m"), &pools, &window));
     for (int32_t i = 0; i < 3; i++) {
         const struct yt_pt_path full = yt_pt_path_index(&pools, i);
-        YT_TRY(max_pool(r, yt_pt_child(module, "m"), parts[i], &full,
-                        &parts[i + 1]));
+        YT_TRY(max_pool(r, window, parts[i], &full, &parts[i + 1]));
     }
     YT_TRY(concat(r, parts, 4, &all, &joined));
     return child_conv(r, module, "cv2", joined, path, node_out);
 }
 
-/* SPP has pools of several windows side by side. */
+/* SPP has pools of several windows side by side. A pool of a window after one
+ * of another is one of both less one, so that the wider can begin where the
+ * narrower ended: windows of 5, 9 and 13 are three pools of 5 in a row. */
 static enum yt_status emit_spp(struct yt_pt_reader *r,
                                const struct yt_pickle_value *module,
                                const int32_t *inputs, int32_t input_count,
@@ -237,11 +313,16 @@ static enum yt_status emit_spp(struct yt_pt_reader *r,
                "%s: an SPP has 1 to %d max-pools", path->text,
                YT_NODE_INPUTS_MAX - 1);
     const int32_t count = (int32_t)(pools->count / 2);
+    int64_t last = 0;
     YT_TRY(child_conv(r, module, "cv1", inputs[0], path, &parts[0]));
     for (int32_t i = 0; i < count; i++) {
         const struct yt_pt_path full = yt_pt_path_index(&list, i);
-        YT_TRY(max_pool(r, pools->items[2 * i + 1], parts[0], &full,
-                        &parts[i + 1]));
+        int64_t window = 0;
+        YT_TRY(pool_window(pools->items[2 * i + 1], &full, &window));
+        const bool wider = i > 0 && window > last;
+        YT_TRY(max_pool(r, wider ? window - last + 1 : window,
+                        parts[wider ? i : 0], &full, &parts[i + 1]));
+        last = window;
     }
     YT_TRY(concat(r, parts, count + 1, &all, &joined));
     return child_conv(r, module, "cv2", joined, path, node_out);
@@ -295,6 +376,8 @@ static const struct row {
     {"models.common.Conv", yt_pt_conv, false},
     {"models.common.Bottleneck", emit_bottleneck, false},
     {"models.common.C3", emit_c3, false},
+    {"models.common.BottleneckCSP", emit_csp, false},
+    {"models.common.Focus", emit_focus, false},
     {"models.common.SPPF", emit_sppf, false},
     {"models.common.SPP", emit_spp, false},
     {"models.common.Concat", emit_concat, true},
@@ -307,8 +390,6 @@ static const struct {
     const char *class_name;
     const char *reason;
 } refused[] = {
-    {"models.common.Focus", "it belongs to YOLOv5 before v6.0"},
-    {"models.common.BottleneckCSP", "it belongs to YOLOv5 before v6.0"},
     {"models.common.Classify", "it belongs to a classifier, not a detector"},
     {"models.yolo.Segment", "it belongs to a segmentation model"},
     {"models.common.C3TR", "it contains a transformer"},
@@ -322,7 +403,7 @@ static enum yt_status refuse(const struct yt_pickle_value *module,
                              const struct yt_pt_path *path)
 {
     char text[96];
-    const char *reason = "only the modules of YOLOv5 v6.0 to v7.0 detectors do";
+    const char *reason = "only the modules of YOLOv5 detectors do";
     for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++)
         if (yt_pickle_is_global(yt_pickle_class(module), refused[i].class_name))
             reason = refused[i].reason;

@@ -3,6 +3,8 @@
 
 /* YOLOv5's nn.Module tree, as the pickle left it, to graph nodes. */
 
+#include <stdbool.h>
+
 #include "model/graph.h"
 #include "model/pt_archive.h"
 #include "model/pt_pickle.h"
@@ -37,13 +39,27 @@ enum yt_status yt_pt_expect(const struct yt_pickle_value *module,
                             const char *class_name,
                             const struct yt_pt_path *path);
 
-/** pt_conv.c: an nn.Conv2d, with @p bn folded into it unless that is NULL. */
+/** What is folded into a convolution. All zeros: nothing. */
+struct yt_pt_conv_how {
+    const struct yt_pickle_value *bn; /* a batch normalisation, or NULL */
+    int32_t bn_first; /* its channel that is the convolution's first */
+    int32_t bn_more;  /* channels of it that belong to others */
+    bool focus;       /* the input is read as YOLOv5's Focus rearranges it */
+};
+
+/** pt_conv.c: an nn.Conv2d. */
 enum yt_status yt_pt_conv2d(struct yt_pt_reader *r,
                             const struct yt_pickle_value *conv,
-                            const struct yt_pickle_value *bn, int32_t input,
+                            const struct yt_pt_conv_how *how, int32_t input,
                             const struct yt_pt_path *path, int32_t *node_out);
 
-/** pt_conv.c: YOLOv5's Conv: convolution, BN unless fused, activation. */
+/** pt_act.c: an activation; nn.Identity is none, so that *node_out is the
+ *  input. YT_UNSUPPORTED naming one that cannot run. */
+enum yt_status yt_pt_act(struct yt_pt_reader *r,
+                         const struct yt_pickle_value *module, int32_t input,
+                         const struct yt_pt_path *path, int32_t *node_out);
+
+/** pt_act.c: YOLOv5's Conv: convolution, BN unless fused, activation. */
 enum yt_status yt_pt_conv(struct yt_pt_reader *r,
                           const struct yt_pickle_value *module,
                           const int32_t *inputs, int32_t input_count,

@@ -96,10 +96,11 @@ static void run_conv(const struct run *run, int32_t index, float *y)
     }
 }
 
-static void run_silu(const float *x, size_t count, float *y)
+static void run_act(const struct yt_node *node, const float *x, size_t count,
+                    float *y)
 {
     for (size_t i = 0; i < count; i++)
-        y[i] = (float)((double)x[i] / (1.0 + exp(-(double)x[i])));
+        y[i] = (float)yt_act_value(node->act, node->slope, (double)x[i]);
 }
 
 static float window_max(const float *x, struct yt_ir_shape s, int32_t h,
@@ -155,8 +156,8 @@ static enum yt_status run_node(struct run *run, int32_t index)
     case YT_NODE_CONV:
         run_conv(run, index, y);
         break;
-    case YT_NODE_SILU:
-        run_silu(x, count, y);
+    case YT_NODE_ACT:
+        run_act(node, x, count, y);
         break;
     case YT_NODE_MAXPOOL:
         run_maxpool(x, out, node->r, y);

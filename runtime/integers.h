@@ -17,7 +17,7 @@
  *             weights[k][c][tap] * (q_in - in_zero[c])          exact, s32
  *      v    = (float)sum * scale[k]        f32, bf16: v = bias + f32 sum
  *      v    = v + up2 addend               YT_ADD_UP2
- *      v    = silu(v)                      conv2d.silu
+ *      v    = the activation of v          conv2d.act
  *      v    = v + residual addend          output f32 or bf16
  *      q    = round to even(v * out_gain[k] + out_zero[k]
  *                           + q_add * add_gain[k])       output u8s8 or s16

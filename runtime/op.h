@@ -45,11 +45,11 @@ int64_t yt_tensor_bytes(const struct yt_tensor *t, int32_t lanes);
 /** What a problem reads and writes. */
 struct yt_tensors {
     struct yt_tensor in, out, add;
-    int64_t weights; /* elements of the plain filter; 0: none */
-    int64_t kept;    /* of them in blocks that are not all zero */
-    int32_t pattern; /* digest of those blocks; 0: all are kept */
-    int32_t bias;    /* f32 elements */
-    int32_t silu;    /* 1: each value of the output passes SiLU */
+    int64_t weights;      /* elements of the plain filter; 0: none */
+    int64_t kept;         /* of them in blocks that are not all zero */
+    int32_t pattern;      /* digest of those blocks; 0: all are kept */
+    int32_t bias;         /* f32 elements */
+    int32_t exponentials; /* that each value of the output takes */
 };
 
 /** An int32_t of an operator's parameters. */

@@ -14,12 +14,14 @@
  *      [ceil(c / B)][h][w][B]      B = lanes of the ISA (see runtime/isa.h)
  *
  * so a slice of channels that starts at a multiple of B is an address. Channels
- * between c and the next multiple of B hold zeros.
+ * between c and the next multiple of B hold zeros, or what the activation
+ * before makes of zeros.
  */
 
 #include <stddef.h>
 #include <stdint.h>
 
+#include "runtime/act.h"
 #include "runtime/dtype.h"
 
 enum yt_op {
@@ -53,7 +55,8 @@ struct yt_conv2d {
     int32_t r;       /* filter rows and columns, in taps */
     int32_t stride;  /* output step in input pixels, both axes */
     int32_t pad;     /* zeros on each of the four sides, < r */
-    int32_t silu;    /* 1 applies x * sigmoid(x) */
+    int32_t act;     /* enum yt_act */
+    int32_t slope;   /* of a leaky ReLU, in millionths; 0 of all others */
     int32_t add;     /* enum yt_addend */
     int32_t lazy;    /* 0, or the anchors of a detection head: channels other
                         than objectness, a*(k/lazy) + 4, are needed only at

@@ -178,7 +178,9 @@ static int read_choice(const char **form, const char **text,
     struct choice c = open_choice(yt_op_row(p->op), *form);
     *form = strchr(*form, ']') + 1;
     for (int32_t value = 1;; value++) {
-        if (strncmp(*text, c.text, c.length) == 0) {
+        const int opens = strncmp(*text, c.text, c.length) == 0;
+        /* "-relu" opens "-relu6", but is not all of the word. */
+        if (opens && (c.numbered || strchr("-", (*text)[c.length]))) {
             *text += c.length;
             if (c.numbered)
                 return take_number(text, p, c.param);

@@ -16,6 +16,7 @@
 struct random_graph {
     struct yt_graph *graph;
     uint64_t state;
+    int any_act;          /* 1: activations of all kinds */
     int32_t strides[256]; /* [node] input pixels per cell */
 };
 
@@ -83,16 +84,36 @@ static int32_t add_unary(struct random_graph *r, enum yt_node_kind kind,
 {
     const struct yt_node node = {
         .kind = kind, .inputs = {in}, .input_count = 1, .r = window};
-    return add_node(r, node,
-                    kind == YT_NODE_SILU      ? "silu"
-                    : kind == YT_NODE_MAXPOOL ? "pool"
-                                              : "up");
+    return add_node(r, node, kind == YT_NODE_MAXPOOL ? "pool" : "up");
+}
+
+static int32_t add_act(struct random_graph *r, enum yt_act act, int32_t slope,
+                       int32_t in)
+{
+    const struct yt_node node = {.kind = YT_NODE_ACT,
+                                 .inputs = {in},
+                                 .input_count = 1,
+                                 .act = act,
+                                 .slope = slope};
+    return add_node(r, node, yt_act_row(act)->name);
+}
+
+/* SiLU, or any, where the graph is to have all. */
+static int32_t add_silu(struct random_graph *r, int32_t in)
+{
+    if (!r->any_act)
+        return add_act(r, YT_ACT_SILU, 0, in);
+    const enum yt_act act =
+        (enum yt_act)(YT_ACT_NONE + 1 + next_below(r, YT_ACT_COUNT - 1));
+    return add_act(r, act,
+                   act == YT_ACT_LEAKY ? 1 + (int32_t)next_below(r, 900000) : 0,
+                   in);
 }
 
 static int32_t add_conv_silu(struct random_graph *r, int32_t in, int32_t c,
                              int32_t size, int32_t stride)
 {
-    return add_unary(r, YT_NODE_SILU, add_conv(r, in, c, size, stride), 0);
+    return add_silu(r, add_conv(r, in, c, size, stride));
 }
 
 static int32_t add_join(struct random_graph *r, enum yt_node_kind kind,
@@ -205,7 +226,7 @@ static void add_anything(struct random_graph *r)
         add_conv_silu(r, in, c, stride < 8 ? 6 : 1, stride < 8 ? 2 : 1);
         break;
     case 3:
-        add_unary(r, YT_NODE_SILU, in, 0);
+        add_silu(r, in);
         break;
     case 4:
         add_unary(r, YT_NODE_MAXPOOL, in, 3);
@@ -247,10 +268,12 @@ static void add_anything(struct random_graph *r)
 
 /* A graph of about this many random blocks, for inputs that 8 divides. Graphs
  * that grew out of hand in channels are cut short. */
-static inline struct yt_graph *random_graph(uint64_t seed, int32_t blocks)
+static inline struct yt_graph *grow_graph(uint64_t seed, int32_t blocks,
+                                          int any_act)
 {
     struct random_graph r;
     begin_graph(&r, seed * 2654435761u + 1);
+    r.any_act = any_act;
     if (next_below(&r, 4))
         add_conv_silu(&r, 0, 16, 6, 2);
     for (int32_t i = 0; i < blocks; i++) {
@@ -266,6 +289,11 @@ static inline struct yt_graph *random_graph(uint64_t seed, int32_t blocks)
     end_graph(&r, inputs, heads, 1 + (int32_t)next_below(&r, 3),
               1 + (int32_t)next_below(&r, 5));
     return r.graph;
+}
+
+static inline struct yt_graph *random_graph(uint64_t seed, int32_t blocks)
+{
+    return grow_graph(seed, blocks, 0);
 }
 
 /* [node_count], to be freed: one type for all, or for most, or any. */

@@ -95,16 +95,16 @@ static void check_ranges(const struct yt_quantisation *q)
         }
         if (kind == YT_NODE_ADD)
             adds++;
-        if (kind == YT_NODE_SILU && r->lo > r->hi) {
+        if (kind == YT_NODE_ACT && r->lo > r->hi) {
             /* It joined an addition, which is what is stored. */
             assert_null(r->means);
             continue;
         }
-        if (kind != YT_NODE_SILU && kind != YT_NODE_ADD)
+        if (kind != YT_NODE_ACT && kind != YT_NODE_ADD)
             continue;
         assert_true(r->lo <= 0 && r->hi >= 0 && r->lo < r->hi);
         assert_true(r->seen_lo < r->seen_hi && r->hi <= fmaxf(r->seen_hi, 0));
-        if (kind == YT_NODE_SILU) {
+        if (kind == YT_NODE_ACT) {
             assert_true(r->lo == YT_SILU_LEAST || r->lo == 0);
             assert_true(r->seen_lo >= YT_SILU_LEAST - 1e-5f);
         }

@@ -15,7 +15,7 @@ static struct yt_graph *small_graph(void)
 {
     static const struct yt_node nodes[] = {
         {YT_NODE_CONV, "a", {0}, 1, .c = 8, .r = 6, .stride = 2, .pad = 2},
-        {YT_NODE_SILU, "a.act", {1}, 1},
+        {YT_NODE_ACT, "a.act", {1}, 1, .act = YT_ACT_SILU},
         {YT_NODE_CONV, "b", {2}, 1, .c = 4, .r = 3, .stride = 2, .pad = 1},
         {YT_NODE_MAXPOOL, "p", {3}, 1, .r = 5},
         {YT_NODE_ADD, "s", {3, 4}, 2},
@@ -65,19 +65,29 @@ static const struct {
     struct yt_node node;
     const char *says;
 } bad_nodes[] = {
-    {{.kind = YT_NODE_SILU, .inputs = {1}, .input_count = 1}, "name"},
+    {{.kind = YT_NODE_ACT, .act = YT_ACT_SILU, .inputs = {1}, .input_count = 1},
+     "name"},
     {{.kind = YT_NODE_INPUT, .name = "x"}, "kind 0"},
     {{.kind = (enum yt_node_kind)77, .name = "x"}, "kind 77"},
-    {{.kind = YT_NODE_SILU, .name = "x"}, "x: 0 inputs"},
-    {{.kind = YT_NODE_SILU, .name = "x", .input_count = -1}, "-1 inputs"},
+    {{.kind = YT_NODE_ACT, .act = YT_ACT_SILU, .name = "x"}, "x: 0 inputs"},
+    {{.kind = YT_NODE_ACT, .act = YT_ACT_SILU, .name = "x", .input_count = -1},
+     "-1 inputs"},
     {{.kind = YT_NODE_CONCAT, .name = "x", .input_count = 9}, "9 inputs"},
     {{.kind = YT_NODE_ADD, .name = "x", .inputs = {1}, .input_count = 1},
      "takes 2 to 2"},
     {{.kind = YT_NODE_ADD, .name = "x", .inputs = {0, 1}, .input_count = 2},
      "adds 8 channels of a to 3 of images"},
-    {{.kind = YT_NODE_SILU, .name = "x", .inputs = {9}, .input_count = 1},
+    {{.kind = YT_NODE_ACT,
+      .act = YT_ACT_SILU,
+      .name = "x",
+      .inputs = {9},
+      .input_count = 1},
      "node 9 of 9"},
-    {{.kind = YT_NODE_SILU, .name = "x", .inputs = {-1}, .input_count = 1},
+    {{.kind = YT_NODE_ACT,
+      .act = YT_ACT_SILU,
+      .name = "x",
+      .inputs = {-1},
+      .input_count = 1},
      "node -1"},
     {{CONV, .name = "x", .c = 0, .r = 1, .stride = 1}, "0 output channels"},
     {{CONV, .name = "x", .c = 1 << 30, .r = 1, .stride = 1}, "channels"},
@@ -108,8 +118,10 @@ static void bad_nodes_are_refused(void **state)
             fail_msg("row %zu: \"%s\" does not say \"%s\"", i, yt_error(),
                      bad_nodes[i].says);
     }
-    struct yt_node unended = {
-        .kind = YT_NODE_SILU, .inputs = {1}, .input_count = 1};
+    struct yt_node unended = {.kind = YT_NODE_ACT,
+                              .act = YT_ACT_SILU,
+                              .inputs = {1},
+                              .input_count = 1};
     memset(unended.name, 'x', sizeof unended.name);
     int32_t index;
     assert_int_equal(yt_graph_add(graph, &unended, &index), YT_BAD_INPUT);
@@ -249,7 +261,7 @@ static void growth_is_bounded(void **state)
 {
     (void)state;
     struct yt_graph *graph = NULL;
-    struct yt_node node = {YT_NODE_SILU, "s", {0}, 1};
+    struct yt_node node = {YT_NODE_ACT, "s", {0}, 1, .act = YT_ACT_SILU};
     enum yt_status status = YT_OK;
     int32_t index = 0;
     assert_int_equal(yt_graph_create(&graph), YT_OK);

@@ -180,7 +180,8 @@ static void what_cannot_be_is_refused(void **state)
                      YT_BAD_INPUT);
     assert_int_equal(yt_graph_with_classes(from, 2, broken, 1, &graph),
                      YT_BAD_INPUT);
-    const struct yt_node reader = {.kind = YT_NODE_SILU,
+    const struct yt_node reader = {.kind = YT_NODE_ACT,
+                                   .act = YT_ACT_SILU,
                                    .name = "reader",
                                    .inputs = {from->heads[1].node},
                                    .input_count = 1};

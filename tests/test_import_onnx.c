@@ -224,7 +224,7 @@ struct bad_row {
 };
 
 static const struct bad_row bad_rows[] = {
-    {"activation", YT_UNSUPPORTED, "'/model.1/act/Mul' (HardSwish)"},
+    {"activation", YT_UNSUPPORTED, "'/model.1/act/Mul' (Gelu)"},
     {"add_shapes", YT_UNSUPPORTED, "'/model.4/Add' (Add)"},
     {"batch", YT_UNSUPPORTED, "batch of 4"},
     {"bilinear", YT_UNSUPPORTED, "'/model.3/Resize' (Resize)"},

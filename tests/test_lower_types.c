@@ -323,7 +323,8 @@ static void random_types_match_from_layer_to_layer(void **state)
         char name[64];
         snprintf(name, sizeof name, "seed %u", (unsigned)seed);
         what = name;
-        struct yt_graph *graph = random_graph(seed, 3 + (int32_t)(seed % 12));
+        struct yt_graph *graph =
+            grow_graph(seed, 3 + (int32_t)(seed % 12), seed % 3 == 0);
         uint8_t *dtypes = random_dtypes(graph, seed);
         const struct yt_net_options options = {
             .lanes = 4 << seed % 3,

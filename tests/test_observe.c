@@ -10,6 +10,7 @@
 
 #include "base/random.h"
 #include "compress/quant/observe.h"
+#include "runtime/act.h"
 
 #define COUNT 200000
 
@@ -200,7 +201,7 @@ static void silu_begins_at_its_least(void **state)
     for (int m = 0; m < YT_RANGE_COUNT; m++) {
         struct yt_range_options options = with((enum yt_range_method)m);
         float lo, hi;
-        options.is_silu = 1;
+        options.act_least = YT_SILU_LEAST;
         open_with(&o, silu);
         yt_observer_range(&o, &options, &lo, &hi);
         assert_true(lo == YT_SILU_LEAST && hi > 3);

@@ -221,7 +221,7 @@ static const struct {
     {"conv2d-f32-16x8x8-k16r3s1p1", "stride", 9, YT_BAD_ARGUMENT},
     {"conv2d-f32-16x8x8-k16r3s1p1", "pad", -1, YT_BAD_ARGUMENT},
     {"conv2d-f32-16x8x8-k16r3s1p1", "pad", 3, YT_BAD_ARGUMENT},
-    {"conv2d-f32-16x8x8-k16r3s1p1", "silu", 2, YT_BAD_ARGUMENT},
+    {"conv2d-f32-16x8x8-k16r3s1p1", "act", YT_ACT_COUNT, YT_BAD_ARGUMENT},
     {"conv2d-f32-16x8x8-k16r3s1p1", "add", YT_ADD_COUNT, YT_BAD_ARGUMENT},
     {"conv2d-f32-16x7x8-k16r3s1p1", "add", YT_ADD_UP2, YT_BAD_ARGUMENT},
     {"conv2d-f32-16x8x8-k16r3s1p1", "h", INT32_MAX, YT_UNSUPPORTED},

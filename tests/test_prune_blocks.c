@@ -38,7 +38,7 @@ static struct case_ open_case(int32_t c, int32_t k, int measured)
     begin_graph(&r, 17);
     const int32_t stem = add_conv_silu(&r, 0, c, 3, 2);
     struct case_ x = {.node = add_conv(&r, stem, k, 3, 1), .n = c * 9};
-    const int32_t last = add_unary(&r, YT_NODE_SILU, x.node, 0);
+    const int32_t last = add_silu(&r, x.node);
     end_graph(&r, &last, 1, 1, 1);
     x.graph = r.graph;
     x.mask = malloc((size_t)k * (size_t)x.n);

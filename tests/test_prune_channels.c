@@ -175,13 +175,12 @@ static void test_coupled(void **state)
     struct random_graph r;
     begin_graph(&r, 3);
     const int32_t stem = add_conv(&r, 0, 6, 3, 2);
-    const int32_t act = add_unary(&r, YT_NODE_SILU, stem, 0);
+    const int32_t act = add_silu(&r, stem);
     const int32_t cv1 = add_conv(&r, act, 8, 1, 1);
-    const int32_t x = add_unary(&r, YT_NODE_SILU, cv1, 0);
+    const int32_t x = add_silu(&r, cv1);
     const int32_t inner = add_conv(&r, x, 5, 1, 1);
-    const int32_t outer =
-        add_conv(&r, add_unary(&r, YT_NODE_SILU, inner, 0), 8, 3, 1);
-    const int32_t sum = add_sum(&r, x, add_unary(&r, YT_NODE_SILU, outer, 0));
+    const int32_t outer = add_conv(&r, add_silu(&r, inner), 8, 3, 1);
+    const int32_t sum = add_sum(&r, x, add_silu(&r, outer));
     const int32_t cv2 = add_conv(&r, act, 4, 1, 1);
     const int32_t cv3 = add_conv(&r, add_concat(&r, sum, cv2), 7, 1, 1);
     const int32_t pooled = add_sppf(&r, cv3, 3);
@@ -419,7 +418,7 @@ static void test_copy_is_made_up_for(void **state)
     struct random_graph r;
     begin_graph(&r, 31);
     const int32_t stem = add_conv(&r, 0, 12, 3, 2);
-    const int32_t act = add_unary(&r, YT_NODE_SILU, stem, 0);
+    const int32_t act = add_silu(&r, stem);
     const int32_t reader = add_conv(&r, act, 9, 3, 2);
     end_graph(&r, &reader, 1, 1, 2);
     const struct yt_node *node = &r.graph->nodes[stem];
@@ -460,7 +459,7 @@ static void test_wide(void **state)
     struct random_graph r;
     begin_graph(&r, 35);
     const int32_t stem = add_conv(&r, 0, WIDE, 1, 1);
-    const int32_t act = add_unary(&r, YT_NODE_SILU, stem, 0);
+    const int32_t act = add_silu(&r, stem);
     const int32_t reader = add_conv(&r, act, 6, 1, 2);
     end_graph(&r, &reader, 1, 1, 1);
     struct case_ c = open_case(r.graph);

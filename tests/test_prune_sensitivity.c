@@ -37,10 +37,10 @@ static void open_case(struct case_ *x)
     int32_t inputs[2];
     begin_graph(&r, 41);
     x->loud = add_conv(&r, 0, CHANNELS, 3, 2);
-    inputs[0] = add_unary(&r, YT_NODE_SILU, x->loud, 0);
+    inputs[0] = add_silu(&r, x->loud);
     x->loud_reader = inputs[0] = add_conv(&r, inputs[0], CHANNELS, 3, 1);
     x->quiet = add_conv(&r, 0, CHANNELS, 3, 2);
-    inputs[1] = add_unary(&r, YT_NODE_SILU, x->quiet, 0);
+    inputs[1] = add_silu(&r, x->quiet);
     x->quiet_reader = inputs[1] = add_conv(&r, inputs[1], CHANNELS, 3, 1);
     const int32_t both = add_concat(&r, inputs[0], inputs[1]);
     end_graph(&r, &both, 1, 2, 3);

@@ -81,7 +81,7 @@ static double expected(const struct yt_conv2d *p, int32_t lanes, float *in,
             }
     if (p->add == YT_ADD_UP2)
         sum += *at(add, lanes, oh / 2, ow / 2, k, oy / 2, ox / 2);
-    if (p->silu)
+    if (p->act == YT_ACT_SILU)
         sum = sum / (1 + exp(-sum));
     if (p->add == YT_ADD_RESIDUAL)
         sum += *at(add, lanes, oh, ow, k, oy, ox);

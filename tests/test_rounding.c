@@ -58,7 +58,8 @@ static void open_fixture(struct fixture *f, int32_t c, int32_t r)
                                   .c = c,
                                   .r = 1,
                                   .stride = 1});
-    add_node(f, &(struct yt_node){.kind = YT_NODE_SILU,
+    add_node(f, &(struct yt_node){.kind = YT_NODE_ACT,
+                                  .act = YT_ACT_SILU,
                                   .name = "s0",
                                   .inputs = {CONV0},
                                   .input_count = 1});

@@ -54,7 +54,7 @@ static void silu_open(struct silu *v, const struct yt_isa *isa)
                                               .k = lanes,
                                               .r = 1,
                                               .stride = 1,
-                                              .silu = 1}};
+                                              .act = YT_ACT_SILU}};
     struct yt_schedule s;
     struct yt_object object;
     yt_schedule_default(&p, isa, &s);

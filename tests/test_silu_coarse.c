@@ -56,7 +56,7 @@ static void open_silu(struct silu *v, const struct yt_isa *isa,
                                                   .k = lanes,
                                                   .r = 1,
                                                   .stride = 1,
-                                                  .silu = 1}};
+                                                  .act = YT_ACT_SILU}};
     yt_schedule_default(&v->problem, isa, &s);
     assert_true(s.coarse);
     assert_int_equal(yt_jit_create(&v->jit), YT_OK);

@@ -146,8 +146,8 @@ static void exact_node(const struct exact *e, int32_t index)
     double *y = e->values[index];
     for (int32_t i = 0; i < s.c * s.h * s.w; i++) {
         const int32_t c = i / (s.h * s.w), h = i / s.w % s.h, w = i % s.w;
-        if (n->kind == YT_NODE_SILU)
-            y[i] = x[i] / (1 + exp(-x[i]));
+        if (n->kind == YT_NODE_ACT)
+            y[i] = yt_act_value(n->act, n->slope, x[i]);
         else if (n->kind == YT_NODE_ADD)
             y[i] = x[i] + z[i];
         else if (n->kind == YT_NODE_UPSAMPLE)

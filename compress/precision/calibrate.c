@@ -111,7 +111,7 @@ static int is_copy(const struct yt_layer *layer)
     int32_t k = 0;
     while (k < p->k && layer->conv_nodes[k] < 0)
         k++;
-    return k == p->k && !p->silu && p->add == YT_ADD_NONE;
+    return k == p->k && !p->act && p->add == YT_ADD_NONE;
 }
 
 static enum yt_status observe_layer(struct yt_calibration *w, int32_t i)
@@ -224,7 +224,8 @@ static enum yt_status take_node(const struct yt_calibration *w, int32_t i,
     yt_observer_means(o, range->means);
     if (kind == YT_NODE_INPUT || kind == YT_NODE_MAXPOOL)
         return YT_OK;
-    options.is_silu = kind == YT_NODE_SILU;
+    options.act_least =
+        kind == YT_NODE_ACT ? yt_act_row(w->graph->nodes[i].act)->least : 0;
     yt_observer_range(o, &options, &range->lo, &range->hi);
     range->seen_lo = o->lo;
     range->seen_hi = o->hi;

@@ -26,7 +26,7 @@ enum yt_calibrate_phase {
 };
 
 struct yt_calibrate_options {
-    struct yt_range_options range; /* .is_silu is not used */
+    struct yt_range_options range; /* .act_least is not used */
     int32_t images_max;            /* 0: YT_CALIBRATE_IMAGES */
     int32_t bias_correction;       /* kept in the result */
     int32_t learn_rounding; /* 1: round u8s8 weights so that outputs stay, for

@@ -161,10 +161,10 @@ double yt_observer_error(const struct yt_observer *o, double lo, double hi)
     return count ? sum / (double)count : 0;
 }
 
-static struct range min_max(const struct yt_observer *o, int32_t is_silu)
+static struct range min_max(const struct yt_observer *o, float act_least)
 {
     const double lo = fmin((double)o->lo, 0);
-    return (struct range){is_silu && lo < 0 ? (double)YT_SILU_LEAST : lo,
+    return (struct range){act_least < 0 && lo < 0 ? (double)act_least : lo,
                           fmax((double)o->hi, 0)};
 }
 
@@ -183,12 +183,12 @@ static double quantile(const struct yt_observer *o, double share)
 }
 
 static struct range percentile(const struct yt_observer *o, struct range all,
-                               int32_t is_silu, double percent)
+                               float act_least, double percent)
 {
     const double share = percent / 100;
     struct range r = all;
     r.hi = fmax(fmin(quantile(o, share), all.hi), 0);
-    if (!is_silu)
+    if (!(act_least < 0))
         r.lo = fmin(fmax(quantile(o, 1 - share) - o->width, all.lo), 0);
     return r;
 }
@@ -212,13 +212,13 @@ static void improve(const struct yt_observer *o, struct range all, int upper,
 }
 
 static struct range least_error(const struct yt_observer *o, struct range all,
-                                int32_t is_silu)
+                                float act_least)
 {
     struct range best = all;
     double least = yt_observer_error(o, all.lo, all.hi);
     for (int round = 0; round < 2; round++) {
         improve(o, all, 1, &best, &least);
-        if (!is_silu)
+        if (!(act_least < 0))
             improve(o, all, 0, &best, &least);
     }
     return best;
@@ -276,15 +276,15 @@ static struct range entropy(const struct yt_observer *o, struct range all)
 }
 
 static struct range any(const struct yt_observer *o, struct range all,
-                        int32_t is_silu)
+                        float act_least)
 {
     static const double percents[] = {99.9, 99.99, 99.999};
-    struct range tried[6] = {all, least_error(o, all, is_silu),
+    struct range tried[6] = {all, least_error(o, all, act_least),
                              entropy(o, all)};
     double least = INFINITY;
     struct range best = all;
     for (int i = 0; i < 3; i++)
-        tried[3 + i] = percentile(o, all, is_silu, percents[i]);
+        tried[3 + i] = percentile(o, all, act_least, percents[i]);
     for (int i = 0; i < 6; i++) {
         const double error = yt_observer_error(o, tried[i].lo, tried[i].hi);
         if (error < least) {
@@ -301,21 +301,21 @@ void yt_observer_range(const struct yt_observer *o,
 {
     const double percent =
         options->percentile > 0 ? options->percentile : PERCENTILE;
-    const struct range all = min_max(o, options->is_silu);
+    const struct range all = min_max(o, options->act_least);
     struct range r = all;
     assert(o->width > 0);
     switch (options->method) {
     case YT_RANGE_PERCENTILE:
-        r = percentile(o, all, options->is_silu, percent);
+        r = percentile(o, all, options->act_least, percent);
         break;
     case YT_RANGE_MSE:
-        r = least_error(o, all, options->is_silu);
+        r = least_error(o, all, options->act_least);
         break;
     case YT_RANGE_ENTROPY:
         r = entropy(o, all);
         break;
     case YT_RANGE_AUTO:
-        r = any(o, all, options->is_silu);
+        r = any(o, all, options->act_least);
         break;
     default:
         break;

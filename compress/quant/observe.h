@@ -11,9 +11,6 @@
 
 #define YT_OBSERVE_BINS 4096
 
-/** SiLU's least value: what is below was never there. */
-#define YT_SILU_LEAST (-0.27846454f)
-
 struct yt_observer {
     int32_t channels;
     double *sums;    /* [channels] */
@@ -50,8 +47,8 @@ enum yt_range_method {
 struct yt_range_options {
     enum yt_range_method method;
     double percentile; /* 0: 99.99; with AUTO several are tried */
-    int32_t is_silu;   /* 1: values come from a SiLU: where some are negative,
-                          the range begins at YT_SILU_LEAST */
+    float act_least;   /* < 0: of the activation that values come from: where
+                          some are negative, the range begins there */
 };
 
 /** The range of 256 codes, which holds 0.

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/exp.h"
 #include "runtime/fail.h"
 #include "runtime/op.h"
 
@@ -17,13 +16,14 @@ static const struct yt_op_param params[] = {
     YT_OP_PARAM(conv2d, c),       YT_OP_PARAM(conv2d, h),
     YT_OP_PARAM(conv2d, w),       YT_OP_PARAM(conv2d, k),
     YT_OP_PARAM(conv2d, r),       YT_OP_PARAM(conv2d, stride),
-    YT_OP_PARAM(conv2d, pad),     YT_OP_PARAM(conv2d, silu),
-    YT_OP_PARAM(conv2d, add),     YT_OP_PARAM(conv2d, lazy),
-    YT_OP_PARAM(conv2d, kept),    YT_OP_PARAM(conv2d, outputs),
-    YT_OP_PARAM(conv2d, pattern),
+    YT_OP_PARAM(conv2d, pad),     YT_OP_PARAM(conv2d, act),
+    YT_OP_PARAM(conv2d, slope),   YT_OP_PARAM(conv2d, add),
+    YT_OP_PARAM(conv2d, lazy),    YT_OP_PARAM(conv2d, kept),
+    YT_OP_PARAM(conv2d, outputs), YT_OP_PARAM(conv2d, pattern),
 };
 YT_OP_PARAMS_CHECK(params, struct yt_conv2d);
-static_assert(YT_ADD_COUNT == 3, "a text for each addend in the form");
+static_assert(YT_ACT_COUNT == 9 && YT_ADD_COUNT == 3,
+              "a text for each activation and addend in the form");
 
 int32_t yt_conv2d_out_h(const struct yt_conv2d *p)
 {
@@ -61,7 +61,7 @@ static enum yt_status check_lazy(const struct yt_problem *problem)
                "conv2d lazy: its output has to be f32");
     YT_FAIL_IF(p->lazy && (p->lazy < 1 || p->lazy > 16 || p->k % p->lazy ||
                            p->k / p->lazy < 6 || p->r != 1 || p->stride != 1 ||
-                           p->silu || p->add),
+                           p->act || p->add),
                YT_BAD_ARGUMENT,
                "conv2d lazy%d k%d: want a linear 1x1 with at least 6 channels "
                "for each of at most 16 anchors",
@@ -94,10 +94,11 @@ static enum yt_status check(const struct yt_problem *problem)
 {
     const struct yt_conv2d *p = &problem->u.conv2d;
     YT_TRY(check_window(p));
-    YT_FAIL_IF(p->add < 0 || p->add >= YT_ADD_COUNT || p->silu < 0 ||
-                   p->silu > 1,
-               YT_BAD_ARGUMENT, "conv2d: silu=%d add=%d out of range", p->silu,
-               p->add);
+    YT_FAIL_IF(!yt_act_exists(p->act, p->slope), YT_BAD_ARGUMENT,
+               "conv2d: there is no activation %d with slope %d", p->act,
+               p->slope);
+    YT_FAIL_IF(p->add < 0 || p->add >= YT_ADD_COUNT, YT_BAD_ARGUMENT,
+               "conv2d: add=%d out of range", p->add);
     YT_FAIL_IF(!yt_op_fits(p->c, p->h, p->w, 4) ||
                    !yt_op_fits(p->k, p->c, p->r, p->r),
                YT_UNSUPPORTED, "conv2d %dx%dx%d k%d: too large", p->c, p->h,
@@ -150,7 +151,7 @@ static void tensors(const struct yt_problem *p, struct yt_tensors *t)
     t->kept = kept_weights(v);
     t->pattern = v->pattern;
     t->bias = v->k;
-    t->silu = v->silu;
+    t->exponentials = yt_act_row((enum yt_act)v->act)->exponentials;
 }
 
 /* ---------------------------------------------------------------- reference */
@@ -249,21 +250,21 @@ static double with_bias(const struct output *o, int32_t k, double sum)
 }
 
 /* Output channel k at element @p at; @p at_half is that of an addend of half
- * the rows and columns. Past the last channel there are zeros. */
+ * the rows and columns. Past the last channel there is what
+ * the activation makes of 0. */
 static void finish(const struct output *o, int32_t k, int64_t at,
                    int64_t at_half, double sum)
 {
     const struct yt_conv2d *v = &o->p->u.conv2d;
     const struct yt_integers *n = o->integers;
     if (k >= v->k) {
-        o->values[at] = 0;
+        o->values[at] = yt_act_value((enum yt_act)v->act, v->slope, 0);
         return;
     }
     double x = with_bias(o, k, sum);
     if (v->add == YT_ADD_UP2)
         x += ((const float *)o->args->add)[at_half];
-    if (v->silu)
-        x = x / (1 + yt_exp(-x));
+    x = yt_act_value((enum yt_act)v->act, v->slope, x);
     const double add = v->add == YT_ADD_RESIDUAL
                            ? yt_dtype_load(o->p->out, o->args->add, at)
                            : 0;
@@ -369,7 +370,9 @@ const struct yt_op_row yt_op_conv2d = {
     .param_count = sizeof params / sizeof params[0],
     .types = YT_TYPES_ANY,
     .takes_integers = 1,
-    .form = "{c}x{h}x{w}-k{k}r{r}s{stride}p{pad}[silu:-silu][add:-res|-up2]"
+    .form = "{c}x{h}x{w}-k{k}r{r}s{stride}p{pad}"
+            "[act:-silu|-relu|-leaky|-hardswish|-hardsigmoid|-relu6|-mish|"
+            "-sigmoid][slope:-by{}][add:-res|-up2]"
             "[lazy:-lazy{}][kept:-kept{}][outputs:-of{}][pattern:-x{}]",
     .kind = "conv {r}x{r} s{stride}",
     .check = check,

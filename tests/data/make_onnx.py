@@ -200,7 +200,7 @@ def initializer(name):
 
 def bad_nodes(folder):
     """Operators and edges."""
-    put_bad(folder, "activation", swap("model.1/act/Mul", "HardSwish"))
+    put_bad(folder, "activation", swap("model.1/act/Mul", "Gelu"))
     put_bad(folder, "operator", swap("model.1/act/Mul", "Frobnicate"))
     proto = base()
     proto.graph.node[3].domain = "com.example"

@@ -18,8 +18,9 @@ import sys
 import zipfile
 from collections import OrderedDict
 
-from pt_model import (FORMATS, Call, Maker, Parameter, Storage, Tensor, micro,
-                      named_function, p6, tiny)
+from pt_model import (FORMATS, Call, Maker, Parameter, Storage, Tensor,
+                      activations, micro, named_function, p6, tiny, version3)
+from pt_run import heads
 
 HERE = pathlib.Path(__file__).resolve().parent
 OUT = HERE / "pt"
@@ -95,21 +96,59 @@ def good():
     save("p6.pt", p6(Maker()))
     save("p6_f64_channels_last.pt", p6(Maker("f64", channels_last=True)))
     save("micro.pt", micro(Maker()), stored)
+    save_run("version3.pt", version3(Maker(shrink=4)))
+    save_run("activations.pt", activations(Maker(shrink=2)))
+    wrapped()
+
+
+# What the C test feeds: 16 x 16 pixels, the same formula.
+SIDE = 16
+
+
+def image():
+    return [[[((c * SIDE + y) * SIDE + x) * 37 % 256 / 255
+              for x in range(SIDE)] for y in range(SIDE)] for c in range(3)]
+
+
+def save_run(name, model):
+    """The file, and beside it its raw heads as f32, level after level."""
+    save(name, model)
+    values = [v for level in heads(model, image())
+              for plane in level for row in plane for v in row]
+    write(name.replace(".pt", ".out"), struct.pack(f"<{len(values)}f", *values))
+
+
+def wrapped():
+    """What the model is found in when it was saved together with its helper."""
+    m = Maker()
+    for name, path, child in (
+            ("parallel", "torch.nn.parallel.data_parallel.DataParallel",
+             "module"),
+            ("autoshape", "models.common.AutoShape", "model")):
+        save(f"{name}.pt", m.module(path, [(child, micro(Maker()))]))
+    backend = m.module("models.common.DetectMultiBackend",
+                       [("model", micro(Maker()))])
+    write("backend.pt", archive(entries_of(
+        m.module("models.common.AutoShape", [("model", backend)]))))
 
 
 def bad_modules():
     m = Maker()
-    for name, path in (("focus", "models.common.Focus"),
-                       ("bottleneckcsp", "models.common.BottleneckCSP"),
-                       ("c3tr", "models.common.C3TR"),
+    for name, path in (("c3tr", "models.common.C3TR"),
                        ("dwconv", "models.common.DWConv"),
                        ("v8", "ultralytics.nn.modules.conv.Conv")):
         save(f"bad_{name}.pt", micro(m, m.module(path)))
     segment = m.module("models.yolo.Segment")
     save("bad_segment.pt", m.model([(-1, m.conv(3, 2)), ([-1], segment)], []))
     save("bad_no_detect.pt", m.model([(-1, m.conv(3, 2))], []))
-    save("bad_hardswish.pt",
-         micro(m, m.conv(3, 2, 3, 2, act="activation.Hardswish")))
+    save("bad_gelu.pt", micro(m, m.conv(3, 2, 3, 2, act="activation.GELU")))
+    leaky = m.conv(3, 2, 3, 2, act="activation.LeakyReLU")
+    leaky._modules["act"].negative_slope = 1.5
+    save("bad_slope.pt", micro(m, leaky))
+    csp = m.csp(2, 4, 1, True, "activation.SiLU")
+    csp._modules.update(cv2=m.conv2d(2, 3), cv3=m.conv2d(2, 3),
+                        bn=m.norm(5, *[m.values(5, 8, 16) for _ in range(4)]))
+    save("bad_csp.pt", micro(m, second=csp))
     save("bad_groups.pt", micro(m, m.conv(3, 2, 3, 2, groups=3)))
     save("bad_dilation.pt", micro(m, m.conv(3, 2, 3, 2, dilation=(2, 2))))
     save("bad_stride.pt", micro(m, m.conv(3, 2, 3, stride=(1, 2))))

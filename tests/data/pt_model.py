@@ -106,14 +106,20 @@ class Call:
 
 class Maker:
     """Modules of one checkpoint. Values are multiples of 1/16 up to 1, so they
-    are the same number in every storage format."""
+    are the same number in every storage format; weights may be made smaller, by
+    a power of two, where what they make of an image matters."""
 
-    def __init__(self, fmt="f16", fused=False, channels_last=False, seed=5):
+    def __init__(self, fmt="f16", fused=False, channels_last=False, seed=5,
+                 shrink=1):
+        self.shrink = shrink
         self.fmt, self.fused, self.channels_last = fmt, fused, channels_last
         self.random = random.Random(seed)
 
     def values(self, count, low=-16, high=16):
         return [self.random.randint(low, high) / 16 for _ in range(count)]
+
+    def weights(self, count):
+        return [v / self.shrink for v in self.values(count)]
 
     def tensor(self, values, dims, fmt=None):
         return Tensor(Storage(fmt or self.fmt, values), dims)
@@ -140,7 +146,7 @@ class Maker:
         return m
 
     def conv2d(self, c, k, r=1, s=1, p=0, w=None, b=None, **attrs):
-        w = self.values(k * c * r * r) if w is None else w
+        w = self.weights(k * c * r * r) if w is None else w
         b = None if b is None else Parameter(self.tensor(b, (k,)))
         settings = dict(in_channels=c, out_channels=k, kernel_size=(r, r),
                         stride=(s, s), padding=(p, p), dilation=(1, 1),
@@ -151,12 +157,28 @@ class Maker:
             parameters=[("weight", Parameter(self.filter(w, k, c, r))),
                         ("bias", b)], **settings)
 
+    def activation(self, name):
+        extra = {"negative_slope": 0.1} if name.endswith("LeakyReLU") else {}
+        return self.module("torch.nn.modules." + name, inplace=True, **extra)
+
+    def norm(self, k, gamma, beta, mean, var):
+        return self.module(
+            "torch.nn.modules.batchnorm.BatchNorm2d",
+            parameters=[("weight", Parameter(self.tensor(gamma, (k,)))),
+                        ("bias", Parameter(self.tensor(beta, (k,))))],
+            buffers=[("running_mean", self.tensor(mean, (k,))),
+                     ("running_var", self.tensor(var, (k,))),
+                     ("num_batches_tracked",
+                      self.tensor([3], (), fmt="i64"))],
+            num_features=k, eps=EPS, momentum=0.03, affine=True,
+            track_running_stats=True)
+
     def conv(self, c, k, r=1, s=1, p=None, act="activation.SiLU", **attrs):
         p = r // 2 if p is None else p
-        w = self.values(k * c * r * r)
+        w = self.weights(k * c * r * r)
         gamma, beta = self.values(k, 8, 16), self.values(k)
         mean, var = self.values(k), self.values(k, 1, 16)
-        act = self.module("torch.nn.modules." + act, inplace=True)
+        act = self.activation(act)
         if self.fused:
             scale = [g / math.sqrt(v + EPS) for g, v in zip(gamma, var)]
             n = c * r * r
@@ -167,16 +189,7 @@ class Maker:
             # model.fuse() leaves a bound method behind: a cycle.
             m.forward = Call(getattr, m, "forward_fuse")
             return m
-        bn = self.module(
-            "torch.nn.modules.batchnorm.BatchNorm2d",
-            parameters=[("weight", Parameter(self.tensor(gamma, (k,)))),
-                        ("bias", Parameter(self.tensor(beta, (k,))))],
-            buffers=[("running_mean", self.tensor(mean, (k,))),
-                     ("running_var", self.tensor(var, (k,))),
-                     ("num_batches_tracked",
-                      self.tensor([3], (), fmt="i64"))],
-            num_features=k, eps=EPS, momentum=0.03, affine=True,
-            track_running_stats=True)
+        bn = self.norm(k, gamma, beta, mean, var)
         return self.module("models.common.Conv", [
             ("conv", self.conv2d(c, k, r, s, p, w, **attrs)), ("bn", bn),
             ("act", act)])
@@ -185,9 +198,26 @@ class Maker:
         return self.module("torch.nn.modules.container." + kind,
                            [(str(i), m) for i, m in enumerate(modules)])
 
-    def bottleneck(self, c, add):
+    def bottleneck(self, c, add, act="activation.SiLU"):
         return self.module("models.common.Bottleneck", [
-            ("cv1", self.conv(c, c)), ("cv2", self.conv(c, c, 3))], add=add)
+            ("cv1", self.conv(c, c, act=act)),
+            ("cv2", self.conv(c, c, 3, act=act))], add=add)
+
+    def focus(self, c, k, r, act):
+        return self.module("models.common.Focus", [
+            ("conv", self.conv(4 * c, k, r, act=act))])
+
+    def csp(self, c, k, n, add, act):
+        h = k // 2
+        return self.module("models.common.BottleneckCSP", [
+            ("cv1", self.conv(c, h, act=act)), ("cv2", self.conv2d(c, h)),
+            ("cv3", self.conv2d(h, h)), ("cv4", self.conv(2 * h, k, act=act)),
+            ("bn", self.norm(2 * h, self.values(2 * h, 8, 16),
+                             self.values(2 * h), self.values(2 * h),
+                             self.values(2 * h, 1, 16))),
+            ("act", self.activation("activation.LeakyReLU")),
+            ("m", self.container("Sequential", [
+                self.bottleneck(h, add, act) for _ in range(n)]))])
 
     def c3(self, c, k, n, add):
         h = k // 2
@@ -269,6 +299,33 @@ def p6(maker):
         + [(-1, m.spp(2, 2)),
            ([2, 3, 4, 6], m.detect([2] * 4, [8, 16, 32, 64], nc=1, na=3))],
         ["thing"])
+
+
+def version3(maker):
+    """The modules of YOLOv5 v3, in small."""
+    m, act = maker, "activation.Hardswish"
+    return m.model([
+        (-1, m.focus(3, 4, 3, act)),
+        (-1, m.conv(4, 6, 3, 2, act=act)),
+        (-1, m.csp(6, 6, 1, True, act)),
+        (-1, m.conv(6, 8, 3, 2, act=act)),
+        (-1, m.spp(8, 8)),
+        (-1, m.csp(8, 8, 1, False, act)),
+        (-1, m.upsample()),
+        ([-1, 2], m.concat()),
+        (-1, m.csp(14, 6, 1, False, act)),
+        ([8, 5], m.detect([6, 8], [4, 8], nc=2, na=2)),
+    ], ["cat", "dog"])
+
+
+def activations(maker):
+    """One Conv for each activation."""
+    m = maker
+    names = ["SiLU", "ReLU", "LeakyReLU", "Hardswish", "Hardsigmoid", "ReLU6",
+             "Mish", "Sigmoid"]
+    layers = [(-1, m.conv(3, 4, 3, 2, act="linear.Identity"))]
+    layers += [(-1, m.conv(4, 4, 3, act="activation." + n)) for n in names]
+    return m.model(layers + [([-1], m.detect([4], [2], nc=1, na=1))], ["a"])
 
 
 def micro(maker, first=None, second=None, **detect):

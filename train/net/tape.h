@@ -36,7 +36,8 @@ struct yt_tape_options {
 /** @param graph borrowed until destroy. Its weights and biases are read at each
  *               yt_tape_forward(), so that they may change between two.
  *  @return YT_OK; YT_BAD_ARGUMENT for a size that the strides do not divide;
- *          YT_BAD_INPUT for ranges that were not observed; YT_NO_MEMORY. */
+ *          YT_BAD_INPUT for ranges that were not observed; YT_UNSUPPORTED
+ *          naming a node that cannot be trained; YT_NO_MEMORY. */
 enum yt_status yt_tape_create(const struct yt_graph *graph,
                               const struct yt_tape_options *options,
                               struct yt_tape **tape_out);

@@ -69,12 +69,13 @@ static void find_readers(const struct yt_graph *graph, struct readers *readers)
     }
 }
 
-/* Whether a SiLU's gradient becomes that of its input in the same memory. */
+/* Whether an activation's gradient becomes that of its input in the same
+ * memory. */
 static int in_place(const struct yt_tape *tape, const struct readers *readers,
                     int32_t index)
 {
     const struct yt_node *node = &tape->graph->nodes[index];
-    return node->kind == YT_NODE_SILU &&
+    return node->kind == YT_NODE_ACT &&
            tape->nodes[node->inputs[0]].has_gradient &&
            readers[node->inputs[0]].count == 1;
 }

@@ -8,26 +8,54 @@
 
 /* ------------------------------------------------------------------ create */
 
-static enum yt_status create_silu(struct yt_tape *tape, int32_t index)
+/* oneDNN's word for an activation, and what it asks beside it. */
+struct eltwise {
+    dnnl_alg_kind_t algorithm; /* dnnl_alg_kind_undef: it has none */
+    float alpha, beta;
+};
+
+static struct eltwise eltwise_of(const struct yt_node *what)
+{
+    static const struct eltwise rows[YT_ACT_COUNT] = {
+        [YT_ACT_SILU] = {dnnl_eltwise_swish, 1, 0},
+        [YT_ACT_RELU] = {dnnl_eltwise_relu, 0, 0},
+        [YT_ACT_LEAKY] = {dnnl_eltwise_relu, 0, 0},
+        [YT_ACT_HARDSWISH] = {dnnl_eltwise_hardswish, 0, 0},
+        [YT_ACT_RELU6] = {dnnl_eltwise_clip, 0, 6},
+        [YT_ACT_MISH] = {dnnl_eltwise_mish, 0, 0},
+        [YT_ACT_SIGMOID] = {dnnl_eltwise_logistic, 0, 0},
+    };
+    struct eltwise row = rows[what->act];
+    if (what->act == YT_ACT_LEAKY)
+        row.alpha = (float)what->slope / YT_SLOPE_ONE;
+    return row;
+}
+
+static enum yt_status create_act(struct yt_tape *tape, int32_t index)
 {
     struct yt_tape_node *node = &tape->nodes[index];
-    const char *name = tape->graph->nodes[index].name;
+    const struct yt_node *what = &tape->graph->nodes[index];
+    const char *name = what->name;
+    const struct eltwise act = eltwise_of(what);
+    YT_FAIL_IF(act.algorithm == dnnl_alg_kind_undef, YT_UNSUPPORTED,
+               "%s: networks with a %s cannot be trained", name,
+               yt_act_row(what->act)->name);
     const dnnl_prop_kind_t kind = tape->options.forward_only
                                       ? dnnl_forward_inference
                                       : dnnl_forward_training;
     dnnl_eltwise_desc_t operation;
-    YT_TRY(yt_onednn_status(dnnl_eltwise_forward_desc_init(&operation, kind,
-                                                           dnnl_eltwise_swish,
-                                                           &node->layout, 1, 0),
-                            name));
+    YT_TRY(yt_onednn_status(
+        dnnl_eltwise_forward_desc_init(&operation, kind, act.algorithm,
+                                       &node->layout, act.alpha, act.beta),
+        name));
     YT_TRY(yt_onednn_primitive(&tape->onednn, &operation, NULL, name,
                                &node->forward));
     if (!node->has_gradient)
         return YT_OK;
-    YT_TRY(yt_onednn_status(
-        dnnl_eltwise_backward_desc_init(&operation, dnnl_eltwise_swish,
-                                        &node->layout, &node->layout, 1, 0),
-        name));
+    YT_TRY(yt_onednn_status(dnnl_eltwise_backward_desc_init(
+                                &operation, act.algorithm, &node->layout,
+                                &node->layout, act.alpha, act.beta),
+                            name));
     return yt_onednn_primitive(&tape->onednn, &operation, &node->forward, name,
                                &node->backward);
 }
@@ -109,8 +137,8 @@ static enum yt_status create_add(struct yt_tape *tape, int32_t index)
 enum yt_status yt_tape_node_create(struct yt_tape *tape, int32_t index)
 {
     switch (tape->graph->nodes[index].kind) {
-    case YT_NODE_SILU:
-        return create_silu(tape, index);
+    case YT_NODE_ACT:
+        return create_act(tape, index);
     case YT_NODE_MAXPOOL:
         return create_pool(tape, index);
     case YT_NODE_UPSAMPLE:
@@ -222,7 +250,7 @@ static enum yt_status unary_backward(struct yt_tape_worker *worker,
     int count = 2;
     if (!target)
         return YT_OK;
-    if (what->kind == YT_NODE_SILU)
+    if (what->kind == YT_NODE_ACT)
         arguments[count++] = (dnnl_exec_arg_t){
             DNNL_ARG_SRC, worker->views[what->inputs[0]].value};
     if (view->workspace)
@@ -268,7 +296,7 @@ enum yt_status yt_tape_node_forward(struct yt_tape_worker *worker,
                                     int32_t index)
 {
     switch (worker->tape->graph->nodes[index].kind) {
-    case YT_NODE_SILU:
+    case YT_NODE_ACT:
     case YT_NODE_MAXPOOL:
     case YT_NODE_UPSAMPLE:
         return unary_forward(worker, index);
@@ -286,7 +314,7 @@ enum yt_status yt_tape_node_backward(struct yt_tape_worker *worker,
                                      int32_t index)
 {
     switch (worker->tape->graph->nodes[index].kind) {
-    case YT_NODE_SILU:
+    case YT_NODE_ACT:
     case YT_NODE_MAXPOOL:
     case YT_NODE_UPSAMPLE:
         return unary_backward(worker, index);

@@ -1,0 +1,32 @@
+#ifndef YT_FOCUS_H
+#define YT_FOCUS_H
+
+/* YOLOv5 before v6.0 begins with Focus: every second row and column of the
+ * image, from each of the four places to begin, side by side as channels, then
+ * a convolution. That is one convolution of the image itself, with twice the
+ * window, stride and padding. */
+
+#include <stdint.h>
+
+#define YT_FOCUS_PARTS 4
+
+/** First row and column of a quarter of the pixels, 0 or 1. */
+struct yt_focus_part {
+    int32_t y, x;
+};
+
+/** The filter [k][c][2r][2r] that does to an input what @p small does to its
+ *  quarters.
+ *
+ * @param small   [k][YT_FOCUS_PARTS * c][r][r]
+ * @param order   [YT_FOCUS_PARTS] the quarters in the order of its channels;
+ *                each is there once.
+ * @param k       output channels.
+ * @param c       channels of the input.
+ * @param r       rows and columns of the small filter.
+ * @param[out] filter_out [k][c][2r][2r]
+ */
+void yt_focus_filter(const float *small, const struct yt_focus_part *order,
+                     int32_t k, int32_t c, int32_t r, float *filter_out);
+
+#endif
