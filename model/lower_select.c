@@ -1,7 +1,7 @@
 /* Graph nodes to ops. An activation and a residual add join the convolution
- * whose only reader they are; a concat is the memory its parts are written into; an
- * upsample before 1x1 convolutions is moved behind them, where it costs a
- * quarter:
+ * whose only reader they are; a concat is the memory its parts are written
+ * into; an upsample before 1x1 convolutions is moved behind them, where it
+ * costs a quarter:
  *
  *   conv(concat(up(a), b)) = up(W_a * a) + W_b * b + bias
  *

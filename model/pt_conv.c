@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "model/focus.h"
+#include "model/filters.h"
 #include "model/pt_tensor.h"
 #include "runtime/fail.h"
 
@@ -42,13 +42,7 @@ static enum yt_status square(const struct yt_pickle_value *conv,
 static enum yt_status check_plain(const struct yt_pickle_value *conv,
                                   const struct yt_pt_path *path)
 {
-    int64_t groups = 0;
     int32_t dilation = 0;
-    YT_FAIL_IF(!yt_pickle_int(yt_pickle_attr(conv, "groups"), &groups),
-               YT_BAD_INPUT, "%s: a convolution without groups", path->text);
-    YT_FAIL_IF(groups != 1, YT_UNSUPPORTED,
-               "%s: a convolution in %lld groups cannot run", path->text,
-               (long long)groups);
     YT_TRY(square(conv, "dilation", path, &dilation));
     YT_FAIL_IF(dilation != 1, YT_UNSUPPORTED,
                "%s: a convolution of dilation %d cannot run", path->text,
@@ -141,53 +135,85 @@ done:
     return status;
 }
 
+/* A filter as the file has it, and how it becomes the node's. */
+struct filter {
+    struct yt_tensor tensor;
+    bool focus;
+    int32_t groups;
+};
+
 /* The filter as the node has it. */
 static enum yt_status load_filter(struct yt_pt_reader *r,
-                                  const struct yt_tensor *filter, bool focus,
+                                  const struct filter *filter,
                                   const struct yt_pt_path *path,
                                   const struct yt_node *node)
 {
-    if (!focus)
-        return yt_tensor_load(filter, r->archive, path->text, node->weights);
     /* models/common.py: x[..., ::2, ::2], x[..., 1::2, ::2], and so on. */
     static const struct yt_focus_part order[YT_FOCUS_PARTS] = {
         {0, 0}, {1, 0}, {0, 1}, {1, 1}};
-    float *small = malloc((size_t)filter->elems * sizeof *small);
+    const struct yt_tensor *tensor = &filter->tensor;
+    const int32_t c = r->graph->nodes[node->inputs[0]].c;
+    if (!filter->focus && filter->groups == 1)
+        return yt_tensor_load(tensor, r->archive, path->text, node->weights);
+    float *small = malloc((size_t)tensor->elems * sizeof *small);
     YT_FAIL_IF(!small, YT_NO_MEMORY, "%s: no memory for its filter",
                path->text);
     const enum yt_status status =
-        yt_tensor_load(filter, r->archive, path->text, small);
-    if (status == YT_OK)
-        yt_focus_filter(small, order, node->c,
-                        r->graph->nodes[node->inputs[0]].c, node->r / 2,
-                        node->weights);
+        yt_tensor_load(tensor, r->archive, path->text, small);
+    if (status == YT_OK && filter->focus)
+        yt_focus_filter(small, order, node->c, c, node->r / 2, node->weights);
+    else if (status == YT_OK)
+        yt_grouped_filter(small, filter->groups, node->c, c, node->r * node->r,
+                          node->weights);
     free(small);
     return status;
 }
 
-/* Sizes of the node, and the filter's tensor. */
-static enum yt_status describe(const struct yt_pickle_value *conv, bool focus,
+/* How the channels are shared out: those of the input, and of the output. */
+static enum yt_status read_groups(const struct yt_pickle_value *conv,
+                                  int64_t input_c,
+                                  const struct yt_pt_path *path,
+                                  struct filter *filter)
+{
+    const int64_t k = filter->tensor.dims[0];
+    int64_t groups = 0;
+    YT_FAIL_IF(!yt_pickle_int(yt_pickle_attr(conv, "groups"), &groups),
+               YT_BAD_INPUT, "%s: a convolution without groups", path->text);
+    YT_FAIL_IF(groups < 1 || groups > input_c || input_c % groups || k % groups,
+               YT_BAD_INPUT, "%s: %lld channels to %lld in %lld groups",
+               path->text, (long long)input_c, (long long)k, (long long)groups);
+    YT_FAIL_IF(filter->focus && groups > 1, YT_UNSUPPORTED,
+               "%s: a Focus in %lld groups cannot run", path->text,
+               (long long)groups);
+    YT_FAIL_IF(filter->tensor.dims[1] * groups != input_c, YT_BAD_INPUT,
+               "%s: filters of %lld channels for an input of %lld", path->text,
+               (long long)filter->tensor.dims[1], (long long)input_c / groups);
+    filter->groups = (int32_t)groups;
+    return YT_OK;
+}
+
+/* Sizes of the node, and its filter. */
+static enum yt_status describe(const struct yt_pickle_value *conv,
                                int32_t input_c, const struct yt_pt_path *path,
-                               struct yt_node *node, struct yt_tensor *filter)
+                               struct yt_node *node, struct filter *filter)
 {
     const struct yt_pt_path full = yt_pt_path_child(path, "weight");
-    const int32_t scale = focus ? 2 : 1;
+    const struct yt_tensor *tensor = &filter->tensor;
+    const int32_t scale = filter->focus ? 2 : 1;
     YT_TRY(yt_pt_expect(conv, "torch.nn.modules.conv.Conv2d", path));
     YT_TRY(check_plain(conv, path));
     YT_TRY(square(conv, "stride", path, &node->stride));
     YT_TRY(square(conv, "padding", path, &node->pad));
     YT_TRY(yt_tensor_parse(tensor_of(conv, "_parameters", "weight"), full.text,
-                           filter));
-    YT_FAIL_IF(filter->rank != 4 || filter->dims[2] != filter->dims[3],
+                           &filter->tensor));
+    YT_FAIL_IF(tensor->rank != 4 || tensor->dims[2] != tensor->dims[3],
                YT_UNSUPPORTED,
                "%s: a filter that is not square in two dimensions cannot run",
                path->text);
-    YT_FAIL_IF(filter->dims[1] != (int64_t)input_c * scale * scale,
-               YT_BAD_INPUT, "%s: filters of %lld channels for an input of %d",
-               path->text, (long long)filter->dims[1], input_c * scale * scale);
+    YT_TRY(read_groups(conv, (int64_t)input_c * scale * scale, path, filter));
     /* No dimension exceeds pt_tensor.c's 2^28. */
-    node->c = (int32_t)filter->dims[0];
-    node->r = (int32_t)filter->dims[2] * scale;
+    node->c = (int32_t)tensor->dims[0];
+    node->r = (int32_t)tensor->dims[2] * scale;
     node->stride *= scale;
     node->pad *= scale;
     memcpy(node->name, path->text, sizeof node->name);
@@ -202,15 +228,14 @@ enum yt_status yt_pt_conv2d(struct yt_pt_reader *r,
     static const float zero = 0;
     struct yt_node node = {
         .kind = YT_NODE_CONV, .inputs = {input}, .input_count = 1};
-    struct yt_tensor filter;
+    struct filter filter = {.focus = how->focus};
     const struct yt_pt_path full = yt_pt_path_child(path, "weight");
-    YT_TRY(describe(conv, how->focus, r->graph->nodes[input].c, path, &node,
-                    &filter));
+    YT_TRY(describe(conv, r->graph->nodes[input].c, path, &node, &filter));
     int32_t index = 0;
     YT_TRY(yt_graph_add(r->graph, &node, &index));
     YT_TRY(yt_graph_conv_storage(r->graph, index));
     const struct yt_node *added = &r->graph->nodes[index];
-    YT_TRY(load_filter(r, &filter, how->focus, &full, added));
+    YT_TRY(load_filter(r, &filter, &full, added));
     YT_TRY(load_vector(r, conv, "_parameters", "bias", &zero, added->c, path,
                        added->bias));
     if (how->bn)

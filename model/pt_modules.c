@@ -206,7 +206,52 @@ static enum yt_status emit_csp(struct yt_pt_reader *r,
     return child_conv(r, module, "cv4", joined, path, node_out);
 }
 
-/* The first module of YOLOv5 before v6.0, see model/focus.h. */
+/* Half of the channels by a convolution, the other half from those by a
+ * depth-wise one. */
+static enum yt_status emit_ghost(struct yt_pt_reader *r,
+                                 const struct yt_pickle_value *module,
+                                 const int32_t *inputs, int32_t input_count,
+                                 const struct yt_pt_path *path,
+                                 int32_t *node_out)
+{
+    int32_t halves[2] = {0, 0};
+    const struct yt_pt_path both = yt_pt_path_child(path, "concat");
+    (void)input_count;
+    YT_TRY(child_conv(r, module, "cv1", inputs[0], path, &halves[0]));
+    YT_TRY(child_conv(r, module, "cv2", halves[0], path, &halves[1]));
+    return concat(r, halves, 2, &both, node_out);
+}
+
+/* The sum of its two children. */
+static enum yt_status
+emit_ghost_bottleneck(struct yt_pt_reader *r,
+                      const struct yt_pickle_value *module,
+                      const int32_t *inputs, int32_t input_count,
+                      const struct yt_pt_path *path, int32_t *node_out)
+{
+    static const char *const names[] = {"conv", "shortcut"};
+    struct yt_node node = {.kind = YT_NODE_ADD, .input_count = 2};
+    const struct yt_pt_path full = yt_pt_path_child(path, "add");
+    for (int32_t i = 0; i < 2; i++) {
+        const struct yt_pt_path child = yt_pt_path_child(path, names[i]);
+        YT_TRY(yt_pt_module(r, yt_pt_child(module, names[i]), inputs,
+                            input_count, &child, &node.inputs[i]));
+    }
+    return add(r, &node, &full, node_out);
+}
+
+static enum yt_status emit_identity(struct yt_pt_reader *r,
+                                    const struct yt_pickle_value *module,
+                                    const int32_t *inputs, int32_t input_count,
+                                    const struct yt_pt_path *path,
+                                    int32_t *node_out)
+{
+    (void)r, (void)module, (void)input_count, (void)path;
+    *node_out = inputs[0];
+    return YT_OK;
+}
+
+/* The first module of YOLOv5 before v6.0, see model/filters.h. */
 static enum yt_status emit_focus(struct yt_pt_reader *r,
                                  const struct yt_pickle_value *module,
                                  const int32_t *inputs, int32_t input_count,
@@ -377,12 +422,17 @@ static const struct row {
     {"models.common.Bottleneck", emit_bottleneck, false},
     {"models.common.C3", emit_c3, false},
     {"models.common.BottleneckCSP", emit_csp, false},
+    {"models.common.C3Ghost", emit_c3, false},
     {"models.common.Focus", emit_focus, false},
+    {"models.common.DWConv", yt_pt_conv, false},
+    {"models.common.GhostConv", emit_ghost, false},
+    {"models.common.GhostBottleneck", emit_ghost_bottleneck, false},
     {"models.common.SPPF", emit_sppf, false},
     {"models.common.SPP", emit_spp, false},
     {"models.common.Concat", emit_concat, true},
     {"torch.nn.modules.upsampling.Upsample", emit_upsample, false},
     {"torch.nn.modules.container.Sequential", emit_sequential, false},
+    {"torch.nn.modules.linear.Identity", emit_identity, false},
 };
 
 /* What to say about classes people are likely to come with. */
@@ -394,9 +444,6 @@ static const struct {
     {"models.yolo.Segment", "it belongs to a segmentation model"},
     {"models.common.C3TR", "it contains a transformer"},
     {"models.common.TransformerBlock", "it is a transformer"},
-    {"models.common.DWConv", "its convolution is depth-wise"},
-    {"models.common.GhostConv", "its convolution is depth-wise"},
-    {"models.common.C3Ghost", "it contains depth-wise convolutions"},
 };
 
 static enum yt_status refuse(const struct yt_pickle_value *module,

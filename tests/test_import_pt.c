@@ -229,14 +229,13 @@ static const struct {
 } bad[] = {
     /* modules */
     {"c3tr", YT_UNSUPPORTED, "models.common.C3TR"},
-    {"dwconv", YT_UNSUPPORTED, "models.common.DWConv"},
     {"v8", YT_UNSUPPORTED, "ultralytics.nn.modules.conv.Conv"},
     {"segment", YT_UNSUPPORTED, "models.yolo.Segment"},
     {"no_detect", YT_UNSUPPORTED, "the last module is not Detect"},
     {"gelu", YT_UNSUPPORTED, "activation.GELU"},
     {"slope", YT_UNSUPPORTED, "a LeakyReLU of slope 1.5"},
     {"csp", YT_BAD_INPUT, "model.1.cv3: 3 channels beside 2"},
-    {"groups", YT_UNSUPPORTED, "3 groups"},
+    {"groups", YT_BAD_INPUT, "3 channels to 2 in 3 groups"},
     {"dilation", YT_UNSUPPORTED, "dilation 2"},
     {"stride", YT_UNSUPPORTED, "stride 1 by 2"},
     {"padding_same", YT_BAD_INPUT, "padding must be two numbers, is text"},

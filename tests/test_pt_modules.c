@@ -79,6 +79,7 @@ static void modules_compute_what_they_should(void **state)
     (void)state;
     assert_heads("version3");
     assert_heads("activations");
+    assert_heads("ghosts");
 }
 
 static void wrapped_models_are_found(void **state)

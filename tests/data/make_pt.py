@@ -19,7 +19,7 @@ import zipfile
 from collections import OrderedDict
 
 from pt_model import (FORMATS, Call, Maker, Parameter, Storage, Tensor,
-                      activations, micro, named_function, p6, tiny, version3)
+                      activations, ghosts, micro, named_function, p6, tiny, version3)
 from pt_run import heads
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -98,6 +98,7 @@ def good():
     save("micro.pt", micro(Maker()), stored)
     save_run("version3.pt", version3(Maker(shrink=4)))
     save_run("activations.pt", activations(Maker(shrink=2)))
+    save_run("ghosts.pt", ghosts(Maker(shrink=2)))
     wrapped()
 
 
@@ -135,7 +136,6 @@ def wrapped():
 def bad_modules():
     m = Maker()
     for name, path in (("c3tr", "models.common.C3TR"),
-                       ("dwconv", "models.common.DWConv"),
                        ("v8", "ultralytics.nn.modules.conv.Conv")):
         save(f"bad_{name}.pt", micro(m, m.module(path)))
     segment = m.module("models.yolo.Segment")

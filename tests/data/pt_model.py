@@ -145,16 +145,17 @@ class Maker:
         m.__dict__.update(attrs)
         return m
 
-    def conv2d(self, c, k, r=1, s=1, p=0, w=None, b=None, **attrs):
-        w = self.weights(k * c * r * r) if w is None else w
+    def conv2d(self, c, k, r=1, s=1, p=0, w=None, b=None, groups=1, **attrs):
+        share = c // groups if c % groups == 0 else c
+        w = self.weights(k * share * r * r) if w is None else w
         b = None if b is None else Parameter(self.tensor(b, (k,)))
         settings = dict(in_channels=c, out_channels=k, kernel_size=(r, r),
                         stride=(s, s), padding=(p, p), dilation=(1, 1),
-                        groups=1, padding_mode="zeros", transposed=False)
+                        groups=groups, padding_mode="zeros", transposed=False)
         settings.update(attrs)
         return self.module(
             "torch.nn.modules.conv.Conv2d",
-            parameters=[("weight", Parameter(self.filter(w, k, c, r))),
+            parameters=[("weight", Parameter(self.filter(w, k, share, r))),
                         ("bias", b)], **settings)
 
     def activation(self, name):
@@ -173,9 +174,11 @@ class Maker:
             num_features=k, eps=EPS, momentum=0.03, affine=True,
             track_running_stats=True)
 
-    def conv(self, c, k, r=1, s=1, p=None, act="activation.SiLU", **attrs):
+    def conv(self, c, k, r=1, s=1, p=None, act="activation.SiLU",
+             kind="Conv", groups=1, **attrs):
         p = r // 2 if p is None else p
-        w = self.weights(k * c * r * r)
+        attrs["groups"] = groups
+        w = self.weights(k * (c // groups or c) * r * r)
         gamma, beta = self.values(k, 8, 16), self.values(k)
         mean, var = self.values(k), self.values(k, 1, 16)
         act = self.activation(act)
@@ -190,7 +193,7 @@ class Maker:
             m.forward = Call(getattr, m, "forward_fuse")
             return m
         bn = self.norm(k, gamma, beta, mean, var)
-        return self.module("models.common.Conv", [
+        return self.module("models.common." + kind, [
             ("conv", self.conv2d(c, k, r, s, p, w, **attrs)), ("bn", bn),
             ("act", act)])
 
@@ -316,6 +319,43 @@ def version3(maker):
         (-1, m.csp(14, 6, 1, False, act)),
         ([8, 5], m.detect([6, 8], [4, 8], nc=2, na=2)),
     ], ["cat", "dog"])
+
+
+def ghosts(maker):
+    """The modules of yolov5s-ghost.yaml, in small, and a convolution in two
+    groups."""
+    m = maker
+    plain = "linear.Identity"
+
+    def ghost(c, k, r=1, s=1, act="activation.SiLU"):
+        return m.module("models.common.GhostConv", [
+            ("cv1", m.conv(c, k // 2, r, s, act=act)),
+            ("cv2", m.conv(k // 2, k // 2, 5, act=act, groups=k // 2))])
+
+    def depthwise(c, s):
+        return m.conv(c, c, 3, s, act=plain, kind="DWConv", groups=c)
+
+    def bottleneck(c, k, s):
+        nothing = m.module("torch.nn.modules.linear.Identity")
+        return m.module("models.common.GhostBottleneck", [
+            ("conv", m.container("Sequential", [
+                ghost(c, k // 2), depthwise(k // 2, s) if s == 2 else nothing,
+                ghost(k // 2, k, act=plain)])),
+            ("shortcut", m.container("Sequential", [
+                depthwise(c, s), m.conv(c, k, act=plain)])
+             if s == 2 else nothing)])
+
+    c3 = m.module("models.common.C3Ghost", [
+        ("cv1", m.conv(8, 4)), ("cv2", m.conv(8, 4)), ("cv3", m.conv(8, 8)),
+        ("m", m.container("Sequential", [bottleneck(4, 4, 1)]))])
+    return m.model([
+        (-1, m.conv(3, 4, 6, 2, 2)),
+        (-1, ghost(4, 8, 3, 2)),
+        (-1, c3),
+        (-1, bottleneck(8, 12, 2)),
+        (-1, m.conv(12, 6, 3, groups=2)),
+        ([2, 4], m.detect([8, 6], [4, 8], nc=1, na=1)),
+    ], ["a"])
 
 
 def activations(maker):

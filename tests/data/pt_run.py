@@ -100,13 +100,20 @@ def run(m, x):
     if kind == "Bottleneck":
         y = run(child["cv2"], run(child["cv1"], x))
         return add(x, y) if m.add else y
-    if kind == "C3":
+    if kind in ("C3", "C3Ghost"):
         y = run(child["m"], run(child["cv1"], x))
         return run(child["cv3"], y + run(child["cv2"], x))
     if kind == "BottleneckCSP":
         y = run(child["cv3"], run(child["m"], run(child["cv1"], x)))
         y = norm(child["bn"], y + run(child["cv2"], x))
         return run(child["cv4"], each(lambda v: act(child["act"], v), y))
+    if kind == "GhostConv":
+        y = run(child["cv1"], x)
+        return y + run(child["cv2"], y)
+    if kind == "GhostBottleneck":
+        return add(run(child["conv"], x), run(child["shortcut"], x))
+    if kind == "Identity":
+        return x
     if kind == "SPP":
         x = run(child["cv1"], x)
         parts = list(x)

@@ -1,7 +1,10 @@
-/* See focus.h: tap (y, x) of quarter (i, j) is tap (2y + i, 2x + j). */
+/* See filters.h. */
 
-#include "model/focus.h"
+#include "model/filters.h"
 
+#include <string.h>
+
+/* Tap (y, x) of quarter (i, j) is tap (2y + i, 2x + j). */
 void yt_focus_filter(const float *small, const struct yt_focus_part *order,
                      int32_t k, int32_t c, int32_t r, float *filter_out)
 {
@@ -15,4 +18,15 @@ void yt_focus_filter(const float *small, const struct yt_focus_part *order,
                         to[(2 * y + order[part].y) * wide + 2 * x +
                            order[part].x] = *small++;
             }
+}
+
+void yt_grouped_filter(const float *small, int32_t groups, int32_t k, int32_t c,
+                       int32_t taps, float *filter_out)
+{
+    const int64_t share = (int64_t)(c / groups) * taps;
+    for (int32_t o = 0; o < k; o++) {
+        const int64_t group = o / (k / groups);
+        memcpy(filter_out + (int64_t)o * c * taps + group * share,
+               small + o * share, (size_t)share * sizeof *small);
+    }
 }

@@ -1,12 +1,15 @@
-#ifndef YT_FOCUS_H
-#define YT_FOCUS_H
+#ifndef YT_FILTERS_H
+#define YT_FILTERS_H
+
+/* Convolutions that a graph has no node for, as the filters of plain ones that
+ * compute the same. */
+
+#include <stdint.h>
 
 /* YOLOv5 before v6.0 begins with Focus: every second row and column of the
  * image, from each of the four places to begin, side by side as channels, then
  * a convolution. That is one convolution of the image itself, with twice the
  * window, stride and padding. */
-
-#include <stdint.h>
 
 #define YT_FOCUS_PARTS 4
 
@@ -28,5 +31,20 @@ struct yt_focus_part {
  */
 void yt_focus_filter(const float *small, const struct yt_focus_part *order,
                      int32_t k, int32_t c, int32_t r, float *filter_out);
+
+/** The filter [k][c][taps] of a convolution in groups, each of which reads its
+ *  share of the channels: zero between groups. Whole blocks of zeros are left
+ *  out of what runs (model/lower_pattern.c), so that a depth-wise convolution
+ *  costs a block of outputs for each channel and not all of them.
+ *
+ * @param small   [k][c / groups][taps]
+ * @param groups  that divide both k and c.
+ * @param k       output channels.
+ * @param c       channels of the input.
+ * @param taps    of a filter: rows times columns.
+ * @param[out] filter_out [k][c][taps], which was 0.
+ */
+void yt_grouped_filter(const float *small, int32_t groups, int32_t k, int32_t c,
+                       int32_t taps, float *filter_out);
 
 #endif
