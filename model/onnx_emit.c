@@ -4,6 +4,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "model/onnx_eval.h"
@@ -93,7 +94,7 @@ static void name_node(const struct yt_onnx_scope *scope,
                       char *name)
 {
     yt_onnx_module_path(scope->nodes[net->node].proto->name, name);
-    if (!name[0] && net->kind == YT_NODE_CONV)
+    if (!name[0] && net->kind == YT_NODE_CONV && net->weights >= 0)
         weight_path(scope->values[net->weights].name, name);
     const size_t used = strlen(name);
     if (used > 0)
@@ -125,10 +126,11 @@ static enum yt_status fold_norm(struct yt_onnx_scope *scope,
 {
     struct yt_onnx_probe probe = {.scope = scope};
     for (int64_t k = 0; k < net->c; ++k) {
-        const double scale = yt_onnx_eval(&probe, net->norm[0], k);
-        const double shift = yt_onnx_eval(&probe, net->norm[1], k);
-        const double mean = yt_onnx_eval(&probe, net->norm[2], k);
-        const double variance = yt_onnx_eval(&probe, net->norm[3], k);
+        const int64_t at = net->norm_first + k;
+        const double scale = yt_onnx_eval(&probe, net->norm[0], at);
+        const double shift = yt_onnx_eval(&probe, net->norm[1], at);
+        const double mean = yt_onnx_eval(&probe, net->norm[2], at);
+        const double variance = yt_onnx_eval(&probe, net->norm[3], at);
         const double gain = scale / sqrt(variance + net->norm_eps);
         for (int64_t i = 0; i < filter_elems; ++i) {
             float *weight = &node->weights[k * filter_elems + i];
@@ -139,17 +141,47 @@ static enum yt_status fold_norm(struct yt_onnx_scope *scope,
     return probe.status;
 }
 
+/* The filter of the node, c * r * r of its input for each output. */
+static enum yt_status emit_filter(struct yt_onnx_scope *scope,
+                                  const struct yt_onnx_net *net, int32_t c,
+                                  struct yt_node *node)
+{
+    if (net->weights < 0) {
+        for (int32_t k = 0; k < node->c; ++k)
+            node->weights[(int64_t)k * c + k] = 1;
+        return YT_OK;
+    }
+    const int64_t elems = scope->values[net->weights].t.count;
+    if (net->groups == 1 && !net->is_focus)
+        return read_floats(scope, net->weights, node->weights, elems);
+    float *small = malloc((size_t)elems * sizeof *small);
+    YT_FAIL_IF(!small, YT_NO_MEMORY, "%s: no memory for its filter",
+               node->name);
+    const enum yt_status status =
+        read_floats(scope, net->weights, small, elems);
+    if (status == YT_OK && net->is_focus)
+        yt_focus_filter(small, net->focus, node->c, c, node->r / 2,
+                        node->weights);
+    else if (status == YT_OK)
+        yt_grouped_filter(small, net->groups, node->c, c, node->r * node->r,
+                          node->weights);
+    free(small);
+    return status;
+}
+
 static enum yt_status emit_weights(struct yt_onnx_scope *scope,
                                    const struct yt_onnx_net *net,
                                    struct yt_graph *graph, int32_t index)
 {
     YT_TRY(yt_graph_conv_storage(graph, index));
     struct yt_node *node = &graph->nodes[index];
-    const int64_t elems = scope->values[net->weights].t.count;
-    YT_TRY(read_floats(scope, net->weights, node->weights, elems));
+    const int32_t c = graph->nodes[node->inputs[0]].c;
+    YT_TRY(emit_filter(scope, net, c, node));
     if (net->bias >= 0)
         YT_TRY(read_floats(scope, net->bias, node->bias, net->c));
-    return net->has_norm ? fold_norm(scope, net, node, elems / net->c) : YT_OK;
+    return net->has_norm
+               ? fold_norm(scope, net, node, (int64_t)c * node->r * node->r)
+               : YT_OK;
 }
 
 enum yt_status yt_onnx_net_emit(struct yt_onnx_scope *scope,

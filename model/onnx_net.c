@@ -8,6 +8,7 @@
 
 #include "model/onnx_act.h"
 #include "model/onnx_eval.h"
+#include "model/onnx_focus.h"
 #include "model/onnx_lazy.h"
 #include "runtime/fail.h"
 
@@ -82,15 +83,10 @@ static enum yt_status feature_map(struct yt_onnx_scope *scope, int32_t n,
     settle(scope, (int32_t)(x - scope->values));
     if (x->producer >= 0)
         yt_onnx_who(scope, x->producer, maker);
-    /* Focus joins four shifted halves of the image: 12 channels. */
-    const int is_focus = x->kind == YT_ONNX_LAZY &&
-                         strcmp(x->op, "Concat") == 0 && x->t.rank == 4 &&
-                         x->t.dims[1] == 12;
     YT_FAIL_IF(x->kind != YT_ONNX_NET, YT_UNSUPPORTED,
                "%s reads what %s makes, which can't be run as part of a YOLOv5 "
-               "network%s",
-               yt_onnx_who(scope, n, who), maker,
-               is_focus ? " (the Focus module of YOLOv5 before v6.0)" : "");
+               "network",
+               yt_onnx_who(scope, n, who), maker);
     *net_out = x->net;
     return YT_OK;
 }
@@ -172,10 +168,21 @@ static enum yt_status operand(const struct yt_onnx_scope *scope, int32_t n,
     return YT_OK;
 }
 
-static enum yt_status visit_conv(struct yt_onnx_scope *scope, int32_t n)
+/* What a convolution reads: a feature map, or the quarters of one. */
+static enum yt_status conv_input(struct yt_onnx_scope *scope, int32_t n,
+                                 struct yt_onnx_net *net)
 {
-    int32_t x = 0;
-    YT_TRY(feature_map(scope, n, &x));
+    const int32_t v = yt_onnx_input(scope, n, 0);
+    net->input_count = 1;
+    net->is_focus =
+        v >= 0 && yt_onnx_focus_find(scope, v, &net->inputs[0], net->focus);
+    return net->is_focus ? YT_OK : feature_map(scope, n, &net->inputs[0]);
+}
+
+/* The weights [k][c / groups][r][r] of a convolution of @p c channels. */
+static enum yt_status conv_weights(const struct yt_onnx_scope *scope, int32_t n,
+                                   int64_t c, struct yt_onnx_net *net)
+{
     const struct yt_onnx_value *weights = input(scope, n, 1);
     char who[YT_ONNX_WHO_MAX];
     YT_FAIL_IF(!weights, YT_BAD_INPUT, "%s has no weights",
@@ -185,59 +192,136 @@ static enum yt_status visit_conv(struct yt_onnx_scope *scope, int32_t n)
                "%s: its weights '%.80s' have %d dimensions or a window that "
                "isn't square",
                yt_onnx_who(scope, n, who), weights->name, (int)weights->t.rank);
-    const int64_t group = yt_onnx_attr_int(scope->nodes[n].proto, "group", 1);
-    YT_FAIL_IF(group != 1, YT_UNSUPPORTED,
-               "%s is a convolution in %lld groups; YOLOv5's have one",
-               yt_onnx_who(scope, n, who), (long long)group);
-    YT_FAIL_IF(dims[1] != scope->nets[x].c, YT_BAD_INPUT,
+    const int64_t groups = yt_onnx_attr_int(scope->nodes[n].proto, "group", 1);
+    YT_FAIL_IF(groups < 1 || groups > c || c % groups || dims[0] % groups,
+               YT_BAD_INPUT, "%s: %lld channels to %lld in %lld groups",
+               yt_onnx_who(scope, n, who), (long long)c, (long long)dims[0],
+               (long long)groups);
+    YT_FAIL_IF(net->is_focus && groups > 1, YT_UNSUPPORTED,
+               "%s is a convolution of a Focus in %lld groups",
+               yt_onnx_who(scope, n, who), (long long)groups);
+    YT_FAIL_IF(dims[1] != c / groups, YT_BAD_INPUT,
                "%s reads %lld channels, its weights '%.80s' are for %lld",
-               yt_onnx_who(scope, n, who), (long long)scope->nets[x].c,
+               yt_onnx_who(scope, n, who), (long long)(c / groups),
                weights->name, (long long)dims[1]);
-    struct window window = {0};
-    YT_TRY(read_window(scope, n, dims[2], &window));
-    YT_FAIL_IF(window.r != dims[2], YT_BAD_INPUT,
-               "%s: kernel_shape is %lld, its weights are %lldx%lld",
-               yt_onnx_who(scope, n, who), (long long)window.r,
-               (long long)dims[2], (long long)dims[3]);
+    net->c = dims[0];
+    net->groups = (int32_t)groups;
+    return operand(scope, n, 1, weights->t.count, &net->weights);
+}
 
-    struct yt_onnx_net net = {.kind = YT_NODE_CONV,
-                              .node = n,
-                              .inputs = {x},
-                              .input_count = 1,
-                              .c = dims[0],
-                              .r = (int32_t)window.r,
-                              .stride = (int32_t)window.stride,
-                              .pad = (int32_t)window.pad,
-                              .bias = -1};
-    YT_TRY(operand(scope, n, 1, weights->t.count, &net.weights));
+static enum yt_status visit_conv(struct yt_onnx_scope *scope, int32_t n)
+{
+    struct yt_onnx_net net = {.kind = YT_NODE_CONV, .node = n, .bias = -1};
+    struct window window = {0};
+    YT_TRY(conv_input(scope, n, &net));
+    const struct yt_onnx_net *x = &scope->nets[net.inputs[0]];
+    const int32_t scale = net.is_focus ? 2 : 1;
+    YT_TRY(conv_weights(scope, n, x->c * scale * scale, &net));
+    const int64_t r = scope->values[net.weights].t.dims[2];
+    YT_TRY(read_window(scope, n, r, &window));
+    char who[YT_ONNX_WHO_MAX];
+    YT_FAIL_IF(window.r != r, YT_BAD_INPUT,
+               "%s: kernel_shape is %lld, its weights are %lldx%lld",
+               yt_onnx_who(scope, n, who), (long long)window.r, (long long)r,
+               (long long)r);
     if (input(scope, n, 2))
         YT_TRY(operand(scope, n, 2, net.c, &net.bias));
-    const int64_t h = scope->nets[x].h + 2 * window.pad - window.r;
-    const int64_t w = scope->nets[x].w + 2 * window.pad - window.r;
-    net.h = h < 0 ? 0 : h / window.stride + 1;
-    net.w = w < 0 ? 0 : w / window.stride + 1;
+    net.r = (int32_t)window.r * scale;
+    net.stride = (int32_t)window.stride * scale;
+    net.pad = (int32_t)window.pad * scale;
+    const int64_t h = x->h + 2 * net.pad - net.r;
+    const int64_t w = x->w + 2 * net.pad - net.r;
+    net.h = h < 0 ? 0 : h / net.stride + 1;
+    net.w = w < 0 ? 0 : w / net.stride + 1;
     return finish(scope, n, &net);
 }
 
-/* y = (x - mean) / sqrt(variance + eps) * scale + shift becomes part of the
- * convolution before it (yt_onnx_net_emit()). */
+/* y = (x - mean) / sqrt(variance + eps) * scale + shift, as a normalisation of
+ * @p c channels says. */
+static enum yt_status read_norm(struct yt_onnx_scope *scope, int32_t n,
+                                int64_t c, struct yt_onnx_net *norm)
+{
+    const YtOnnx__NodeProto *proto = scope->nodes[n].proto;
+    char who[YT_ONNX_WHO_MAX];
+    YT_FAIL_IF(yt_onnx_attr_int(proto, "training_mode", 0) != 0, YT_UNSUPPORTED,
+               "%s is in training mode; export for inference",
+               yt_onnx_who(scope, n, who));
+    for (int32_t i = 0; i < 4; ++i)
+        YT_TRY(operand(scope, n, i + 1, c, &norm->norm[i]));
+    const YtOnnx__AttributeProto *eps = yt_onnx_attr(proto, "epsilon");
+    norm->norm_eps = eps && eps->has_f ? (double)eps->f : 1e-5;
+    norm->has_norm = 1;
+    return YT_OK;
+}
+
+/* Give a convolution a normalisation; it is another one then, as the bare one
+ * may have other readers. */
+static enum yt_status add_norm(struct yt_onnx_scope *scope,
+                               const struct yt_onnx_net *norm, int64_t first,
+                               int32_t conv, int32_t *index_out)
+{
+    struct yt_onnx_net net = scope->nets[conv];
+    memcpy(net.norm, norm->norm, sizeof net.norm);
+    net.norm_eps = norm->norm_eps;
+    net.norm_first = (int32_t)first;
+    net.has_norm = 1;
+    return yt_onnx_net_add(scope, &net, index_out);
+}
+
+static int is_bare_conv(const struct yt_onnx_net *net)
+{
+    return net->kind == YT_NODE_CONV && !net->has_norm;
+}
+
+/* Whether a net joins convolutions and nothing else. */
+static int joins_convs(const struct yt_onnx_scope *scope,
+                       const struct yt_onnx_net *net)
+{
+    int joins = net->kind == YT_NODE_CONCAT;
+    for (int32_t i = 0; joins && i < net->input_count; ++i)
+        joins = scope->nets[net->inputs[i]].kind == YT_NODE_CONV;
+    return joins;
+}
+
+/* Whether none of those is normalised yet. */
+static int are_bare(const struct yt_onnx_scope *scope,
+                    const struct yt_onnx_net *net)
+{
+    int are = 1;
+    for (int32_t i = 0; i < net->input_count; ++i)
+        are &= !scope->nets[net->inputs[i]].has_norm;
+    return are;
+}
+
+/* A normalisation becomes part of the convolution before it, or of those that
+ * the concat before it joins, as in a BottleneckCSP (yt_onnx_net_emit()). Behind
+ * anything else it is a 1x1 convolution of its own. */
 static enum yt_status visit_norm(struct yt_onnx_scope *scope, int32_t n)
 {
     int32_t x = 0;
     YT_TRY(feature_map(scope, n, &x));
     struct yt_onnx_net net = scope->nets[x];
-    const YtOnnx__NodeProto *proto = scope->nodes[n].proto;
-    char who[YT_ONNX_WHO_MAX];
-    YT_FAIL_IF(net.kind != YT_NODE_CONV || net.has_norm, YT_UNSUPPORTED,
-               "%s doesn't follow a convolution", yt_onnx_who(scope, n, who));
-    YT_FAIL_IF(yt_onnx_attr_int(proto, "training_mode", 0) != 0, YT_UNSUPPORTED,
-               "%s is in training mode; export for inference",
-               yt_onnx_who(scope, n, who));
-    for (int32_t i = 0; i < 4; ++i)
-        YT_TRY(operand(scope, n, i + 1, net.c, &net.norm[i]));
-    const YtOnnx__AttributeProto *eps = yt_onnx_attr(proto, "epsilon");
-    net.norm_eps = eps && eps->has_f ? (double)eps->f : 1e-5;
-    net.has_norm = 1;
+    YT_TRY(read_norm(scope, n, net.c, &net));
+    if (is_bare_conv(&scope->nets[x]))
+        return finish(scope, n, &net);
+    int64_t first = 0;
+    if (joins_convs(scope, &scope->nets[x]) && are_bare(scope, &net)) {
+        for (int32_t i = 0; i < net.input_count; ++i) {
+            const int32_t part = net.inputs[i];
+            YT_TRY(add_norm(scope, &net, first, part, &net.inputs[i]));
+            first += scope->nets[part].c;
+        }
+        return finish(scope, n, &net);
+    }
+    net.kind = YT_NODE_CONV;
+    net.node = n;
+    net.inputs[0] = x;
+    net.input_count = 1;
+    net.r = net.stride = 1;
+    net.pad = 0;
+    net.weights = net.bias = -1;
+    net.is_focus = 0;
+    net.norm_first = 0;
     return finish(scope, n, &net);
 }
 
@@ -409,6 +493,23 @@ static enum yt_status visit_unary(struct yt_onnx_scope *scope, int32_t n)
                : YT_OK;
 }
 
+/* An activation of what a concat of convolutions joins is one of each. */
+static enum yt_status finish_act(struct yt_onnx_scope *scope, int32_t n,
+                                 const struct yt_onnx_net *act)
+{
+    const struct yt_onnx_net joined = scope->nets[act->inputs[0]];
+    struct yt_onnx_net net = joined;
+    if (!joins_convs(scope, &joined))
+        return finish(scope, n, act);
+    for (int32_t i = 0; i < joined.input_count; ++i) {
+        struct yt_onnx_net part = *act;
+        part.inputs[0] = joined.inputs[i];
+        part.c = scope->nets[joined.inputs[i]].c;
+        YT_TRY(yt_onnx_net_add(scope, &part, &net.inputs[i]));
+    }
+    return finish(scope, n, &net);
+}
+
 /* What may be the end of an activation that exporters take apart, such as
  * x * sigmoid(x). What is none stays a formula: the tail's are. */
 static enum yt_status visit_product(struct yt_onnx_scope *scope, int32_t n)
@@ -418,7 +519,7 @@ static enum yt_status visit_product(struct yt_onnx_scope *scope, int32_t n)
     if (status != YT_OK ||
         !yt_onnx_act_find(scope, scope->nodes[n].out[0], &net))
         return status;
-    return finish(scope, n, &net);
+    return finish_act(scope, n, &net);
 }
 
 static enum yt_status visit_act(struct yt_onnx_scope *scope, int32_t n)

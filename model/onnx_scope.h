@@ -13,6 +13,7 @@
  *          computed on demand (model/onnx_eval.h).
  */
 
+#include "model/filters.h"
 #include "model/graph.h"
 #include "model/onnx_file.h"
 
@@ -87,9 +88,14 @@ struct yt_onnx_net {
     int32_t r, stride, pad;
     enum yt_act act; /* ACT */
     int32_t slope;
-    int32_t weights, bias; /* CONV: values; bias -1 is none */
-    int has_norm;          /* CONV: a batch normalisation follows, of */
-    int32_t norm[4];       /* values scale, shift, mean, variance */
+    int32_t weights, bias; /* CONV: values; weights -1 is the identity, bias
+                              -1 is none */
+    int32_t groups;        /* CONV: >= 1, but of the identity */
+    int is_focus;          /* CONV: of the input's quarters */
+    struct yt_focus_part focus[YT_FOCUS_PARTS];
+    int has_norm;       /* CONV: a batch normalisation follows, of */
+    int32_t norm[4];    /* values scale, shift, mean, variance */
+    int32_t norm_first; /* whose channel it is that is the first here */
     double norm_eps;
     int needed;
 };

@@ -158,6 +158,9 @@ static const struct good_row good_rows[] = {
     {"heads_anchors", 35, 1186, 2, 2, 2, 64, "cat", "model.0", 0, 1e-5},
     {"p6", 49, 1834, 4, 3, 2, 64, "cat", "model.0", 1, 1e-5},
     {"two_levels_one_class", 35, 1166, 2, 2, 1, 64, "only", "model.0", 1, 1e-5},
+    {"version3", 41, 1543, 3, 3, 2, 64, "cat", "model.0.conv", 1, 1e-4},
+    {"grouped", 42, 1545, 3, 3, 2, 64, "cat", "model.0", 1, 1e-5},
+    {"norm_alone", 44, 1565, 3, 3, 2, 64, "cat", "model.0", 1, 1e-5},
     {"reversed", 42, 1545, 3, 3, 2, 64, "cat", "model.0", 1, 1e-5},
 };
 
@@ -237,9 +240,9 @@ static const struct bad_row bad_rows[] = {
     {"domain", YT_UNSUPPORTED, "'com.example'"},
     {"exponential", YT_UNSUPPORTED, "more steps"},
     {"external", YT_UNSUPPORTED, "in another file"},
-    {"focus", YT_UNSUPPORTED, "Focus"},
+    {"focus", YT_UNSUPPORTED, "'/model.0/Concat' (Concat) makes"},
     {"gray", YT_UNSUPPORTED, "[1][1][32][32]"},
-    {"grouped", YT_UNSUPPORTED, "in 2 groups"},
+    {"grouped", YT_BAD_INPUT, "2 channels to 2 in 3 groups"},
     {"huge_dims", YT_BAD_INPUT, "'model.1.conv.weight' has more than"},
     {"meta_stride", YT_BAD_INPUT, "'stride' is 4"},
     {"missing", YT_BAD_INPUT, "reads 'absent'"},

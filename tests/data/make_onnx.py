@@ -105,6 +105,28 @@ def good_networks(folder):
     m.decode(m.body())
     save_good(folder, "batchnorm", m)
 
+    # YOLOv5 before v4.0: Focus, BottleneckCSP, SPP, Hardswish.
+    m = Model(opset=12, names="number", swish="hard")
+    m.decode(m.body(spp=True, old=True), "slice")
+    save_good(folder, "version3", m)
+
+    # Depth-wise where there are two channels, in groups where four.
+    m = Model()
+    m.decode(m.body(group=2))
+    save_good(folder, "grouped", m)
+
+    # A normalisation behind what is no convolution.
+    m = Model()
+    convs = m.body()
+    stats = [m.rng.uniform(0.5, 1.5, 4) for _ in range(4)]
+    x = m.batch_norm(m.pool(m.nodes[2].output[0], 3, "model.3"), stats,
+                     "model.3")
+    m.nodes[3].input[0] = x
+    norm = [m.nodes.pop(), m.nodes.pop()]
+    m.nodes[3:3] = reversed(norm)
+    m.decode(convs)
+    save_good(folder, "norm_alone", m)
+
     m = Model(bias=False)
     m.decode(m.body(spp=True))
     save_good(folder, "spp_no_bias", m)
@@ -257,7 +279,8 @@ def bad_tensors(folder):
 def bad_layers(folder):
     """Operators with attributes or operands that no kernel is for."""
     m, x = small()
-    x = m.conv(x, 2, 2, 3, "model.3", group=2)
+    x = m.conv(x, 2, 2, 3, "model.3")
+    m.nodes[-3].attribute[1].i = 3  # group
     put_bad(folder, "grouped", finish_small(m, x))
     m, x = small()
     x = m.conv(x, 2, 2, 3, "model.3", dilations=[2, 2], pads=[2] * 4)
@@ -277,12 +300,13 @@ def bad_layers(folder):
     m, x = small()
     x = m.node("MaxPool", [x], "model.3", kernel_shape=[2, 2], strides=[2, 2])
     put_bad(folder, "pool", finish_small(m, x))
-    # Focus, YOLOv5's stem before v6.0.
+    # Not Focus: the last quarter is the first again.
     m = Model(size=32)
     quarters = []
     for dy in (0, 1):
         for dx in (0, 1):
-            y = m.node("Slice", ["images", m.ints(dy, dx), m.ints(32, 32),
+            start = m.ints(dy, dx) if dy + dx < 2 else m.ints(0, 0)
+            y = m.node("Slice", ["images", start, m.ints(32, 32),
                                  m.ints(2, 3), m.ints(2, 2)], "model.0")
             quarters.append(y)
     x = m.node("Concat", quarters, "model.0", axis=1)

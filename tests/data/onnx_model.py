@@ -20,9 +20,10 @@ class Model:
 
     def __init__(self, opset=17, half=False, size=SIZE, channels=3, batch=1,
                  constants=False, names="path", store="raw", norm=False,
-                 bias=True):
+                 bias=True, swish="sigmoid"):
         self.opset, self.half, self.constants = opset, half, constants
         self.names, self.store, self.norm, self.bias = names, store, norm, bias
+        self.swish = swish
         self.ftype = np.float16 if half else np.float32
         self.etype = TensorProto.FLOAT16 if half else TensorProto.FLOAT
         self.rng = np.random.default_rng(7)
@@ -92,12 +93,47 @@ class Model:
             stats = [self.rng.uniform(0.5, 1.5, cout), b,
                      self.rng.normal(0, 0.2, cout),
                      self.rng.uniform(0.01, 1.0, cout)]
-            y = self.node("BatchNormalization",
-                          [y] + [self.const(s) for s in stats], path + "/bn",
-                          epsilon=1e-3, momentum=0.97)
+            y = self.batch_norm(y, stats, path)
+        if self.swish == "hard":  # x * hardtanh(x + 3, 0, 6) / 6
+            s = self.node("Add", [y, self.const(3.0)], path + "/act")
+            s = self.node("Clip", [s, self.const(0.0), self.const(6.0)],
+                          path + "/act")
+            s = self.node("Mul", [y, s], path + "/act")
+            return self.node("Div", [s, self.const(6.0)], path + "/act")
         s = self.node("Sigmoid", [y], path + "/act")
         swap = self.count % 2  # either order of the factors is a SiLU
         return self.node("Mul", [s, y] if swap else [y, s], path + "/act")
+
+    def batch_norm(self, y, stats, path):
+        return self.node("BatchNormalization",
+                         [y] + [self.const(s) for s in stats], path + "/bn",
+                         epsilon=1e-3, momentum=0.97)
+
+    def focus(self, x, path):
+        """Quarters of the pixels as channels, one axis sliced at a time."""
+        quarters = []
+        for dy, dx in ((0, 0), (1, 0), (0, 1), (1, 1)):
+            y = x
+            for start, axis in ((dy, 2), (dx, 3)):
+                y = self.node("Slice", [
+                    y, self.ints(start), self.ints(np.iinfo(np.int64).max),
+                    self.ints(axis), self.ints(2)], path)
+            quarters.append(y)
+        return self.node("Concat", quarters, path, axis=1)
+
+    def csp(self, x, path):
+        """4 to 4 channels; the normalisation is behind the concat."""
+        a = self.conv(x, 4, 2, 1, path + "/cv1")
+        a = self.conv(a, 2, 2, 3, path + "/m/m.0/cv1")
+        a = self.conv(a, 2, 3, 1, path + "/cv3", act=False)
+        b = self.conv(x, 4, 1, 1, path + "/cv2", act=False)
+        y = self.node("Concat", [a, b], path, axis=1)
+        y = self.batch_norm(y, [self.rng.uniform(0.5, 1.5, 4),
+                                self.rng.normal(0, 0.3, 4),
+                                self.rng.normal(0, 0.2, 4),
+                                self.rng.uniform(0.01, 1.0, 4)], path)
+        y = self.node("LeakyRelu", [y], path + "/act", alpha=0.1)
+        return self.conv(y, 4, 4, 1, path + "/cv4")
 
     def pool(self, x, r, path):
         return self.node("MaxPool", [x], path, kernel_shape=[r, r],
@@ -144,18 +180,29 @@ class Model:
         return self.node("Split", [x, self.ints(*sizes)], outputs=len(sizes),
                          axis=axis)
 
-    def body(self, levels=3, no=7, na=3, spp=False, resize="scales"):
+    def body(self, levels=3, no=7, na=3, spp=False, resize="scales",
+             old=False, group=1):
         """Backbone, SPPF, neck; returns the head convolutions' outputs."""
-        x = self.conv("images", 3, 4, 6, "model.0", 2)
-        x = self.conv(x, 4, 4, 3, "model.1", 2)
-        # C3 with one bottleneck.
+        if old:
+            x = self.focus("images", "model.0")
+            x = self.conv(x, 12, 4, 3, "model.0/conv")
+        else:
+            x = self.conv("images", 3, 4, 6, "model.0", 2)
+        x = self.conv(x, 4, 4, 3, "model.1", 2, group=group)
+        x = self.csp(x, "model.2") if old else self.c3(x, group)
+        return self.neck(x, levels, no, na, spp, resize)
+
+    def c3(self, x, group):
+        """One bottleneck."""
         a = self.conv(x, 4, 2, 1, "model.2/cv1")
         m = self.conv(a, 2, 2, 1, "model.2/m/m.0/cv1")
-        m = self.conv(m, 2, 2, 3, "model.2/m/m.0/cv2")
+        m = self.conv(m, 2, 2, 3, "model.2/m/m.0/cv2", group=group)
         a = self.node("Add", [a, m], "model.2/m/m.0")
         b = self.conv(x, 4, 2, 1, "model.2/cv2")
         x = self.node("Concat", [a, b], "model.2", axis=1)
-        x = self.conv(x, 4, 4, 1, "model.2/cv3")
+        return self.conv(x, 4, 4, 1, "model.2/cv3")
+
+    def neck(self, x, levels, no, na, spp, resize):
         stages = []
         for i in range(levels):
             x = self.conv(x, 4, 4, 3, "model.%d" % (3 + i), 2)
