@@ -158,4 +158,12 @@ enum yt_status yt_import_pt(const void *bytes, size_t size,
 enum yt_status yt_import_onnx(const void *bytes, size_t size,
                               struct yt_graph **graph_out);
 
+/** The same of a model whose tensors may keep their data in other files.
+ *  @param folder where the model lies; the others lie in it or below.
+ *  @param[out] graph_out hash is the digest of what other files gave; "":
+ *                        none did. */
+enum yt_status yt_import_onnx_in(const void *bytes, size_t size,
+                                 const char *folder,
+                                 struct yt_graph **graph_out);
+
 #endif

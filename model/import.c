@@ -73,8 +73,22 @@ static int starts_as_onnx(const unsigned char *bytes, size_t size)
     return size >= 2 && memchr(tags, bytes[0], sizeof tags) != NULL;
 }
 
-static enum yt_status import_bytes(const unsigned char *bytes, size_t size,
-                                   struct yt_graph **graph_out)
+/* An ONNX file's other files lie beside it. */
+static enum yt_status import_onnx(const char *path, const unsigned char *bytes,
+                                  size_t size, struct yt_graph **graph_out)
+{
+    const char *slash = strrchr(path, '/');
+    char *folder =
+        slash ? strndup(path, (size_t)(slash + 1 - path)) : strdup(".");
+    YT_FAIL_IF(!folder, YT_NO_MEMORY, "no memory for the name of a folder");
+    const enum yt_status status =
+        yt_import_onnx_in(bytes, size, folder, graph_out);
+    free(folder);
+    return status;
+}
+
+static enum yt_status import_bytes(const char *path, const unsigned char *bytes,
+                                   size_t size, struct yt_graph **graph_out)
 {
     if (size >= 4 && memcmp(bytes, "PK\3\4", 4) == 0)
         return yt_import_pt(bytes, size, graph_out);
@@ -82,7 +96,7 @@ static enum yt_status import_bytes(const unsigned char *bytes, size_t size,
                "a pickle without its zip, as PyTorch saved before 1.6; load it "
                "in PyTorch and save it again");
     if (starts_as_onnx(bytes, size))
-        return yt_import_onnx(bytes, size, graph_out);
+        return import_onnx(path, bytes, size, graph_out);
     return yt_fail(YT_BAD_INPUT,
                    "is neither a PyTorch checkpoint nor an ONNX model");
 }
@@ -102,6 +116,20 @@ static void set_name(struct yt_graph *graph, const char *path)
     graph->name[length] = 0;
 }
 
+/* Of the file and, where others gave data, of those. */
+static void set_hash(struct yt_graph *graph, const unsigned char *bytes,
+                     size_t size)
+{
+    char both[2 * sizeof graph->hash];
+    const size_t others = strlen(graph->hash);
+    memcpy(both, graph->hash, others);
+    yt_digest_hex(bytes, size, both + others);
+    if (others)
+        yt_digest_hex(both, strlen(both), graph->hash);
+    else
+        memcpy(graph->hash, both, sizeof graph->hash);
+}
+
 enum yt_status yt_model_import(const char *path, struct yt_graph **graph_out)
 {
     unsigned char *bytes = NULL;
@@ -109,10 +137,10 @@ enum yt_status yt_model_import(const char *path, struct yt_graph **graph_out)
     struct yt_graph *graph = NULL;
     enum yt_status status = read_file(path, &bytes, &size);
     if (status == YT_OK)
-        status = import_bytes(bytes, size, &graph);
+        status = import_bytes(path, bytes, size, &graph);
     if (graph) {
         set_name(graph, path);
-        yt_digest_hex(bytes, size, graph->hash);
+        set_hash(graph, bytes, size);
         *graph_out = graph;
     } else {
         yt_fail_prefix(status, "%s", path);

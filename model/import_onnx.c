@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "model/onnx_eval.h"
+#include "model/onnx_external.h"
 #include "model/onnx_heads.h"
 #include "model/onnx_lazy.h"
 #include "model/onnx_meta.h"
@@ -419,8 +420,10 @@ static enum yt_status import(const YtOnnx__ModelProto *model,
     return build(model, scope, &heads, graph);
 }
 
-enum yt_status yt_import_onnx(const void *bytes, size_t size,
-                              struct yt_graph **graph_out)
+/* @param folder NULL: there are no other files. */
+static enum yt_status import_from(const void *bytes, size_t size,
+                                  const char *folder,
+                                  struct yt_graph **graph_out)
 {
     enum yt_status status = YT_OK;
     YtOnnx__ModelProto *model = NULL;
@@ -428,6 +431,8 @@ enum yt_status yt_import_onnx(const void *bytes, size_t size,
     struct yt_graph *graph = NULL;
     YT_TRY_GOTO(yt_onnx_open(bytes, size, &model));
     YT_TRY_GOTO(yt_graph_create(&graph));
+    if (folder)
+        YT_TRY_GOTO(yt_onnx_external_load(model, folder, graph->hash));
     YT_TRY_GOTO(import(model, &scope, graph));
     *graph_out = graph;
     graph = NULL;
@@ -436,4 +441,17 @@ done:
     yt_onnx_scope_deinit(&scope);
     yt_onnx_close(model);
     return status;
+}
+
+enum yt_status yt_import_onnx(const void *bytes, size_t size,
+                              struct yt_graph **graph_out)
+{
+    return import_from(bytes, size, NULL, graph_out);
+}
+
+enum yt_status yt_import_onnx_in(const void *bytes, size_t size,
+                                 const char *folder,
+                                 struct yt_graph **graph_out)
+{
+    return import_from(bytes, size, folder, graph_out);
 }

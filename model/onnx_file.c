@@ -136,10 +136,9 @@ enum yt_status yt_onnx_tensor_view(const YtOnnx__TensorProto *proto,
                                    const char *what,
                                    struct yt_onnx_tensor *tensor_out)
 {
-    YT_FAIL_IF(proto->data_location == 1 || proto->n_external_data > 0,
-               YT_UNSUPPORTED,
-               "tensor '%s' keeps its data in another file; export the model "
-               "as one file",
+    YT_FAIL_IF(proto->data_location == 1, YT_UNSUPPORTED,
+               "tensor '%s' keeps its data in another file, which is not "
+               "looked for here",
                what);
     YT_FAIL_IF(proto->n_dims > YT_ONNX_RANK_MAX, YT_BAD_INPUT,
                "tensor '%s' has %zu dimensions, at most %d are read", what,
