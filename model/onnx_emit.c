@@ -141,14 +141,27 @@ static enum yt_status fold_norm(struct yt_onnx_scope *scope,
     return probe.status;
 }
 
+/* Each output is the mean of the window of one channel. */
+static void fill_means(const struct yt_onnx_scope *scope,
+                       const struct yt_onnx_net *net, int32_t c,
+                       struct yt_node *node)
+{
+    const int32_t taps = node->r * node->r;
+    for (int32_t k = 0; k < node->c; ++k) {
+        const int32_t from = net->picks < 0 ? k : scope->picks[net->picks + k];
+        for (int32_t tap = 0; tap < taps; ++tap)
+            node->weights[((int64_t)k * c + from) * taps + tap] =
+                1.0f / (float)taps;
+    }
+}
+
 /* The filter of the node, c * r * r of its input for each output. */
 static enum yt_status emit_filter(struct yt_onnx_scope *scope,
                                   const struct yt_onnx_net *net, int32_t c,
                                   struct yt_node *node)
 {
     if (net->weights < 0) {
-        for (int32_t k = 0; k < node->c; ++k)
-            node->weights[(int64_t)k * c + k] = 1;
+        fill_means(scope, net, c, node);
         return YT_OK;
     }
     const int64_t elems = scope->values[net->weights].t.count;

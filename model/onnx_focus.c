@@ -70,18 +70,25 @@ static int find_part(struct question *q, int64_t first,
 static int is_shape_of(const struct yt_onnx_tensor *t,
                        const struct yt_onnx_net *net)
 {
-    return t->dims[0] == 1 && t->dims[1] == YT_FOCUS_PARTS * net->c &&
-           2 * t->dims[2] == net->h && 2 * t->dims[3] == net->w;
+    return t->dims[1] == YT_FOCUS_PARTS * net->c && 2 * t->dims[2] == net->h &&
+           2 * t->dims[3] == net->w;
+}
+
+static int begin(struct yt_onnx_scope *scope, int32_t v, struct question *q)
+{
+    const struct yt_onnx_value *value = &scope->values[v];
+    *q = (struct question){.scope = scope, .v = v, .net = -1};
+    return value->kind == YT_ONNX_LAZY && !value->is_pure &&
+           value->t.rank == 4 && value->t.dims[0] == 1 && value->t.count > 0 &&
+           source(q, 0) >= 0;
 }
 
 int yt_onnx_focus_find(struct yt_onnx_scope *scope, int32_t v, int32_t *net_out,
                        struct yt_focus_part order_out[YT_FOCUS_PARTS])
 {
     const struct yt_onnx_value *value = &scope->values[v];
-    struct question q = {.scope = scope, .v = v, .net = -1};
-    if (value->kind != YT_ONNX_LAZY || value->is_pure || value->t.rank != 4 ||
-        value->t.count < 1 || source(&q, 0) < 0 ||
-        !is_shape_of(&value->t, &scope->nets[q.net]))
+    struct question q;
+    if (!begin(scope, v, &q) || !is_shape_of(&value->t, &scope->nets[q.net]))
         return 0;
     const int64_t quarter = value->t.count / YT_FOCUS_PARTS;
     unsigned seen = 0;
@@ -92,4 +99,34 @@ int yt_onnx_focus_find(struct yt_onnx_scope *scope, int32_t v, int32_t *net_out,
     }
     *net_out = q.net;
     return seen + 1 == 1u << YT_FOCUS_PARTS;
+}
+
+/* The channel of the feature map that channel @p c of the value is; -1: none. */
+static int32_t find_pick(struct question *q, int64_t c)
+{
+    const struct yt_onnx_net *net = &q->scope->nets[q->net];
+    const int64_t plane = net->h * net->w;
+    const int64_t pick = source(q, c * plane) / plane;
+    const int64_t step = 1 + plane / PIXELS_OTHER;
+    for (int64_t i = 0; i < plane; i += step)
+        if (source(q, c * plane + i) != pick * plane + i)
+            return -1;
+    return (int32_t)pick;
+}
+
+int yt_onnx_pick_find(struct yt_onnx_scope *scope, int32_t v, int32_t *net_out,
+                      int32_t *picks_out)
+{
+    const struct yt_onnx_tensor *t = &scope->values[v].t;
+    struct question q;
+    if (!begin(scope, v, &q) || t->dims[2] != scope->nets[q.net].h ||
+        t->dims[3] != scope->nets[q.net].w)
+        return 0;
+    *net_out = q.net;
+    for (int64_t c = 0; c < t->dims[1]; ++c) {
+        picks_out[c] = find_pick(&q, c);
+        if (picks_out[c] < 0)
+            return 0;
+    }
+    return 1;
 }

@@ -265,6 +265,7 @@ void yt_onnx_scope_deinit(struct yt_onnx_scope *scope)
     free(scope->ids);
     free(scope->order);
     free(scope->nets);
+    free(scope->picks);
 }
 
 enum yt_status yt_onnx_net_add(struct yt_onnx_scope *scope,

@@ -57,9 +57,9 @@ struct yt_onnx_value {
     const char *op;               /* the ONNX operator it came from */
     const int32_t *in;            /* value indices, borrowed from the scope */
     int32_t in_count;
-    int32_t act_net; /* index into nets of the activation it is; 0: none */
-    int32_t depth;   /* of the formula tree */
-    int is_pure;     /* does not depend on the image */
+    int32_t as_net; /* index into nets of the feature map it is; 0: none */
+    int32_t depth;  /* of the formula tree */
+    int is_pure;    /* does not depend on the image */
     int32_t axis;
     int64_t base;
     int64_t steps[3][YT_ONNX_RANK_MAX];
@@ -88,8 +88,10 @@ struct yt_onnx_net {
     int32_t r, stride, pad;
     enum yt_act act; /* ACT */
     int32_t slope;
-    int32_t weights, bias; /* CONV: values; weights -1 is the identity, bias
-                              -1 is none */
+    int32_t weights, bias; /* CONV: values; bias -1 is none. Weights -1: an
+                              output is the mean of one channel's window */
+    int32_t picks;         /* of those: index into the scope's picks of its
+                              channels, one for each output; -1: its own */
     int32_t groups;        /* CONV: >= 1, but of the identity */
     int is_focus;          /* CONV: of the input's quarters */
     struct yt_focus_part focus[YT_FOCUS_PARTS];
@@ -113,6 +115,8 @@ struct yt_onnx_scope {
     int32_t order_count;
     struct yt_onnx_net *nets; /* nets[0] is the image */
     int32_t net_count, net_cap;
+    int32_t *picks; /* channels of nets that some nets choose */
+    int32_t pick_count;
     uint64_t steps_left; /* element evaluations until we give up */
 };
 

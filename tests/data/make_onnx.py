@@ -115,6 +115,13 @@ def good_networks(folder):
     m.decode(m.body(group=2))
     save_good(folder, "grouped", m)
 
+    # A block of ShuffleNet: half of the channels go round, then all change
+    # places in two groups; and pools with a stride.
+    m = Model()
+    convs = m.body(shuffle=True)
+    m.decode(convs)
+    save_good(folder, "shuffle", m)
+
     # A normalisation behind what is no convolution.
     m = Model()
     convs = m.body()

@@ -181,16 +181,33 @@ class Model:
                          axis=axis)
 
     def body(self, levels=3, no=7, na=3, spp=False, resize="scales",
-             old=False, group=1):
+             old=False, group=1, shuffle=False):
         """Backbone, SPPF, neck; returns the head convolutions' outputs."""
-        if old:
+        if shuffle:
+            x = self.conv("images", 3, 4, 3, "model.0")
+            x = self.node("MaxPool", [x], "model.0", kernel_shape=[3, 3],
+                          pads=[1] * 4, strides=[2, 2])
+            x = self.node("AveragePool", [x], "model.0", kernel_shape=[3, 3],
+                          pads=[1] * 4, strides=[1, 1], count_include_pad=1)
+        elif old:
             x = self.focus("images", "model.0")
             x = self.conv(x, 12, 4, 3, "model.0/conv")
         else:
             x = self.conv("images", 3, 4, 6, "model.0", 2)
         x = self.conv(x, 4, 4, 3, "model.1", 2, group=group)
-        x = self.csp(x, "model.2") if old else self.c3(x, group)
+        x = (self.csp(x, "model.2") if old else
+             self.shuffled(x, 16) if shuffle else self.c3(x, group))
         return self.neck(x, levels, no, na, spp, resize)
+
+    def shuffled(self, x, side):
+        a, b = self.split(x, [2, 2], 1)
+        b = self.conv(b, 2, 2, 3, "model.2/branch", group=2)
+        x = self.node("Concat", [a, b], "model.2", axis=1)
+        x = self.node("Reshape", [x, self.ints(1, 2, 2, side, side)],
+                      "model.2")
+        x = self.node("Transpose", [x], "model.2", perm=[0, 2, 1, 3, 4])
+        return self.node("Reshape", [x, self.ints(1, -1, side, side)],
+                         "model.2")
 
     def c3(self, x, group):
         """One bottleneck."""
