@@ -75,6 +75,13 @@ static enum yt_status add_picks(struct yt_onnx_scope *scope, int32_t v)
     return yt_onnx_net_add(scope, &net, &value->as_net);
 }
 
+static void become_net(struct yt_onnx_scope *scope, int32_t v)
+{
+    if (v >= 0 && scope->values[v].kind == YT_ONNX_LAZY &&
+        scope->values[v].as_net > 0)
+        yt_onnx_value_set_net(scope, v, scope->values[v].as_net);
+}
+
 /* An activation that is a formula, as the tail's sigmoids are, is a feature map
  * as soon as something reads it that only feature maps go through; and so are
  * channels of another. */
@@ -84,8 +91,7 @@ static enum yt_status settle(struct yt_onnx_scope *scope, int32_t v)
         return YT_OK;
     if (scope->values[v].as_net == 0)
         YT_TRY(add_picks(scope, v));
-    if (scope->values[v].as_net > 0)
-        yt_onnx_value_set_net(scope, v, scope->values[v].as_net);
+    become_net(scope, v);
     return YT_OK;
 }
 
@@ -181,11 +187,12 @@ static enum yt_status visit_add(struct yt_onnx_scope *scope, int32_t n)
     return yt_onnx_finish(scope, n, &net);
 }
 
-/* A formula that may be an activation, or a part of one. */
+/* A formula that may be an activation, or a part of one. What it reads is left
+ * as it is where it is channels of a head: the tail takes those apart. */
 static enum yt_status visit_unary(struct yt_onnx_scope *scope, int32_t n)
 {
     struct yt_onnx_net net;
-    YT_TRY(settle(scope, yt_onnx_input(scope, n, 0)));
+    become_net(scope, yt_onnx_input(scope, n, 0));
     YT_TRY(yt_onnx_lazy_visit(scope, n));
     const int32_t v = scope->nodes[n].out[0];
     return yt_onnx_act_find(scope, v, &net)

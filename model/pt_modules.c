@@ -192,7 +192,10 @@ static enum yt_status emit_csp(struct yt_pt_reader *r,
     int32_t chained = 0, joined = 0;
     const struct yt_pt_path chain = yt_pt_path_child(path, "m");
     const struct yt_pt_path both = yt_pt_path_child(path, "concat");
+    const struct yt_pt_path bn = yt_pt_path_child(path, "bn");
     (void)input_count;
+    YT_TRY(yt_pt_expect(yt_pt_child(module, "bn"),
+                        "torch.nn.modules.batchnorm.BatchNorm2d", &bn));
     YT_TRY(child_conv(r, module, "cv1", inputs[0], path, &chained));
     const int32_t c = r->graph->nodes[chained].c;
     const int32_t input = chained;

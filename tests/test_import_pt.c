@@ -234,6 +234,7 @@ static const struct {
     {"no_detect", YT_UNSUPPORTED, "the last module is not Detect"},
     {"gelu", YT_UNSUPPORTED, "activation.GELU"},
     {"slope", YT_UNSUPPORTED, "a LeakyReLU of slope 1.5"},
+    {"csp_norm", YT_BAD_INPUT, "BatchNorm2d is missing"},
     {"csp", YT_BAD_INPUT, "model.1.cv3: 3 channels beside 2"},
     {"groups", YT_BAD_INPUT, "3 channels to 2 in 3 groups"},
     {"dilation", YT_UNSUPPORTED, "dilation 2"},

@@ -149,6 +149,9 @@ def bad_modules():
     csp._modules.update(cv2=m.conv2d(2, 3), cv3=m.conv2d(2, 3),
                         bn=m.norm(5, *[m.values(5, 8, 16) for _ in range(4)]))
     save("bad_csp.pt", micro(m, second=csp))
+    csp = m.csp(2, 4, 1, True, "activation.SiLU")
+    del csp._modules["bn"]
+    save("bad_csp_norm.pt", micro(m, second=csp))
     save("bad_groups.pt", micro(m, m.conv(3, 2, 3, 2, groups=3)))
     save("bad_dilation.pt", micro(m, m.conv(3, 2, 3, 2, dilation=(2, 2))))
     save("bad_stride.pt", micro(m, m.conv(3, 2, 3, stride=(1, 2))))
