@@ -20,6 +20,7 @@ packages='
     llvm-19-dev
     libcpuid-dev libsqlite3-dev libcmocka-dev libzip-dev
     libprotobuf-c-dev protobuf-c-compiler libjpeg62-turbo-dev libpng-dev
+    libwebp-dev libtiff-dev libgif-dev
     libjansson-dev libxxhash-dev libyaml-dev libdnnl-dev'
 
 # What the tests call besides.

@@ -25,7 +25,8 @@ static const struct yt_manual manual = {
     .summary = "find objects in pictures",
     .synopsis = "--model FILE [OPTION]... PICTURE...",
     .description =
-        "Runs the model on each JPEG, PNG or PPM picture and prints the boxes, "
+        "Runs the model on each picture (BMP, GIF, JPEG, PNG, PPM, TIFF or "
+        "WebP; of several frames or pages the first) and prints the boxes, "
         "names and scores it finds, in pixels of the picture, best score "
         "first. Pictures are scaled and padded to the model's input as YOLOv5 "
         "does, unless --fit or --filter say otherwise; EXIF orientation is "
@@ -198,10 +199,19 @@ static enum yt_status find_boxes(struct job *job, const char *file,
     return status == YT_OK ? YT_OK : yt_fail_prefix(status, "%s", file);
 }
 
+/* What the file lacked, once. */
+static void note_end(const char *file, const struct yt_picture *picture)
+{
+    const char *text = yt_picture_end_text(picture->end);
+    if (text)
+        fprintf(stderr, "yolotune: %s: %s\n", file, text);
+}
+
 static enum yt_status detect_one(struct job *job, const char *file)
 {
     struct found f = {.file = file};
     YT_TRY(yt_picture_load(file, &f.picture));
+    note_end(file, &f.picture);
     enum yt_status status = find_boxes(job, file, &f);
     if (status == YT_OK && job->out)
         status = draw(job, &f);

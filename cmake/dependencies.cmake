@@ -32,11 +32,20 @@ pkg_check_modules(YT_ZIP REQUIRED IMPORTED_TARGET libzip)
 pkg_check_modules(YT_PROTOBUF REQUIRED IMPORTED_TARGET libprotobuf-c)
 pkg_check_modules(YT_JPEG REQUIRED IMPORTED_TARGET libjpeg)
 pkg_check_modules(YT_PNG REQUIRED IMPORTED_TARGET libpng)
+pkg_check_modules(YT_WEBP REQUIRED IMPORTED_TARGET libwebp libwebpdemux)
+pkg_check_modules(YT_TIFF REQUIRED IMPORTED_TARGET libtiff-4>=4.5)
 pkg_check_modules(YT_JANSSON REQUIRED IMPORTED_TARGET jansson)
 pkg_check_modules(YT_XXHASH REQUIRED IMPORTED_TARGET libxxhash)
 pkg_check_modules(YT_YAML REQUIRED IMPORTED_TARGET yaml-0.1)
 pkg_check_modules(YT_CMOCKA REQUIRED IMPORTED_TARGET cmocka)
 find_program(YT_PROTOC_C NAMES protoc-c REQUIRED)
+
+# giflib, of which only Debian has pkg-config files.
+find_path(YT_GIF_INCLUDE gif_lib.h REQUIRED)
+find_library(YT_GIF_LIBRARY gif REQUIRED)
+add_library(yt_gif INTERFACE)
+target_include_directories(yt_gif SYSTEM INTERFACE ${YT_GIF_INCLUDE})
+target_link_libraries(yt_gif INTERFACE ${YT_GIF_LIBRARY})
 
 # oneDNN's C API, of which Debian has no pkg-config file.
 find_path(YT_DNNL_INCLUDE oneapi/dnnl/dnnl.h REQUIRED)

@@ -81,6 +81,7 @@ yt_layer(codegen ROOMS algo target SOURCES ${YT_VERSION_SOURCE}
          LINKS yt_base yt_runtime yt_llvm)
 yt_layer(db LINKS yt_base yt_runtime PkgConfig::YT_SQLITE PkgConfig::YT_JANSSON)
 yt_layer(eval LINKS yt_base yt_runtime yt_model PkgConfig::YT_JPEG PkgConfig::YT_PNG
+                    PkgConfig::YT_WEBP PkgConfig::YT_TIFF yt_gif
                     PkgConfig::YT_JANSSON PkgConfig::YT_YAML PkgConfig::YT_XXHASH m)
 yt_layer(tuner/build LINKS yt_runtime yt_model yt_compress_quant yt_codegen
                            yt_db PkgConfig::YT_CPUID m)

@@ -23,7 +23,7 @@ static const struct format {
     const char *name;
     const char *magic;
     size_t magic_bytes;
-    const char *endings[2];
+    const char *endings[2]; /* what is written */
     enum yt_status (*decode)(const uint8_t *, size_t, struct yt_picture *);
     enum yt_status (*encode)(const struct yt_picture *, FILE *);
 } formats[] = {
@@ -43,25 +43,54 @@ static const struct format {
      yt_png_encode},
     {"PPM", "P6", 2, {".ppm", NULL}, yt_ppm_decode, yt_ppm_encode},
     {"PGM", "P5", 2, {NULL, NULL}, yt_ppm_decode, NULL},
+    {"BMP", "BM", 2, {NULL, NULL}, yt_bmp_decode, NULL},
+    {"GIF", "GIF8", 4, {NULL, NULL}, yt_gif_decode, NULL},
+    /* A container of sounds and films, too; the reader looks further. */
+    {"WebP", "RIFF", 4, {NULL, NULL}, yt_webp_decode, NULL},
+    /* TIFF 6.0, section 2, and BigTIFF, each in two byte orders */
+    {"TIFF", "II*\0", 4, {NULL, NULL}, yt_tiff_decode, NULL},
+    {"TIFF", "MM\0*", 4, {NULL, NULL}, yt_tiff_decode, NULL},
+    {"TIFF", "II+\0", 4, {NULL, NULL}, yt_tiff_decode, NULL},
+    {"TIFF", "MM\0+", 4, {NULL, NULL}, yt_tiff_decode, NULL},
 };
 
 #define FORMAT_COUNT (sizeof formats / sizeof formats[0])
 
+enum yt_status yt_picture_check_size(int64_t width, int64_t height)
+{
+    const long long w = width;
+    const long long h = height;
+    YT_FAIL_IF(w < 1 || h < 1, YT_BAD_INPUT, "a picture of %lldx%lld pixels", w,
+               h);
+    YT_FAIL_IF(w > YT_PICTURE_SIDE_MAX || h > YT_PICTURE_SIDE_MAX ||
+                   w * h > YT_PICTURE_PIXELS_MAX,
+               YT_UNSUPPORTED,
+               "%lldx%lld pixels: more than %d a side or %d in all", w, h,
+               YT_PICTURE_SIDE_MAX, YT_PICTURE_PIXELS_MAX);
+    return YT_OK;
+}
+
 enum yt_status yt_picture_init(int32_t width, int32_t height,
                                struct yt_picture *picture_out)
 {
-    YT_FAIL_IF(width < 1 || height < 1, YT_BAD_INPUT,
-               "a picture of %dx%d pixels", width, height);
-    YT_FAIL_IF(width > YT_PICTURE_SIDE_MAX || height > YT_PICTURE_SIDE_MAX ||
-                   (int64_t)width * height > YT_PICTURE_PIXELS_MAX,
-               YT_UNSUPPORTED, "%dx%d pixels: more than %d a side or %d in all",
-               width, height, YT_PICTURE_SIDE_MAX, YT_PICTURE_PIXELS_MAX);
+    YT_TRY(yt_picture_check_size(width, height));
     uint8_t *rgb = calloc((size_t)width * (size_t)height, 3);
     YT_FAIL_IF(!rgb, YT_NO_MEMORY, "no memory for %dx%d pixels", width, height);
-    picture_out->rgb = rgb;
-    picture_out->width = width;
-    picture_out->height = height;
+    *picture_out =
+        (struct yt_picture){.rgb = rgb, .width = width, .height = height};
     return YT_OK;
+}
+
+static const char *const end_texts[] = {
+    [YT_PICTURE_NO_END] = "the file lacks its end marker; all of the picture "
+                          "is there",
+    [YT_PICTURE_CUT] = "the file is truncated; what is missing of the picture "
+                       "is grey or coarse",
+};
+
+const char *yt_picture_end_text(enum yt_picture_end end)
+{
+    return end_texts[end];
 }
 
 void yt_picture_noise(struct yt_picture *picture, uint32_t seed)
@@ -95,7 +124,8 @@ enum yt_status yt_picture_decode(const void *bytes, size_t size,
         *picture_out = picture;
         return YT_OK;
     }
-    return yt_fail(YT_UNSUPPORTED, "not a JPEG, PNG or PPM picture");
+    return yt_fail(YT_UNSUPPORTED, "not a picture of a format that is read: "
+                                   "BMP, GIF, JPEG, PNG, PPM, TIFF, WebP");
 }
 
 /* The whole file in memory; *bytes_out is the caller's to free. */
@@ -145,6 +175,19 @@ enum yt_status yt_picture_load(const char *path, struct yt_picture *picture_out)
         status = yt_picture_decode(bytes, size, picture_out);
     free(bytes);
     return status == YT_OK ? YT_OK : yt_fail_prefix(status, "%s", path);
+}
+
+enum yt_status yt_picture_load_whole(const char *path,
+                                     struct yt_picture *picture_out)
+{
+    struct yt_picture picture = {0};
+    YT_TRY(yt_picture_load(path, &picture));
+    if (picture.end == YT_PICTURE_CUT) {
+        yt_picture_deinit(&picture);
+        return yt_fail(YT_BAD_INPUT, "%s: the file is truncated", path);
+    }
+    *picture_out = picture;
+    return YT_OK;
 }
 
 static int ends_with(const char *path, const char *ending)

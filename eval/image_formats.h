@@ -22,6 +22,23 @@ enum yt_status yt_ppm_decode(const uint8_t *bytes, size_t size,
                              struct yt_picture *picture_out);
 enum yt_status yt_ppm_encode(const struct yt_picture *picture, FILE *file);
 
+enum yt_status yt_bmp_decode(const uint8_t *bytes, size_t size,
+                             struct yt_picture *picture_out);
+
+enum yt_status yt_gif_decode(const uint8_t *bytes, size_t size,
+                             struct yt_picture *picture_out);
+
+enum yt_status yt_webp_decode(const uint8_t *bytes, size_t size,
+                              struct yt_picture *picture_out);
+
+enum yt_status yt_tiff_decode(const uint8_t *bytes, size_t size,
+                              struct yt_picture *picture_out);
+
+/** Whether a picture of so many pixels is within the limits, for readers that
+ *  have to know before they hand the size to a library.
+ *  @return YT_OK; YT_BAD_INPUT below 1; YT_UNSUPPORTED past the limits. */
+enum yt_status yt_picture_check_size(int64_t width, int64_t height);
+
 /** Turn a picture upright.
  *
  * @param orientation TIFF tag 274 (Exif 2.32, 4.6.4): 1..8; anything else is

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "eval/bytes.h"
 #include "runtime/fail.h"
 
 /* TIFF 6.0, section 2: byte order "II" or "MM", 42, offset of the first IFD;
@@ -14,34 +15,23 @@
 #define TAG_ORIENTATION 274
 #define TYPE_SHORT      3
 
-static uint32_t get16(const uint8_t *p, int big)
-{
-    return big ? (uint32_t)p[0] << 8 | p[1] : (uint32_t)p[1] << 8 | p[0];
-}
-
-static uint32_t get32(const uint8_t *p, int big)
-{
-    return big ? get16(p, 1) << 16 | get16(p + 2, 1)
-               : get16(p + 2, 0) << 16 | get16(p, 0);
-}
-
 int yt_exif_orientation(const uint8_t *tiff, size_t size)
 {
     if (size < 8 || (memcmp(tiff, "II", 2) != 0 && memcmp(tiff, "MM", 2) != 0))
         return 1;
     const int big = tiff[0] == 'M';
-    const uint32_t ifd = get32(tiff + 4, big);
-    if (get16(tiff + 2, big) != 42 || ifd > size - 2)
+    const uint32_t ifd = yt_bytes_u32(tiff + 4, big);
+    if (yt_bytes_u16(tiff + 2, big) != 42 || ifd > size - 2)
         return 1;
-    const uint32_t entries = get16(tiff + ifd, big);
+    const uint32_t entries = yt_bytes_u16(tiff + ifd, big);
     for (uint32_t i = 0; i < entries; i++) {
         const size_t at = (size_t)ifd + 2 + 12 * (size_t)i;
         if (at + 12 > size)
             return 1;
-        if (get16(tiff + at, big) != TAG_ORIENTATION ||
-            get16(tiff + at + 2, big) != TYPE_SHORT)
+        if (yt_bytes_u16(tiff + at, big) != TAG_ORIENTATION ||
+            yt_bytes_u16(tiff + at + 2, big) != TYPE_SHORT)
             continue;
-        const uint32_t value = get16(tiff + at + 8, big);
+        const uint32_t value = yt_bytes_u16(tiff + at + 8, big);
         return value >= 1 && value <= 8 ? (int)value : 1;
     }
     return 1;

@@ -1,5 +1,6 @@
-/* Pictures: pixels equal to OpenCV's, every PNG and JPEG flavour, hostile
- * files end in a sentence. Files are made here with libpng and libjpeg. */
+/* Pictures: pixels equal to OpenCV's, every PNG flavour, hostile files end in
+ * a sentence. Files are made here with libpng; other formats have tests of
+ * their own. */
 #include <setjmp.h>
 #include <dirent.h>
 #include <stdarg.h>
@@ -10,7 +11,6 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include <jpeglib.h>
 #include <png.h>
 
 #include "base/random.h"
@@ -110,7 +110,7 @@ static void corpus_reads(void **state)
         files++;
     }
     closedir(entries);
-    assert_true(files >= 10);
+    assert_true(files >= 20);
 }
 
 /* ------------------------------------------------------------------ PNG */
@@ -229,113 +229,7 @@ static void every_png_kind_reads(void **state)
     }
 }
 
-/* ----------------------------------------------------------------- JPEG */
-
-/* A JPEG of one flat colour: what a reader must give back is then exact up to
- * the rounding of colours. */
-static void make_jpeg(J_COLOR_SPACE space, int components,
-                      const uint8_t *colour, int progressive, struct bytes *out)
-{
-    struct jpeg_compress_struct jpeg;
-    struct jpeg_error_mgr errors;
-    unsigned char *data = NULL;
-    unsigned long size = 0;
-    uint8_t row[40 * 4];
-    uint8_t *rows = row;
-    jpeg.err = jpeg_std_error(&errors);
-    jpeg_create_compress(&jpeg);
-    jpeg_mem_dest(&jpeg, &data, &size);
-    jpeg.image_width = 40;
-    jpeg.image_height = 24;
-    jpeg.input_components = components;
-    jpeg.in_color_space = space;
-    jpeg_set_defaults(&jpeg);
-    if (progressive)
-        jpeg_simple_progression(&jpeg);
-    jpeg_start_compress(&jpeg, TRUE);
-    for (int x = 0; x < 40; x++)
-        memcpy(row + x * components, colour, (size_t)components);
-    while (jpeg.next_scanline < 24)
-        jpeg_write_scanlines(&jpeg, &rows, 1);
-    jpeg_finish_compress(&jpeg);
-    jpeg_destroy_compress(&jpeg);
-    out->data = (char *)data;
-    out->size = size;
-}
-
-static void every_jpeg_kind_reads(void **state)
-{
-    (void)state;
-    static const struct {
-        J_COLOR_SPACE space;
-        int components, progressive;
-        uint8_t in[4], rgb[3];
-    } cases[] = {
-        {JCS_GRAYSCALE, 1, 0, {90}, {90, 90, 90}},
-        {JCS_GRAYSCALE, 1, 1, {7}, {7, 7, 7}},
-        {JCS_RGB, 3, 0, {200, 30, 90}, {200, 30, 90}},
-        {JCS_RGB, 3, 1, {20, 230, 190}, {20, 230, 190}},
-        /* libjpeg marks its CMYK files as Adobe's, so inks are inverted:
-           k - ((255 - ink) * k >> 8) */
-        {JCS_CMYK, 4, 0, {255, 128, 0, 200}, {200, 101, 1}},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        struct bytes file;
-        struct yt_picture picture;
-        make_jpeg(cases[i].space, cases[i].components, cases[i].in,
-                  cases[i].progressive, &file);
-        if (yt_picture_decode(file.data, file.size, &picture) != YT_OK)
-            fail_msg("case %zu: %s", i, yt_error());
-        assert_int_equal(picture.width, 40);
-        assert_int_equal(picture.height, 24);
-        for (int k = 0; k < 3 * 40 * 24; k++)
-            assert_in_range(picture.rgb[k] + 2 - cases[i].rgb[k % 3], 0, 4);
-        yt_picture_deinit(&picture);
-        free(file.data);
-    }
-}
-
-/* A file of our own with an APP1 block behind its SOI marker. */
-static void make_oriented(int orientation, int big, struct bytes *out)
-{
-    static const uint8_t little_tiff[] = {'I', 'I', 42,   0, 8, 0, 0, 0,
-                                          1,   0,   0x12, 1, 3, 0, 1, 0,
-                                          0,   0,   0,    0, 0, 0};
-    static const uint8_t big_tiff[] = {'M',  'M', 0, 42, 0, 0, 0, 8, 0, 1, 1,
-                                       0x12, 0,   3, 0,  0, 0, 1, 0, 0, 0, 0};
-    struct bytes plain;
-    uint8_t app1[10 + sizeof little_tiff] = {0xff, 0xe1, 0,   0,
-                                             'E',  'x',  'i', 'f'};
-    app1[3] = sizeof app1 - 2;
-    memcpy(app1 + 10, big ? big_tiff : little_tiff, sizeof little_tiff);
-    app1[10 + (big ? 19 : 18)] = (uint8_t)orientation;
-    make_jpeg(JCS_GRAYSCALE, 1, (const uint8_t[]){100}, 0, &plain);
-    out->size = plain.size + sizeof app1;
-    out->data = malloc(out->size);
-    assert_non_null(out->data);
-    memcpy(out->data, plain.data, 2);
-    memcpy(out->data + 2, app1, sizeof app1);
-    memcpy(out->data + 2 + sizeof app1, plain.data + 2, plain.size - 2);
-    free(plain.data);
-}
-
-static void orientation_is_applied(void **state)
-{
-    (void)state;
-    for (int orientation = 0; orientation <= 9; orientation++)
-        for (int big = 0; big < 2; big++) {
-            struct bytes file;
-            struct yt_picture picture;
-            const int turned = orientation >= 5 && orientation <= 8;
-            make_oriented(orientation, big, &file);
-            assert_int_equal(yt_picture_decode(file.data, file.size, &picture),
-                             YT_OK);
-            assert_int_equal(picture.width, turned ? 24 : 40);
-            assert_int_equal(picture.height, turned ? 40 : 24);
-            yt_picture_deinit(&picture);
-            free(file.data);
-        }
-}
+/* ---------------------------------------------------------- orientation */
 
 /* Exif 2.32, 4.6.4: the visual place of row 0 and column 0. A 2x3 picture
  * with pixels 0..5 in reading order, as each orientation shows it. */
@@ -367,46 +261,44 @@ static void orientations_place_pixels(void **state)
 
 /* -------------------------------------------------------------- hostile */
 
-static void truncated_files_are_refused(void **state)
+/* A copy of the exact size, so that a read past it is seen. */
+static enum yt_status decode_cut(const struct bytes *file, size_t size,
+                                 struct yt_picture *picture)
+{
+    uint8_t *cut = malloc(size + 1);
+    assert_non_null(cut);
+    memcpy(cut + 1, file->data, size);
+    const enum yt_status status = yt_picture_decode(cut + 1, size, picture);
+    free(cut);
+    return status;
+}
+
+static void a_cut_png_is_refused(void **state)
 {
     (void)state;
     static const struct png_case kind = {PNG_COLOR_TYPE_RGB, 8, 1};
-    struct bytes files[3];
-    make_png(&kind, &files[0]);
-    make_jpeg(JCS_RGB, 3, (const uint8_t[]){9, 200, 77}, 0, &files[1]);
-    make_jpeg(JCS_RGB, 3, (const uint8_t[]){9, 200, 77}, 1, &files[2]);
-    for (int f = 0; f < 3; f++) {
-        for (size_t size = 0; size < files[f].size - 2; size++) {
-            /* A copy of the exact size, so that a read past it is seen. */
-            uint8_t *cut = malloc(size + 1);
-            struct yt_picture picture;
-            assert_non_null(cut);
-            memcpy(cut + 1, files[f].data, size);
-            const enum yt_status status =
-                yt_picture_decode(cut + 1, size, &picture);
-            if (status != YT_BAD_INPUT && status != YT_UNSUPPORTED)
-                fail_msg("file %d cut to %zu bytes: %s", f, size,
-                         yt_status_name(status));
-            assert_true(strlen(yt_error()) > 10);
-            free(cut);
-        }
-        free(files[f].data);
+    struct bytes file;
+    make_png(&kind, &file);
+    for (size_t size = 0; size < file.size - 2; size++) {
+        struct yt_picture picture;
+        const enum yt_status status = decode_cut(&file, size, &picture);
+        if (status != YT_BAD_INPUT && status != YT_UNSUPPORTED)
+            fail_msg("cut to %zu bytes: %s", size, yt_status_name(status));
+        assert_true(strlen(yt_error()) > 10);
     }
+    free(file.data);
 }
 
 static void damaged_files_do_not_crash(void **state)
 {
     (void)state;
     uint32_t seed = 12345;
-    for (int round = 0; round < 3000; round++) {
+    for (int round = 0; round < 1500; round++) {
         struct bytes file;
         struct yt_picture picture;
-        if (round % 2)
-            make_png(&png_cases[(size_t)round / 2 %
-                                (sizeof png_cases / sizeof png_cases[0])],
-                     &file);
-        else
-            make_oriented(round % 9, round & 2, &file);
+        make_png(&png_cases[(size_t)round %
+                            (sizeof png_cases / sizeof png_cases[0])],
+                 &file);
         for (int flips = 0; flips < 4; flips++)
             file.data[noise(&seed) % file.size] = (char)noise(&seed);
         if (yt_picture_decode(file.data, file.size, &picture) == YT_OK)
@@ -439,44 +331,6 @@ static void huge_claims_are_refused(void **state)
     assert_int_equal(yt_picture_init(32769, 1, &picture), YT_UNSUPPORTED);
     assert_int_equal(yt_picture_init(32768, 32768, &picture), YT_UNSUPPORTED);
     assert_int_equal(yt_picture_init(0, 5, &picture), YT_BAD_INPUT);
-
-    /* A small JPEG whose frame header claims 16000x16000 pixels. */
-    struct bytes file;
-    make_jpeg(JCS_RGB, 3, (const uint8_t[]){1, 2, 3}, 1, &file);
-    for (size_t i = 2; i + 9 < file.size; i++)
-        if ((uint8_t)file.data[i] == 0xff && (uint8_t)file.data[i + 1] == 0xc2)
-            memcpy(file.data + i + 5, "\x3e\x80\x3e\x80", 4);
-    assert_int_equal(yt_picture_decode(file.data, file.size, &picture),
-                     YT_BAD_INPUT);
-    assert_non_null(strstr(yt_error(), "truncated"));
-    free(file.data);
-}
-
-/* A progressive file whose last scan is repeated: small, yet slow to read. */
-static void endless_scans_are_refused(void **state)
-{
-    (void)state;
-    struct bytes file;
-    make_jpeg(JCS_RGB, 3, (const uint8_t[]){60, 20, 3}, 1, &file);
-    size_t last = 0;
-    for (size_t i = 0; i + 1 < file.size; i++)
-        if ((uint8_t)file.data[i] == 0xff && (uint8_t)file.data[i + 1] == 0xda)
-            last = i;
-    const size_t scan = file.size - 2 - last;
-    const size_t copies = 400;
-    char *bomb = malloc(file.size + copies * scan);
-    assert_non_null(bomb);
-    memcpy(bomb, file.data, file.size - 2);
-    for (size_t i = 0; i < copies; i++)
-        memcpy(bomb + file.size - 2 + i * scan, file.data + last, scan);
-    memcpy(bomb + file.size - 2 + copies * scan, "\xff\xd9", 2);
-    struct yt_picture picture;
-    assert_int_equal(
-        yt_picture_decode(bomb, file.size + copies * scan, &picture),
-        YT_BAD_INPUT);
-    assert_non_null(strstr(yt_error(), "more scans"));
-    free(bomb);
-    free(file.data);
 }
 
 /* ---------------------------------------------------------------- files */
@@ -521,8 +375,9 @@ static void what_is_no_picture_is_named(void **state)
     assert_int_equal(yt_picture_load("/tmp", &picture), YT_BAD_INPUT);
     assert_non_null(strstr(yt_error(), "directory"));
     assert_int_equal(yt_picture_load("/dev/null", &picture), YT_BAD_INPUT);
-    assert_int_equal(yt_picture_decode("GIF89a......", 12, &picture),
+    assert_int_equal(yt_picture_decode("%PDF-1.4....", 12, &picture),
                      YT_UNSUPPORTED);
+    assert_non_null(strstr(yt_error(), "JPEG, PNG"));
     assert_int_equal(yt_picture_decode("", 0, &picture), YT_BAD_INPUT);
 }
 
@@ -532,13 +387,10 @@ int main(void)
         cmocka_unit_test(pixels_equal_opencv),
         cmocka_unit_test(corpus_reads),
         cmocka_unit_test(every_png_kind_reads),
-        cmocka_unit_test(every_jpeg_kind_reads),
-        cmocka_unit_test(orientation_is_applied),
         cmocka_unit_test(orientations_place_pixels),
-        cmocka_unit_test(truncated_files_are_refused),
+        cmocka_unit_test(a_cut_png_is_refused),
         cmocka_unit_test(damaged_files_do_not_crash),
         cmocka_unit_test(huge_claims_are_refused),
-        cmocka_unit_test(endless_scans_are_refused),
         cmocka_unit_test(saved_files_read_back),
         cmocka_unit_test(what_is_no_picture_is_named),
     };

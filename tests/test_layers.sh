@@ -72,6 +72,9 @@ foreign=(
     'jpeglib\.h:eval'
     'jerror\.h:eval'
     'png\.h:eval'
+    'webp/:eval'
+    'tiffio\.h:eval'
+    'gif_lib\.h:eval'
     'jansson\.h:db eval export cli'
     'yaml\.h:eval'
     'math\.h:base model codegen db eval cli compress/quant compress/precision
