@@ -30,6 +30,7 @@ struct job {
     jmp_buf escape;
     char text[JMSG_LENGTH_MAX];
     int damaged; /* a warning that means lost pixels */
+    enum yt_picture_end end;
     enum yt_status status;
 
     const uint8_t *bytes; /* decode */
@@ -58,12 +59,20 @@ static void on_message(j_common_ptr common, int level)
     if (level >= 0)
         return;
     switch (job->errors.msg_code) {
+    case JWRN_JPEG_EOF: /* libjpeg goes on as if the end marker were there */
+        if (job->end == YT_PICTURE_WHOLE)
+            job->end = YT_PICTURE_NO_END;
+        return;
     case JWRN_EXTRANEOUS_DATA: /* bytes between markers: harmless, common */
     case JWRN_JFIF_MAJOR:
     case JWRN_ADOBE_XFORM:
     case JWRN_TOO_MUCH_DATA:
         return;
     default:
+        if (job->end != YT_PICTURE_WHOLE) {
+            job->end = YT_PICTURE_CUT; /* by what is missing */
+            return;
+        }
         if (!job->damaged)
             job->errors.format_message(common, job->text);
         job->damaged = 1;
@@ -183,7 +192,9 @@ enum yt_status yt_jpeg_decode(const uint8_t *bytes, size_t size,
     decode(&job, &jpeg);
     jpeg_destroy_decompress(&jpeg);
     YT_TRY(job.status);
-    return yt_picture_orient(picture_out, job.orientation);
+    YT_TRY(yt_picture_orient(picture_out, job.orientation));
+    picture_out->end = job.end;
+    return YT_OK;
 }
 
 static void encode(struct job *job, struct jpeg_compress_struct *jpeg)

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "eval/dataset_build.h"
 #include "eval/image.h"
 #include "eval/passes.h"
 #include "runtime/fail.h"
@@ -24,6 +25,7 @@ struct job {
     struct yt_dataset *dataset;
     struct yt_predict_options options; /* defaults filled in */
     char **reasons; /* [image_count] why a picture was left out; or NULL */
+    enum yt_picture_end *ends; /* [image_count] of those that were not */
     atomic_int next, done;
     atomic_int failed; /* a worker cannot go on */
 };
@@ -147,7 +149,7 @@ static enum yt_status run_image(struct worker *w, int32_t i)
     struct job *job = w->job;
     const char *path = job->dataset->images[i].path;
     struct yt_picture picture = {0};
-    enum yt_status status = yt_picture_load(path, &picture);
+    enum yt_status status = yt_picture_load_whole(path, &picture);
     if (status == YT_NO_MEMORY)
         return status;
     struct yt_image pixels = {
@@ -157,9 +159,11 @@ static enum yt_status run_image(struct worker *w, int32_t i)
         .stride_bytes = 3 * (int64_t)picture.width,
         .format = YT_PIXEL_RGB,
     };
-    if (status == YT_OK)
+    if (status == YT_OK) {
+        job->ends[i] = picture.end;
         status =
             yt_dataset_set_size(job->dataset, i, picture.width, picture.height);
+    }
     if (status != YT_OK)
         status = leave_out(job, i);
     else if (job->pass_count > 0)
@@ -240,6 +244,20 @@ static void run_workers(struct worker *workers, int32_t count)
 
 /* -------------------------------------------------------------------- all */
 
+/* What is told of pictures, in their order. */
+static enum yt_status tell_pictures(const struct job *job)
+{
+    for (int32_t i = 0; i < job->dataset->image_count; i++) {
+        const char *text = yt_picture_end_text(job->ends[i]);
+        if (job->reasons[i])
+            YT_TRY(yt_dataset_leave_out(job->dataset, i, job->reasons[i]));
+        else if (text)
+            YT_TRY(yt_dataset_add_problem(job->dataset, "%s: %s",
+                                          job->dataset->images[i].path, text));
+    }
+    return YT_OK;
+}
+
 static enum yt_status collect(struct job *job, const struct worker *workers,
                               int32_t count, struct yt_results *results)
 {
@@ -251,12 +269,9 @@ static enum yt_status collect(struct job *job, const struct worker *workers,
             YT_TRY(yt_results_add(results, &workers[i].results.items[j]));
     YT_TRY(yt_results_sort(results));
     const char *first = NULL;
-    for (int32_t i = 0; i < job->dataset->image_count; i++) {
-        if (job->reasons[i] == NULL)
-            continue;
-        first = first == NULL ? job->reasons[i] : first;
-        YT_TRY(yt_dataset_leave_out(job->dataset, i, job->reasons[i]));
-    }
+    for (int32_t i = 0; i < job->dataset->image_count && !first; i++)
+        first = job->reasons[i];
+    YT_TRY(tell_pictures(job));
     YT_FAIL_IF(yt_dataset_used(job->dataset) == 0, YT_BAD_INPUT,
                "%s: none of %d pictures can be used, the first because: %s",
                job->dataset->name, job->dataset->image_count,
@@ -274,8 +289,9 @@ static enum yt_status run_job(struct job *job, struct yt_results *results_out)
     struct yt_results results = {0};
     struct worker *workers = calloc((size_t)count, sizeof *workers);
     job->reasons = calloc((size_t)images, sizeof *job->reasons);
+    job->ends = calloc((size_t)images, sizeof *job->ends);
     enum yt_status status = YT_OK;
-    YT_FAIL_IF_GOTO(workers == NULL || job->reasons == NULL, YT_NO_MEMORY,
+    YT_FAIL_IF_GOTO(!workers || !job->reasons || !job->ends, YT_NO_MEMORY,
                     "no memory for %d pictures", images);
     for (int32_t i = 0; i < count; i++)
         workers[i].job = job;
@@ -291,6 +307,7 @@ done:
         free(job->reasons[i]);
     free(workers);
     free(job->reasons);
+    free(job->ends);
     return status;
 }
 

@@ -74,10 +74,17 @@ run 0 detect -m "$model" --json --max-candidates 2 "$bus"
 json 'len(d["images"][0]["detections"]) <= 2'
 
 # A bad picture among good ones is reported, and the others go on.
-head -c 5000 "$bus" >"$work/cut.jpg"
-run 3 detect -m "$model" --json "$work/cut.jpg" "$bus"
-says "cut.jpg: JPEG: "
+head -c 300 "$bus" >"$work/bad.jpg"
+run 3 detect -m "$model" --json "$work/bad.jpg" "$bus"
+says "bad.jpg: JPEG: "
 json '"error" in d["images"][0] and len(d["images"][1]["detections"]) > 0'
+
+# One that is cut is read as far as it goes, which is said once.
+head -c 60000 "$bus" >"$work/cut.jpg"
+run 0 detect -m "$model" --json "$work/cut.jpg"
+says 'cut.jpg: the file is truncated'
+[ "$(grep -c truncated "$work/err")" -eq 1 ] || complain "said more than once"
+json 'd["images"][0]["height"] == 1080'
 
 # Drawings: the same size, other pixels, and never over the input.
 run 0 detect -m "$model" --out "$work/drawn" "$bus"

@@ -65,6 +65,19 @@ says '4.txt:2: class 7: '
 says '3.jpg: '
 json 'd["images"] == 2 and d["left_out"] == 2 and len(d["problems"]) == 2'
 json 'abs(d["map"] - (51 + 50 * 2 / 3) / 101) < 1e-6'
+
+# A JPEG that only lacks its end marker counts, one that lacks pixels does not.
+jpeg=$YT_SOURCE_DIR/fuzz/corpus/image/baseline.jpg
+mkdir "$work/ends"
+head -c -2 "$jpeg" >"$work/ends/1.jpg"
+head -c -60 "$jpeg" >"$work/ends/2.jpg"
+echo '0 0.5 0.5 0.5 0.5' | tee "$work/ends/1.txt" >"$work/ends/2.txt"
+sed 's/^val:.*/val: ends/' "$work/data.yaml" >"$work/ends.yaml"
+run 0 eval -d "$work/ends.yaml" --results "$work/less.json" --json
+says 'ends/1.jpg: the file lacks its end marker'
+says 'ends/2.jpg: the file is truncated'
+json 'd["images"] == 1 and d["left_out"] == 1 and len(d["problems"]) == 2'
+
 rm "$work/images/1.ppm" "$work/images/2.ppm" "$work/images/4.ppm"
 run 3 eval -d "$work/data.yaml" --results "$work/found.json"
 says 'none of 1 pictures can be used'

@@ -157,7 +157,7 @@ static enum yt_status load_image(struct yt_calibration *w, int32_t i)
     const char *path = w->images->images[i].path;
     struct yt_detect_options detect;
     struct yt_picture picture = {0};
-    enum yt_status status = yt_picture_load(path, &picture);
+    enum yt_status status = yt_picture_load_whole(path, &picture);
     if (status == YT_NO_MEMORY)
         return status;
     if (status != YT_OK)

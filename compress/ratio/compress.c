@@ -472,7 +472,7 @@ static enum yt_status load_picture(struct yt_compress_work *w)
     const struct yt_dataset *held = w->o->held;
     for (int32_t i = 0; i < held->image_count; i++)
         if (!held->images[i].left_out &&
-            yt_picture_load(held->images[i].path, &w->picture) == YT_OK)
+            yt_picture_load_whole(held->images[i].path, &w->picture) == YT_OK)
             return YT_OK;
     return yt_fail(YT_BAD_INPUT, "%s: no picture of it can be read",
                    held->name);

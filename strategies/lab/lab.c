@@ -153,7 +153,7 @@ static enum yt_status open_data(struct yt_lab *lab,
 static enum yt_status add_picture(struct yt_lab *lab, const char *path)
 {
     struct yt_picture *picture = &lab->pictures[lab->image_count];
-    const enum yt_status status = yt_picture_load(path, picture);
+    const enum yt_status status = yt_picture_load_whole(path, picture);
     if (status == YT_NO_MEMORY)
         return status;
     if (status != YT_OK)

@@ -170,7 +170,7 @@ static enum yt_status read_picture(const struct yt_source *source,
                                    int32_t *width_out, int32_t *height_out)
 {
     struct yt_picture picture = {0};
-    YT_TRY(yt_picture_load(entry->path, &picture));
+    YT_TRY(yt_picture_load_whole(entry->path, &picture));
     enum yt_status status = YT_OK;
     YT_FAIL_IF_GOTO(entry->stated_w != 0 && (entry->stated_w != picture.width ||
                                              entry->stated_h != picture.height),
