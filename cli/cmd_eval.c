@@ -31,7 +31,9 @@ static const struct yt_manual manual = {
         "are those of YOLOv5's val.py, so that figures compare with published "
         "ones. docs/ACCURACY.md says how it is done and how it was checked.\n\n"
         "--data is a data.yaml as YOLOv5 reads it, a folder with one, or a "
-        "COCO file of instances. Pictures that are missing or damaged, or "
+        "COCO file of instances. One that names fewer classes than the model, "
+        "such as only 'person', is measured for those. Pictures that are "
+        "missing or damaged, or "
         "whose labels are, are told and left out.\n\n"
         "With --compare a second model, or a file of results, is measured over "
         "the same pictures, and the difference comes with the interval that "
@@ -121,7 +123,14 @@ static enum yt_status open_model(struct job *job, struct yt_eval_run *run)
     const struct yt_engine *other = job->runs[0].engine;
     if (run != job->runs && other)
         YT_TRY(check_same_order(&other->build->plan, plan));
-    return yt_dataset_match_classes(job->dataset, plan->nc, plan->classes);
+    const int32_t named = job->dataset->class_count;
+    YT_TRY(yt_dataset_adopt_classes(job->dataset, plan->nc, plan->classes));
+    if (named < plan->nc)
+        fprintf(stderr,
+                "yolotune: %s names %d of the model's %d classes; boxes of "
+                "others do not count\n",
+                job->dataset->name, named, plan->nc);
+    return YT_OK;
 }
 
 static enum yt_status predict(struct job *job, struct yt_eval_run *run,

@@ -147,6 +147,8 @@ static void add_classes(struct yt_json *doc, json_t *to,
     json_t *list = yt_json_array(doc, to, "per_class");
     for (int32_t i = 0; i < s->class_count; i++) {
         const struct yt_map_class *k = &s->classes[i];
+        if (dataset->categories[i] == YT_NO_CATEGORY)
+            continue;
         json_t *row = yt_json_element(doc, list);
         yt_json_int(doc, row, "class_id", i);
         yt_json_int(doc, row, "category_id", dataset->categories[i]);

@@ -76,10 +76,23 @@ enum yt_status yt_dataset_open(const struct yt_dataset_options *options,
 /** NULL is fine. */
 void yt_dataset_close(struct yt_dataset *dataset);
 
+/** In categories: a class that only the model knows. */
+#define YT_NO_CATEGORY INT64_MIN
+
 /** Number classes as a model does: by name where all names agree, else by
  *  position, which is a problem to tell when names differ.
  *  @return YT_OK; YT_BAD_INPUT when the numbers of classes differ. */
 enum yt_status yt_dataset_match_classes(struct yt_dataset *dataset,
+                                        int32_t classes,
+                                        const char *const *names);
+
+/** The same for measuring, where a model may know more: classes of a data set
+ *  that names fewer, all by names of the model, become the model's. Those that
+ *  the data set lacks have no objects and YT_NO_CATEGORY; boxes of them do not
+ *  count.
+ *  @return YT_OK; YT_BAD_INPUT when the data set has more classes or one that
+ *          the model does not know; YT_NO_MEMORY. */
+enum yt_status yt_dataset_adopt_classes(struct yt_dataset *dataset,
                                         int32_t classes,
                                         const char *const *names);
 

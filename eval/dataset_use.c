@@ -80,6 +80,76 @@ done:
     return status;
 }
 
+static int32_t find_name(const char *const *names, int32_t count,
+                         const char *name)
+{
+    for (int32_t i = 0; i < count; i++)
+        if (strcmp(names[i], name) == 0)
+            return i;
+    return -1;
+}
+
+/* Which of the model's classes each of the data set's is. */
+static enum yt_status place_classes(const struct yt_dataset *dataset,
+                                    int32_t classes, const char *const *names,
+                                    int32_t *places)
+{
+    for (int32_t i = 0; i < dataset->class_count; i++) {
+        places[i] = find_name(names, classes, dataset->classes[i]);
+        YT_FAIL_IF(places[i] < 0, YT_BAD_INPUT,
+                   "class '%s' of the data set %s is none of the model's %d",
+                   dataset->classes[i], dataset->name, classes);
+        for (int32_t k = 0; k < i; k++)
+            YT_FAIL_IF(places[k] == places[i], YT_BAD_INPUT,
+                       "two classes of the data set %s are called '%s'",
+                       dataset->name, dataset->classes[i]);
+    }
+    return YT_OK;
+}
+
+static enum yt_status adopt(struct yt_dataset *dataset, int32_t classes,
+                            const char *const *names, const int32_t *places)
+{
+    struct yt_dataset wider = {0};
+    enum yt_status status = YT_OK;
+    for (int32_t i = 0; i < classes && status == YT_OK; i++)
+        status = yt_dataset_add_class(&wider, names[i], YT_NO_CATEGORY);
+    if (status == YT_OK) {
+        for (int32_t i = 0; i < dataset->class_count; i++)
+            wider.categories[places[i]] = dataset->categories[i];
+        for (int32_t i = 0; i < dataset->truth_count; i++)
+            dataset->truths[i].class_id = places[dataset->truths[i].class_id];
+        const struct yt_dataset before = *dataset;
+        dataset->classes = wider.classes;
+        dataset->categories = wider.categories;
+        dataset->class_count = wider.class_count;
+        dataset->class_cap = wider.class_cap;
+        wider = (struct yt_dataset){.classes = before.classes,
+                                    .categories = before.categories,
+                                    .class_count = before.class_count};
+    }
+    for (int32_t i = 0; i < wider.class_count; i++)
+        free(wider.classes[i]);
+    free(wider.classes);
+    free(wider.categories);
+    return status;
+}
+
+enum yt_status yt_dataset_adopt_classes(struct yt_dataset *dataset,
+                                        int32_t classes,
+                                        const char *const *names)
+{
+    if (classes <= dataset->class_count)
+        return yt_dataset_match_classes(dataset, classes, names);
+    int32_t *places = calloc((size_t)dataset->class_count + 1, sizeof *places);
+    YT_FAIL_IF(places == NULL, YT_NO_MEMORY, "no memory for the data set");
+    enum yt_status status = place_classes(dataset, classes, names, places);
+    if (status == YT_OK)
+        status = adopt(dataset, classes, names, places);
+    free(places);
+    return status;
+}
+
 enum yt_status yt_dataset_set_size(struct yt_dataset *dataset, int32_t i,
                                    int32_t width, int32_t height)
 {

@@ -1,6 +1,6 @@
 /* data.yaml, the Ultralytics form: which pictures and which classes. Keys as in
  * YOLOv5's utils/general.py, check_dataset(): path (the folder that the others
- * start from; itself relative to the file), train, val and test (a folder, a
+ * start from), train, val and test (a folder, a
  * list file, or several of them), names (a list, or a map from numbers), nc. */
 
 #include <errno.h>
@@ -14,11 +14,13 @@
 #include "runtime/fail.h"
 
 #define CLASSES_MAX 100000
+#define ROOTS_MAX   3
 
 struct reading {
     struct yt_dataset *dataset;
-    const char *path; /* of the file, for sentences */
-    char *root;       /* what sources are relative to */
+    const char *path;       /* of the file, for sentences */
+    char *roots[ROOTS_MAX]; /* what sources are relative to, in this order */
+    int root_count;
     yaml_document_t document;
     yaml_node_t *top; /* a mapping */
 };
@@ -51,51 +53,89 @@ static yaml_node_t *find_key(struct reading *r, const char *key)
 
 /* ------------------------------------------------------------- pictures */
 
-/* "path" is looked for from the file's folder first, then from here. */
-static enum yt_status find_root(struct reading *r)
+/* As a shell does: "~/x" lies in the user's folder. malloc'ed. */
+static char *expand_home(const char *name)
+{
+    const char *home = getenv("HOME");
+    if (name[0] != '~' || (name[1] != '/' && name[1] != '\0') || !home)
+        return strdup(name);
+    char *path = NULL;
+    return asprintf(&path, "%s%s", home, name + 1) < 0 ? NULL : path;
+}
+
+/* One more place to look in, if it is there. */
+static enum yt_status add_root(struct reading *r, const char *base,
+                               const char *path)
+{
+    char *joined = yt_path_join(base, path);
+    YT_FAIL_IF(joined == NULL, YT_NO_MEMORY, "no memory for the data set");
+    char *real = realpath(joined, NULL);
+    free(joined);
+    if (real != NULL)
+        r->roots[r->root_count++] = real;
+    return YT_OK;
+}
+
+/* YOLOv5 starts from its own folder, where it is run and whose data/ has its
+ * files: so "path" is looked for from the file's folder, from the one above,
+ * and from here. */
+static enum yt_status find_roots(struct reading *r)
 {
     enum yt_status status = YT_OK;
-    char *folder = yt_path_folder(r->path);
-    char *joined = NULL;
     const yaml_node_t *node = find_key(r, "path");
-    const char *path = scalar(node);
-    YT_FAIL_IF_GOTO(folder == NULL, YT_NO_MEMORY, "no memory for the data set");
-    YT_FAIL_IF_GOTO(node != NULL && path == NULL, YT_BAD_INPUT,
-                    "%s:%d: path: want one folder", r->path, line_of(node));
-    joined = yt_path_join(folder, path == NULL ? "." : path);
-    YT_FAIL_IF_GOTO(joined == NULL, YT_NO_MEMORY, "no memory for the data set");
-    r->root = realpath(joined, NULL);
-    if (r->root == NULL && path != NULL)
-        r->root = realpath(path, NULL);
-    YT_FAIL_IF_GOTO(r->root == NULL, YT_NOT_FOUND, "%s: path: %s: %s", r->path,
-                    joined, strerror(errno));
+    const char *name = node == NULL ? "." : scalar(node);
+    YT_FAIL_IF(name == NULL, YT_BAD_INPUT, "%s:%d: path: want one folder",
+               r->path, line_of(node));
+    char *path = expand_home(name);
+    char *folder = yt_path_folder(r->path);
+    char *above = folder == NULL ? NULL : yt_path_join(folder, "..");
+    YT_FAIL_IF_GOTO(path == NULL || above == NULL, YT_NO_MEMORY,
+                    "no memory for the data set");
+    YT_TRY_GOTO(add_root(r, folder, path));
+    YT_TRY_GOTO(add_root(r, above, path));
+    YT_TRY_GOTO(add_root(r, ".", path));
+    YT_FAIL_IF_GOTO(r->root_count == 0, YT_NOT_FOUND,
+                    "%s: path: %s: not there from this file's folder, from the "
+                    "one above or from here",
+                    r->path, path);
 done:
-    free(joined);
+    free(above);
     free(folder);
+    free(path);
     return status;
 }
 
-/* As check_dataset(): what is not there with "../" may be there without. */
+/* Where a source is below a root; NULL: nowhere. As in check_dataset(), what
+ * is not there with "../" may be there without. */
+static char *find_below(const char *root, const char *name)
+{
+    static const char up[] = "../";
+    char *joined = yt_path_join(root, name);
+    char *real = joined == NULL ? NULL : realpath(joined, NULL);
+    free(joined);
+    const size_t skip = sizeof up - 1;
+    return real != NULL || strncmp(name, up, skip) != 0
+               ? real
+               : find_below(root, name + skip);
+}
+
 static enum yt_status add_source(struct reading *r, const yaml_node_t *node)
 {
     const char *name = scalar(node);
     YT_FAIL_IF(name == NULL || name[0] == '\0', YT_BAD_INPUT,
                "%s:%d: want the name of a folder or of a list of pictures",
                r->path, line_of(node));
-    char *joined = yt_path_join(r->root, name);
-    char *real = joined == NULL ? NULL : realpath(joined, NULL);
-    if (joined != NULL && real == NULL && strncmp(name, "../", 3) == 0) {
-        free(joined);
-        joined = yt_path_join(r->root, name + 3);
-        real = joined == NULL ? NULL : realpath(joined, NULL);
-    }
+    char *path = expand_home(name);
+    YT_FAIL_IF(path == NULL, YT_NO_MEMORY, "no memory for the data set");
+    char *real = NULL;
+    for (int i = 0; i < r->root_count && real == NULL; i++)
+        real = find_below(r->roots[i], path);
     enum yt_status status = YT_OK;
-    YT_FAIL_IF_GOTO(joined == NULL, YT_NO_MEMORY, "no memory for the data set");
-    YT_FAIL_IF_GOTO(real == NULL, YT_NOT_FOUND, "%s:%d: %s: %s", r->path,
-                    line_of(node), joined, strerror(errno));
+    YT_FAIL_IF_GOTO(real == NULL, YT_NOT_FOUND, "%s:%d: %s: not in %s", r->path,
+                    line_of(node), path, r->roots[0]);
     YT_TRY_GOTO(yt_dataset_add_files(r->dataset, real));
 done:
-    free(joined);
+    free(path);
     free(real);
     return status;
 }
@@ -216,7 +256,7 @@ static enum yt_status read_document(struct reading *r, const char *split,
         r->top == NULL || r->top->type != YAML_MAPPING_NODE, YT_BAD_INPUT,
         "%s: not a data set: want keys such as 'val' and 'names'", r->path);
     YT_TRY(add_classes(r));
-    YT_TRY(find_root(r));
+    YT_TRY(find_roots(r));
     YT_TRY(add_sources(r, split));
     yt_dataset_sort_images(r->dataset);
     return only_pictures ? YT_OK : yt_dataset_read_labels(r->dataset);
@@ -251,7 +291,8 @@ enum yt_status yt_dataset_read_yaml(struct yt_dataset *dataset,
                           options->only_pictures);
         yaml_document_delete(&r.document);
     }
-    free(r.root);
+    for (int i = 0; i < r.root_count; i++)
+        free(r.roots[i]);
     free(text);
     return status;
 }

@@ -108,6 +108,8 @@ static enum yt_status add_boxes(struct worker *w, int32_t image, int32_t count,
     const struct yt_candidates *at = &w->list.at;
     for (int32_t i = 0; i < count; i++) {
         const int32_t k = w->kept[i];
+        if (w->job->dataset->categories[at->class_id[k]] == YT_NO_CATEGORY)
+            continue; /* nobody looked for it in these pictures */
         struct yt_box box = {at->x0[k], at->y0[k],    at->x1[k],
                              at->y1[k], at->score[k], at->class_id[k]};
         yt_letterbox_unmap(map, &box);

@@ -182,6 +182,47 @@ static void classes_are_matched(void **state)
     yt_dataset_close(d);
 }
 
+static void fewer_classes_become_the_models(void **state)
+{
+    (void)state;
+    const char *const more[] = {"cow", "dog", "hen", "cat", "cat"};
+    const char *const others[] = {"cow", "dog", "hen"};
+    write_three();
+    struct yt_dataset *d = open_good("data.yaml");
+    const struct yt_truth *t = &d->truths[d->images[1].first];
+    assert_int_equal(yt_dataset_adopt_classes(d, 3, others), YT_BAD_INPUT);
+    assert_says(yt_error(), "class 'cat' of the data set data is none of the "
+                            "model's 3");
+    assert_int_equal(yt_dataset_adopt_classes(d, 1, more), YT_BAD_INPUT);
+    assert_says(yt_error(), "knows 1 classes, the data set data names 2");
+    assert_int_equal(d->class_count, 2); /* as it was */
+
+    assert_ok(yt_dataset_adopt_classes(d, 5, more));
+    static const int64_t categories[] = {YT_NO_CATEGORY, 1, YT_NO_CATEGORY, 0,
+                                         YT_NO_CATEGORY};
+    assert_int_equal(d->class_count, 5);
+    for (int i = 0; i < 5; i++) {
+        assert_string_equal(d->classes[i], more[i]);
+        assert_true(d->categories[i] == categories[i]);
+    }
+    assert_int_equal(t[0].class_id, 1);
+    assert_int_equal(t[1].class_id, 3);
+    /* A second model of the same classes changes nothing. */
+    assert_ok(yt_dataset_adopt_classes(d, 5, more));
+    assert_true(d->categories[1] == 1);
+    struct yt_dataset *part = NULL;
+    assert_ok(yt_dataset_subset(d, 2, &part));
+    assert_true(part->categories[0] == YT_NO_CATEGORY);
+    yt_dataset_close(part);
+    yt_dataset_close(d);
+
+    write_file("data.yaml", "path: .\nval: images/val\nnames: [dog, dog]\n");
+    d = open_good("data.yaml");
+    assert_int_equal(yt_dataset_adopt_classes(d, 5, more), YT_BAD_INPUT);
+    assert_says(yt_error(), "two classes of the data set data are called");
+    yt_dataset_close(d);
+}
+
 static void a_part_is_a_data_set(void **state)
 {
     (void)state;
@@ -273,6 +314,7 @@ int main(void)
         DATASET_TEST(large_pictures_are_read_whole),
         DATASET_TEST(a_picture_that_cannot_be_read_is_told),
         DATASET_TEST(classes_are_matched),
+        DATASET_TEST(fewer_classes_become_the_models),
         DATASET_TEST(a_part_is_a_data_set),
         DATASET_TEST(hash_follows_what_counts),
         DATASET_TEST(real_data_of_both_forms_agree),

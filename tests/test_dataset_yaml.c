@@ -2,6 +2,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -82,6 +83,53 @@ static void reads_splits_lists_and_names(void **state)
     yt_dataset_close(d);
 }
 
+/* Where YOLOv5's own files, a site's export and a hand-written one look. */
+static void sources_are_found_as_yolov5_finds_them(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *file, *text;
+    } cases[] = {
+        /* yolov5/data/coco.yaml: from the folder above the file's */
+        {"yolov5/data/a.yaml", "path: ../sets/x\nval: images\n" NAMES},
+        /* from the working folder */
+        {"far/away/from/b.yaml", "path: sets/x\nval: images\n" NAMES},
+        {"far/away/from/c.yaml", "path: sets\nval: x/images\n" NAMES},
+        {"far/away/from/d.yaml", "val: sets/x/images\n" NAMES},
+        /* as Roboflow writes it: "../" that has to be passed over */
+        {"sets/x/e.yaml", "val: ../images\nnc: 2\nnames: ['cat', 'dog']\n"},
+        {"sets/x/f.yaml", "val: [../images]\nnc: 2\nnames: ['cat', 'dog']\n"},
+        {"g.yaml", "path: ~/x\nval: images\n" NAMES},
+        {"h.yaml", "val: ~/x/images\n" NAMES},
+    };
+    char *here = getcwd(NULL, 0);
+    const char *home = getenv("HOME");
+    char *saved = strdup(home ? home : "");
+    write_file("sets/x/images/1.jpg", "");
+    write_file("sets/x/labels/1.txt", "0 .5 .5 .5 .5\n");
+    assert_non_null(here);
+    assert_int_equal(setenv("HOME", at("sets"), 1), 0);
+    assert_int_equal(chdir(folder), 0);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct yt_dataset *d = NULL;
+        write_file(cases[i].file, cases[i].text);
+        if (open_data(cases[i].file, &d) != YT_OK)
+            fail_msg("%s: %s", cases[i].file, yt_error());
+        assert_int_equal(d->truth_count, 1);
+        yt_dataset_close(d);
+    }
+    /* The file's own folder comes first. */
+    write_file("yolov5/sets/x/images/2.jpg", "");
+    write_file("yolov5/sets/x/labels/2.txt", "0 .5 .5 .5 .5\n");
+    struct yt_dataset *d = open_good("yolov5/data/a.yaml");
+    assert_string_equal(d->images[0].name, "2");
+    yt_dataset_close(d);
+    assert_int_equal(chdir(here), 0);
+    assert_int_equal(setenv("HOME", saved, 1), 0);
+    free(saved);
+    free(here);
+}
+
 static void bad_yaml_fails(void **state)
 {
     (void)state;
@@ -96,8 +144,9 @@ static void bad_yaml_fails(void **state)
         {"", YT_BAD_INPUT, "not a data set"},
         {"train: images\n" NAMES, YT_NOT_FOUND, "no 'val'"},
         {"val: images/val\n", YT_NOT_FOUND, "no 'names'"},
-        {"val: gone\n" NAMES, YT_NOT_FOUND, "data.yaml:1: "},
-        {"path: gone\nval: images\n" NAMES, YT_NOT_FOUND, "path: "},
+        {"val: gone\n" NAMES, YT_NOT_FOUND, "data.yaml:1: gone: not in /"},
+        {"path: gone\nval: images\n" NAMES, YT_NOT_FOUND,
+         "path: gone: not there from this file's folder"},
         {"path: [a]\nval: images\n" NAMES, YT_BAD_INPUT, "want one folder"},
         {"val: {a: b}\n" NAMES, YT_BAD_INPUT, "data.yaml:1: want the name"},
         {"val: images/val\nnames: cat\n", YT_BAD_INPUT, "want a list or a map"},
@@ -129,6 +178,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         DATASET_TEST(reads_yaml),
         DATASET_TEST(reads_splits_lists_and_names),
+        DATASET_TEST(sources_are_found_as_yolov5_finds_them),
         DATASET_TEST(bad_yaml_fails),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -141,7 +141,7 @@ static enum yt_status open_data(struct yt_lab *lab,
 {
     const struct yt_graph *graph = lab->graphs[0];
     YT_TRY(yt_dataset_open(data, &lab->data[YT_DEPTH_FULL]));
-    YT_TRY(yt_dataset_match_classes(lab->data[YT_DEPTH_FULL], graph->nc,
+    YT_TRY(yt_dataset_adopt_classes(lab->data[YT_DEPTH_FULL], graph->nc,
                                     (const char *const *)graph->classes));
     for (int d = 0; d < YT_DEPTH_FULL; d++)
         if (!yt_lab_is_full(lab, (enum yt_depth)d))
