@@ -77,6 +77,8 @@ struct yt_size {
     int32_t h, w;
 };
 
+#define YT_OPTION_ALIASES_MAX 3
+
 /** One row: what getopt_long() accepts and what --help says. */
 struct yt_option {
     const char *name; /* long name, without dashes */
@@ -86,6 +88,11 @@ struct yt_option {
     void *target;     /* as kind says; untouched when the option is absent */
     double min, max;  /* INT, NUMBER, REAL; both 0: any */
     const char *help; /* a sentence or two, wrapped when printed */
+    const char *aliases[YT_OPTION_ALIASES_MAX]; /* names that YOLOv5 has for it;
+                                                   or NULL */
+    int32_t more; /* SIZE, LIST: so many words behind the value belong to it,
+                     too, while they are whole numbers and no files, as with
+                     argparse's nargs='+': "--imgsz 384 640" */
 };
 
 /** A manual page, made with the option rows. Text is wrapped when printed; a
@@ -127,7 +134,8 @@ void yt_manual_print(const struct yt_manual *manual,
      target,                                                                   \
      0,                                                                        \
      0,                                                                        \
-     "The network: a YOLOv5 v6.0-v7.0 checkpoint (.pt) or its ONNX export."}
+     "The network: a YOLOv5 v6.0-v7.0 checkpoint (.pt) or its ONNX export.",   \
+     {"weights"}}
 #define YT_OPTION_ROW_IMGSZ(target)                                            \
     {"imgsz",                                                                  \
      0,                                                                        \
@@ -137,7 +145,9 @@ void yt_manual_print(const struct yt_manual *manual,
      0,                                                                        \
      0,                                                                        \
      "Network input in pixels, multiples of the model's stride (default: the " \
-     "size the model was made for, mostly 640)."}
+     "size the model was made for, mostly 640).",                              \
+     {"img", "img-size"},                                                      \
+     1}
 #define YT_OPTION_ROW_THREADS(target)                                          \
     {"threads",                                                                \
      't',                                                                      \

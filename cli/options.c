@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/text.h"
 #include "codegen/codegen.h"
@@ -192,6 +193,19 @@ static int store_item(const char *command, const struct yt_option *o,
     return -1;
 }
 
+/* The width behind a height: "384 640". */
+static int store_width(const char *command, const struct yt_option *o,
+                       const char *text)
+{
+    struct yt_size *size = o->target;
+    struct yt_size width;
+    if (!yt_options_size(text, &width))
+        return yt_cli_usage(command, "--%s %d %s: not a size", o->name, size->h,
+                            text);
+    size->w = width.w;
+    return -1;
+}
+
 static int store_whole(const char *command, const struct yt_option *o,
                        const char *text)
 {
@@ -356,6 +370,13 @@ static void print_environment(const struct yt_option *options, size_t count)
     }
 }
 
+static void print_aliases(const struct yt_option *o)
+{
+    for (int i = 0; i < YT_OPTION_ALIASES_MAX && o->aliases[i]; i++)
+        printf("%s--%s", i == 0 ? " (also " : ", ", o->aliases[i]);
+    puts(o->aliases[0] ? ")" : "");
+}
+
 void yt_manual_print(const struct yt_manual *manual,
                      const struct yt_option *options, size_t option_count)
 {
@@ -371,11 +392,12 @@ void yt_manual_print(const struct yt_manual *manual,
     for (size_t i = 0; i < option_count; i++) {
         const struct yt_option *o = &options[i];
         if (o->letter)
-            printf("    -%c, --%s%s%s\n", o->letter, o->name, o->arg ? " " : "",
+            printf("    -%c, --%s%s%s", o->letter, o->name, o->arg ? " " : "",
                    o->arg ? o->arg : "");
         else
-            printf("    --%s%s%s\n", o->name, o->arg ? " " : "",
+            printf("    --%s%s%s", o->name, o->arg ? " " : "",
                    o->arg ? o->arg : "");
+        print_aliases(o);
         print_wrapped(o->help, 8);
     }
     puts("    -h, --help\n        Print this page.");
@@ -391,13 +413,14 @@ void yt_manual_print(const struct yt_manual *manual,
 /* --------------------------------------------------------------- parse */
 
 struct getopt_arrays {
-    struct option *longs; /* [count + 2]: --help, and the end */
+    struct option *longs; /* names of rows, --help, and the end */
     char *shorts;         /* ":h", then a letter and a colon each */
 };
 
 static enum yt_status create_arrays(size_t count, struct getopt_arrays *arrays)
 {
-    arrays->longs = calloc(count + 2, sizeof *arrays->longs);
+    arrays->longs =
+        calloc(count * (1 + YT_OPTION_ALIASES_MAX) + 2, sizeof *arrays->longs);
     arrays->shorts = calloc(2 * count + 3, 1);
     YT_FAIL_IF(!arrays->longs || !arrays->shorts, YT_NO_MEMORY,
                "no memory for options");
@@ -414,22 +437,24 @@ static void fill_arrays(const struct yt_option *options, size_t count,
                         struct getopt_arrays *arrays)
 {
     char *letter = arrays->shorts;
+    struct option *next = arrays->longs;
     *letter++ = ':'; /* a missing argument is told apart, nothing is printed */
     *letter++ = 'h';
     for (size_t i = 0; i < count; i++) {
         const int has_arg =
             options[i].kind == YT_OPTION_FLAG ? no_argument : required_argument;
-        arrays->longs[i].name = options[i].name;
-        arrays->longs[i].has_arg = has_arg;
-        arrays->longs[i].val = FIRST_LONG + (int)i;
+        const int value = FIRST_LONG + (int)i;
+        *next++ = (struct option){options[i].name, has_arg, NULL, value};
+        for (int k = 0; k < YT_OPTION_ALIASES_MAX && options[i].aliases[k]; k++)
+            *next++ =
+                (struct option){options[i].aliases[k], has_arg, NULL, value};
         if (options[i].letter) {
             *letter++ = options[i].letter;
             if (has_arg)
                 *letter++ = ':';
         }
     }
-    arrays->longs[count].name = "help";
-    arrays->longs[count].val = 'h';
+    *next = (struct option){"help", no_argument, NULL, 'h'};
 }
 
 static const struct yt_option *find_row(const struct yt_option *options,
@@ -453,10 +478,31 @@ static int refuse(const char *command, const char *word)
         command, optopt ? "%s: takes no value" : "%s is not an option", word);
 }
 
+static int is_number(const char *word)
+{
+    return *word && strspn(word, "0123456789") == strlen(word) &&
+           access(word, F_OK) != 0;
+}
+
+/* The words behind a value that belong to it, too. */
+static int store_more(const char *command, const struct yt_option *o, int argc,
+                      char **argv)
+{
+    int code = -1;
+    for (int32_t i = 0;
+         i < o->more && code < 0 && optind < argc && is_number(argv[optind]);
+         i++)
+        code = o->kind == YT_OPTION_SIZE
+                   ? store_width(command, o, argv[optind++])
+                   : store_item(command, o, argv[optind++]);
+    return code;
+}
+
 /* One that getopt_long() returned; an exit code, or -1 to go on. */
 static int take(const struct yt_manual *manual, const struct yt_option *options,
-                size_t count, int value, const char *word)
+                size_t count, int value, int argc, char **argv)
 {
+    const char *word = argv[optind - 1];
     if (value == 'h') {
         yt_manual_print(manual, options, count);
         return YT_EXIT_OK;
@@ -465,8 +511,10 @@ static int take(const struct yt_manual *manual, const struct yt_option *options,
         return yt_cli_usage(manual->command, "%s needs a value", word);
     const struct yt_option *row =
         value == '?' ? NULL : find_row(options, count, value);
-    return row ? store(manual->command, row, optarg)
-               : refuse(manual->command, word);
+    if (!row)
+        return refuse(manual->command, word);
+    const int code = store(manual->command, row, optarg);
+    return code < 0 ? store_more(manual->command, row, argc, argv) : code;
 }
 
 int yt_options_parse(const struct yt_manual *manual,
@@ -484,7 +532,7 @@ int yt_options_parse(const struct yt_manual *manual,
     opterr = 0;
     while (code < 0 && (value = getopt_long(argc, argv, arrays.shorts,
                                             arrays.longs, NULL)) != -1)
-        code = take(manual, options, option_count, value, argv[optind - 1]);
+        code = take(manual, options, option_count, value, argc, argv);
     destroy_arrays(&arrays);
     *operand_out = optind;
     return code;

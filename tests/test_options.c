@@ -9,6 +9,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
@@ -80,9 +81,19 @@ static int parse(struct values *v, const char *const *words, int *operands,
         {"number", 0, YT_OPTION_NUMBER, "X", &v->number, 0, 1, "0 to 1."},
         {"real", 0, YT_OPTION_REAL, "X", &v->real, 0, 0, "Any."},
         {"time", 0, YT_OPTION_TIME, "TIME", &v->ns, 0, 0, "A time."},
-        {"size", 0, YT_OPTION_SIZE, "HxW", &v->size, 0, 0, "A size."},
+        {"size",
+         0,
+         YT_OPTION_SIZE,
+         "HxW",
+         &v->size,
+         0,
+         0,
+         "A size.",
+         {"dims", "extent"},
+         1},
         {"bytes", 0, YT_OPTION_BYTES, "N", &v->bytes, 0, 0, "Memory."},
-        {"list", 0, YT_OPTION_LIST, "WORD", &v->list, 0, 0, "Words."},
+        {"list", 0, YT_OPTION_LIST, "WORD", &v->list, 0, 0, "Words.",
+         .more = 2},
     };
     static char room[64][64];
     char *argv[64] = {room[0]};
@@ -128,6 +139,52 @@ static void every_kind_is_read(void **state)
     assert_int_equal(v.list.count, 2);
     assert_string_equal(v.list.items[1], "b");
     assert_int_equal(operands, 2); /* "one" and "-x" */
+}
+
+static void aliases_and_numbers_behind_are_read(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *words[8];
+        int32_t h, w, listed;
+        int operands;
+    } rows[] = {
+        {{"--dims", "384"}, 384, 384, 0, 0},
+        {{"--extent", "384", "640", "x"}, 384, 640, 0, 1},
+        {{"x", "--size", "384", "640", "y"}, 384, 640, 0, 2},
+        {{"--size", "384", "640", "320"}, 384, 640, 0, 1},
+        {{"--size", "384", "-f", "640"}, 384, 384, 0, 1},
+        {{"--list", "a", "7", "8", "9"}, 0, 0, 3, 1},
+        {{"--list", "a", "b"}, 0, 0, 1, 1},
+        {{"--list", "a", "--list", "7"}, 0, 0, 2, 0},
+    };
+    struct values v;
+    struct capture said;
+    int operands;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        if (parse(&v, rows[i].words, &operands, &said, stderr) != -1)
+            fail_msg("row %zu: %s", i, said.text);
+        assert_int_equal(v.size.h, rows[i].h);
+        assert_int_equal(v.size.w, rows[i].w);
+        assert_int_equal(v.list.count, rows[i].listed);
+        assert_int_equal(operands, rows[i].operands);
+    }
+
+    /* A file is a file, whatever it is called. */
+    static const char *const words[] = {"--size", "384", "640", NULL};
+    char folder[] = "/tmp/yt-options-XXXXXX";
+    char *here = getcwd(NULL, 0);
+    assert_non_null(here);
+    assert_non_null(mkdtemp(folder));
+    assert_int_equal(chdir(folder), 0);
+    assert_int_equal(mkdir("640", 0777), 0);
+    assert_int_equal(parse(&v, words, &operands, &said, stderr), -1);
+    assert_int_equal(v.size.w, 384);
+    assert_int_equal(operands, 1);
+    assert_int_equal(rmdir("640"), 0);
+    assert_int_equal(chdir(here), 0);
+    assert_int_equal(rmdir(folder), 0);
+    free(here);
 }
 
 static void units_are_understood(void **state)
@@ -184,7 +241,7 @@ static void what_is_off_is_said(void **state)
 {
     (void)state;
     static const struct {
-        const char *words[3];
+        const char *words[4];
         const char *says;
     } rows[] = {
         {{"--bounded", "10"}, "--bounded 10: must be 1 to 9"},
@@ -196,6 +253,8 @@ static void what_is_off_is_said(void **state)
         {{"--real", "1e999"}, "--real 1e999: not a number"},
         {{"--text", ""}, "--text is empty"},
         {{"--list", ""}, "--list is empty"},
+        {{"--dims", "0"}, "--size 0: not a size"},
+        {{"--size", "640", "0"}, "--size 640 0: not a size"},
         {{"--text"}, "--text needs a value"},
         {{"-t"}, "-t needs a value"},
         {{"--flag=1"}, "--flag=1: takes no value"},
@@ -236,10 +295,18 @@ static void help_names_every_option(void **state)
 {
     (void)state;
     static const char *const words[] = {"--help", NULL};
-    static const char *const names[] = {
-        "-f, --flag",  "-b, --bounded N", "--any N",     "-t, --text WORD",
-        "--number X",  "--time TIME",     "--size HxW",  "--bytes N",
-        "--list WORD", "-h, --help",      "EXIT STATUS", "yolotune test"};
+    static const char *const names[] = {"-f, --flag",
+                                        "-b, --bounded N",
+                                        "--any N",
+                                        "-t, --text WORD",
+                                        "--number X",
+                                        "--time TIME",
+                                        "--size HxW (also --dims, --extent)",
+                                        "--bytes N",
+                                        "--list WORD",
+                                        "-h, --help",
+                                        "EXIT STATUS",
+                                        "yolotune test"};
     struct values v;
     struct capture said;
     assert_int_equal(parse(&v, words, NULL, &said, stdout), YT_EXIT_OK);
@@ -276,6 +343,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_kind_is_read),
+        cmocka_unit_test(aliases_and_numbers_behind_are_read),
         cmocka_unit_test(units_are_understood),
         cmocka_unit_test(what_is_off_is_said),
         cmocka_unit_test(a_list_has_an_end),
