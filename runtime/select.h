@@ -8,7 +8,8 @@
 #include "runtime/nms.h"
 
 struct yt_selection {
-    const struct yt_candidates *candidates; /* [count], where map puts them */
+    const struct yt_candidates *candidates; /* [count], where map puts them;
+                                               those unwanted are lost */
     int32_t count, classes;
     const struct yt_step *nms; /* bound */
     const struct yt_letterbox_map *map;
@@ -18,7 +19,8 @@ struct yt_selection {
 
 /** Choose boxes.
  *
- * @param options  resolved: iou, max_det, class_agnostic and candidates count.
+ * @param options  resolved: iou, max_det, class_agnostic, candidates and
+ *                 only_classes count.
  * @param[out] boxes_out [boxes_cap], best score first.
  * @return entries written, at most boxes_cap and max_det.
  */

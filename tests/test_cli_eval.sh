@@ -89,7 +89,8 @@ if [ -z "$model" ] || [ -z "$truth" ] || [ -z "$pictures" ]; then
     echo "the real model and pictures are absent: the rest is skipped"
     finish
 fi
-run 3 eval -d "$work/data.yaml" -m "$model" && says "'thing' of the data set data is none of the model's 80"
+run 3 eval -d "$work/data.yaml" -m "$model"
+says "'thing' of the data set data is none of the model's 80"
 
 # Two dozen real pictures as a list and as a COCO file of them.
 find -L "$pictures" -name '*.jpg' | sort | head -24 >"$work/list.txt"

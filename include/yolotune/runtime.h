@@ -74,6 +74,9 @@ struct yt_detect_options {
     int32_t flip;       /* 1: the image's mirror image is searched, too, and
                            the boxes of both enter NMS: twice the time, and
                            info.flip_workspace_bytes of workspace */
+    const uint8_t *only_classes; /* [info.classes], borrowed for the call: 1
+                                    where boxes of the class are wanted, others
+                                    do not enter NMS; NULL: all are */
 };
 
 struct yt_model_info {
