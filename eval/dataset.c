@@ -36,7 +36,7 @@ static enum yt_status grow(void *array_, int32_t count, int32_t *cap,
 
 /* ------------------------------------------------------------- building */
 
-static int64_t id_of(const char *name)
+int64_t yt_dataset_id_of(const char *name)
 {
     const size_t digits = strspn(name, "0123456789");
     if (digits == 0 || digits > ID_DIGITS_MAX || name[digits] != '\0')
@@ -57,7 +57,7 @@ enum yt_status yt_dataset_add_image(struct yt_dataset *dataset, char *path,
     dataset->images[dataset->image_count++] = (struct yt_dataset_image){
         .path = path,
         .name = copy,
-        .id = id_of(copy),
+        .id = yt_dataset_id_of(copy),
     };
     return YT_OK;
 done:

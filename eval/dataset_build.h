@@ -49,6 +49,24 @@ char *yt_path_folder(const char *path);
 /** File name without folders and ending. malloc'ed. */
 char *yt_path_stem(const char *path);
 
+/** Whether a file is called like a picture, as YOLOv5 has it. */
+int yt_path_is_picture(const char *path);
+
+/** The path that a line of a list means: "./x" starts from the list's folder,
+ *  and so does another relative one if that leads to a file; else it starts
+ *  from here. malloc'ed. */
+char *yt_path_listed(const char *folder, const char *line);
+
+/** Cut the next line that is not blank off *rest, without the blanks around
+ *  it; NULL: there is none. */
+char *yt_list_line(char **rest);
+
+/** Where the labels of a picture lie. malloc'ed. */
+char *yt_label_path(const char *picture);
+
+/** The value of a name that is digits, at most 18; -1 for any other. */
+int64_t yt_dataset_id_of(const char *name);
+
 /** A whole text file with a zero behind it. malloc'ed.
  *  @return YT_OK; YT_NOT_FOUND; YT_IO; YT_BAD_INPUT past 256 MiB;
  *          YT_NO_MEMORY. */

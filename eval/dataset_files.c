@@ -21,7 +21,7 @@ static const char *const endings[] = {
     "tif", "tiff", "webp", "pfm", "ppm", "pgm",
 };
 
-static int is_picture(const char *path)
+int yt_path_is_picture(const char *path)
 {
     const char *dot = strrchr(path, '.');
     if (dot == NULL || strchr(dot, '/') != NULL)
@@ -47,7 +47,7 @@ static enum yt_status add_entry(struct yt_dataset *dataset, const char *folder,
         free(path);
         return status;
     }
-    if (is_picture(path))
+    if (yt_path_is_picture(path))
         return yt_dataset_add_image(dataset, path, NULL);
     free(path);
     return YT_OK;
@@ -70,9 +70,7 @@ static enum yt_status add_folder(struct yt_dataset *dataset, const char *path,
     return status;
 }
 
-/* A line's path: "./x" starts from the list's folder, and so does another
- * relative one if that leads to a file; else it starts from here. */
-static char *listed_path(const char *folder, const char *line)
+char *yt_path_listed(const char *folder, const char *line)
 {
     if (strncmp(line, "./", 2) == 0)
         return yt_path_join(folder, line + 2);
@@ -86,6 +84,19 @@ static char *listed_path(const char *folder, const char *line)
     return path;
 }
 
+char *yt_list_line(char **rest)
+{
+    for (char *line; (line = strsep(rest, "\r\n")) != NULL;) {
+        line += strspn(line, " \t");
+        size_t length = strlen(line);
+        while (length > 0 && strchr(" \t", line[length - 1]) != NULL)
+            line[--length] = '\0';
+        if (length > 0)
+            return line;
+    }
+    return NULL;
+}
+
 static enum yt_status add_list(struct yt_dataset *dataset, const char *path)
 {
     char *text = NULL;
@@ -94,15 +105,10 @@ static enum yt_status add_list(struct yt_dataset *dataset, const char *path)
     enum yt_status status = YT_OK;
     YT_FAIL_IF_GOTO(folder == NULL, YT_NO_MEMORY, "no memory for the data set");
     char *rest = text;
-    for (char *line; (line = strsep(&rest, "\r\n")) != NULL;) {
-        line += strspn(line, " \t");
-        size_t length = strlen(line);
-        while (length > 0 && strchr(" \t", line[length - 1]) != NULL)
-            line[--length] = '\0';
-        if (is_picture(line))
-            YT_TRY_GOTO(
-                yt_dataset_add_image(dataset, listed_path(folder, line), NULL));
-    }
+    for (char *line; (line = yt_list_line(&rest)) != NULL;)
+        if (yt_path_is_picture(line))
+            YT_TRY_GOTO(yt_dataset_add_image(
+                dataset, yt_path_listed(folder, line), NULL));
 done:
     free(folder);
     free(text);

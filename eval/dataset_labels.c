@@ -39,7 +39,7 @@ struct label_file {
 #define OUTLINE_NUMBERS_MIN 7 /* class and three points */
 
 /* The last /images/ becomes /labels/, the ending .txt. */
-static char *label_path(const char *picture)
+char *yt_label_path(const char *picture)
 {
     static const char images[] = "/images/";
     const char *at = NULL;
@@ -265,7 +265,7 @@ enum yt_status yt_dataset_read_labels(struct yt_dataset *dataset)
     struct label_file file = {0};
     enum yt_status status = YT_OK;
     for (int32_t i = 0; i < dataset->image_count && status == YT_OK; i++) {
-        char *path = label_path(dataset->images[i].path);
+        char *path = yt_label_path(dataset->images[i].path);
         if (path == NULL) {
             status = yt_fail(YT_NO_MEMORY, "no memory for the data set");
             break;

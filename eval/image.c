@@ -19,6 +19,8 @@
  * without compression at 8 bytes a pixel, with room for metadata. */
 #define FILE_BYTES_MAX ((int64_t)YT_PICTURE_PIXELS_MAX * 8 + (64 << 20))
 
+#define PIECE_BYTES 65536
+
 static const struct format {
     const char *name;
     const char *magic;
@@ -128,17 +130,47 @@ enum yt_status yt_picture_decode(const void *bytes, size_t size,
                                    "BMP, GIF, JPEG, PNG, PPM, TIFF, WebP");
 }
 
-/* The whole file in memory; *bytes_out is the caller's to free. */
+/* What is left of a file in memory; *bytes_out is the caller's to free.
+ * hint: how much that may be, 0 where nobody knows. */
+static enum yt_status read_rest(int fd, size_t hint, uint8_t **bytes_out,
+                                size_t *size_out)
+{
+    enum yt_status status = YT_OK;
+    size_t cap = hint + PIECE_BYTES, used = 0;
+    uint8_t *bytes = malloc(cap);
+    YT_FAIL_IF(!bytes, YT_NO_MEMORY, "no memory for %zu bytes", cap);
+    for (;;) {
+        const ssize_t n = read(fd, bytes + used, cap - used);
+        if (n == 0)
+            break;
+        YT_FAIL_IF_GOTO(n < 0 && errno != EINTR, YT_IO, "%s", strerror(errno));
+        used += n > 0 ? (size_t)n : 0;
+        YT_FAIL_IF_GOTO(used > FILE_BYTES_MAX, YT_UNSUPPORTED,
+                        "more than %lld bytes are too many for a picture",
+                        (long long)FILE_BYTES_MAX);
+        if (used < cap)
+            continue;
+        uint8_t *bigger = realloc(bytes, 2 * cap);
+        YT_FAIL_IF_GOTO(!bigger, YT_NO_MEMORY, "no memory for %zu bytes",
+                        2 * cap);
+        bytes = bigger;
+        cap *= 2;
+    }
+    *bytes_out = bytes;
+    *size_out = used;
+    bytes = NULL;
+done:
+    free(bytes);
+    return status;
+}
+
 static enum yt_status read_file(const char *path, uint8_t **bytes_out,
                                 size_t *size_out)
 {
     enum yt_status status = YT_OK;
-    uint8_t *bytes = NULL;
-    size_t used = 0;
     const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     YT_FAIL_IF(fd < 0, errno == ENOENT ? YT_NOT_FOUND : YT_IO, "%s",
                strerror(errno));
-
     struct stat info;
     YT_FAIL_IF_GOTO(fstat(fd, &info), YT_IO, "%s", strerror(errno));
     YT_FAIL_IF_GOTO(!S_ISREG(info.st_mode), YT_BAD_INPUT,
@@ -147,23 +179,22 @@ static enum yt_status read_file(const char *path, uint8_t **bytes_out,
     YT_FAIL_IF_GOTO(info.st_size > FILE_BYTES_MAX, YT_UNSUPPORTED,
                     "%lld bytes are too many for a picture",
                     (long long)info.st_size);
-    const size_t size = (size_t)info.st_size;
-    bytes = malloc(size ? size : 1);
-    YT_FAIL_IF_GOTO(!bytes, YT_NO_MEMORY, "no memory for %zu bytes", size);
-    while (used < size) {
-        const ssize_t n = read(fd, bytes + used, size - used);
-        YT_FAIL_IF_GOTO(n < 0 && errno != EINTR, YT_IO, "%s", strerror(errno));
-        if (n == 0)
-            break; /* the file shrank; the decoder will say what is missing */
-        used += n > 0 ? (size_t)n : 0;
-    }
-    *bytes_out = bytes;
-    *size_out = used;
-    bytes = NULL;
+    YT_TRY_GOTO(read_rest(fd, (size_t)info.st_size, bytes_out, size_out));
 done:
-    free(bytes);
     close(fd);
     return status;
+}
+
+enum yt_status yt_picture_read(int fd, const char *name,
+                               struct yt_picture *picture_out)
+{
+    uint8_t *bytes = NULL;
+    size_t size = 0;
+    enum yt_status status = read_rest(fd, 0, &bytes, &size);
+    if (status == YT_OK)
+        status = yt_picture_decode(bytes, size, picture_out);
+    free(bytes);
+    return status == YT_OK ? YT_OK : yt_fail_prefix(status, "%s", name);
 }
 
 enum yt_status yt_picture_load(const char *path, struct yt_picture *picture_out)

@@ -62,9 +62,17 @@ void yt_picture_deinit(struct yt_picture *picture);
 enum yt_status yt_picture_load(const char *path,
                                struct yt_picture *picture_out);
 
-/** The same, but a file that lacks pixels is damaged: what labels are compared
- *  with has to be there. One that only lacks its end marker is read, as
- *  YOLOv5's verify_image() does.
+/** The same from an open file or pipe, up to its end.
+ *  @param fd               left open.
+ *  @param name             what sentences call it.
+ *  @param[out] picture_out as there.
+ *  @return as yt_picture_load(). */
+enum yt_status yt_picture_read(int fd, const char *name,
+                               struct yt_picture *picture_out);
+
+/** As yt_picture_load(), but a file that lacks pixels is damaged: what labels
+ *  are compared with has to be there. One that only lacks its end marker is
+ *  read, as YOLOv5's verify_image() does.
  *  @return as yt_picture_load(). */
 enum yt_status yt_picture_load_whole(const char *path,
                                      struct yt_picture *picture_out);

@@ -65,19 +65,26 @@ enum yt_status yt_results_sort(struct yt_results *results)
 
 /* --------------------------------------------------------------- saving */
 
-/* A name as JSON: a number if it is one. malloc'ed. */
-static char *json_name(const struct yt_dataset_image *image)
+char *yt_results_image_id(const char *name, int64_t id)
 {
     char *text = NULL;
-    if (image->id >= 0) {
-        const long long id = (long long)image->id;
-        return asprintf(&text, "%lld", id) < 0 ? NULL : text;
-    }
-    json_t *value = json_string(image->name);
+    if (id >= 0)
+        return asprintf(&text, "%lld", (long long)id) < 0 ? NULL : text;
+    json_t *value = json_string(name);
     if (value != NULL)
         text = json_dumps(value, JSON_ENCODE_ANY);
     json_decref(value);
     return text;
+}
+
+void yt_results_write(FILE *out, const char *image_id, int64_t category,
+                      const struct yt_result *result)
+{
+    fprintf(out,
+            "{\"image_id\": %s, \"category_id\": %lld, \"bbox\": "
+            "[%.17g, %.17g, %.17g, %.17g], \"score\": %.17g}",
+            image_id, (long long)category, result->x, result->y, result->w,
+            result->h, result->score);
 }
 
 static enum yt_status write_items(const struct yt_results *results,
@@ -90,18 +97,15 @@ static enum yt_status write_items(const struct yt_results *results,
         const struct yt_result *r = &results->items[i];
         if (r->image != named) {
             free(name);
-            name = json_name(&dataset->images[r->image]);
+            name = yt_results_image_id(dataset->images[r->image].name,
+                                       dataset->images[r->image].id);
             YT_FAIL_IF(name == NULL, YT_BAD_INPUT,
                        "%s: a name that is not UTF-8 cannot be written as JSON",
                        dataset->images[r->image].path);
             named = r->image;
         }
-        fprintf(out,
-                "%s\n{\"image_id\": %s, \"category_id\": %lld, \"bbox\": "
-                "[%.17g, %.17g, %.17g, %.17g], \"score\": %.17g}",
-                i == 0 ? "" : ",", name,
-                (long long)dataset->categories[r->class_id], r->x, r->y, r->w,
-                r->h, r->score);
+        fputs(i == 0 ? "\n" : ",\n", out);
+        yt_results_write(out, name, dataset->categories[r->class_id], r);
     }
     free(name);
     fputs("\n]\n", out);

@@ -4,6 +4,8 @@
 /* What a detector found in the images of a data set, and COCO's results format:
  * a JSON list of {"image_id", "category_id", "bbox": [x, y, w, h], "score"}. */
 
+#include <stdio.h>
+
 #include "eval/dataset.h"
 
 struct yt_result {
@@ -28,6 +30,20 @@ enum yt_status yt_results_sort(struct yt_results *results);
 
 /** Free; all zero is fine. */
 void yt_results_deinit(struct yt_results *results);
+
+/** An image's name as JSON: a number if it is one. malloc'ed; NULL when it is
+ *  not UTF-8.
+ *  @param name  of the image.
+ *  @param id    the name's value; -1: it is no number. */
+char *yt_results_image_id(const char *name, int64_t id);
+
+/** Write one entry of a results file, without a comma.
+ *  @param out       to write to.
+ *  @param image_id  yt_results_image_id().
+ *  @param category  what the file calls the class.
+ *  @param result    the box; its image and class are not asked. */
+void yt_results_write(FILE *out, const char *image_id, int64_t category,
+                      const struct yt_result *result);
 
 /** Write a file: as many digits as bring every number back exactly, so that
  *  another evaluator sees the same boxes.
