@@ -5,16 +5,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <unistd.h>
 
 #include "cli/cli.h"
+#include "cli/detect_output.h"
 #include "cli/frame_options.h"
-#include "cli/json.h"
 #include "cli/opened.h"
 #include "cli/precision_options.h"
-#include "cli/report.h"
 #include "eval/image.h"
-#include "eval/image_draw.h"
+#include "eval/sources.h"
 #include "runtime/fail.h"
 #include "runtime/model.h"
 
@@ -23,7 +22,7 @@
 static const struct yt_manual manual = {
     .command = "detect",
     .summary = "find objects in pictures",
-    .synopsis = "--model FILE [OPTION]... PICTURE...",
+    .synopsis = "--model FILE [OPTION]... PICTURE|DIR|LIST.txt|'PATTERN'|-...",
     .description =
         "Runs the model on each picture (BMP, GIF, JPEG, PNG, PPM, TIFF or "
         "WebP; of several frames or pages the first) and prints the boxes, "
@@ -31,151 +30,85 @@ static const struct yt_manual manual = {
         "first. Pictures are scaled and padded to the model's input as YOLOv5 "
         "does, unless --fit or --filter say otherwise; EXIF orientation is "
         "applied.\n\n"
+        "A folder stands for the pictures in it, a pattern for those it "
+        "matches, a text file for what its lines name, and - for a picture on "
+        "standard input. One picture is in memory at a time, however many "
+        "there are.\n\n"
         "The fastest plan that the database holds for this model on this "
         "machine is used. Without one the model runs untuned, and a note says "
         "so.\n\n"
         "A picture that cannot be read is reported and the others go on; the "
-        "exit status is then 3.",
-    .examples = " yolotune detect -m yolov5s.pt bus.jpg\n"
-                " yolotune detect -m yolov5s.pt --conf 0.4 --out drawn *.jpg\n"
-                " yolotune detect -m yolov5s.pt --json bus.jpg | jq .images",
+        "exit status is then 3. A JPEG that is cut off is read as far as it "
+        "goes, and a note says so.",
+    .examples =
+        " yolotune detect -m yolov5s.pt bus.jpg\n"
+        " yolotune detect -m yolov5s.pt --conf 0.4 --out drawn *.jpg\n"
+        " yolotune detect -m yolov5s.pt --json bus.jpg | jq .images\n"
+        " yolotune detect --weights yolov5s.pt --source dir --classes 0 2\n"
+        " curl $URL | yolotune detect -m yolov5s.pt --json-lines -",
 };
 
 struct job {
     struct yt_cli_engine engine_options;
     struct yt_cli_frame_options frame;
     struct yt_precision_wish precision;
+    struct yt_detect_wish wish;
     float conf, iou;
-    int32_t max_det, agnostic, json;
-    const char *out;
+    int32_t max_det, agnostic;
+    struct yt_texts named;   /* by --source */
+    struct yt_texts classes; /* as typed */
+    const char *device;
     const char *heads; /* file for the raw head tensors of one picture */
 
+    struct yt_sources sources;
     struct yt_cli_opened opened;
     struct yt_engine *engine; /* opened's */
     struct yt_model_info info;
+    uint8_t *wanted; /* [info.classes]; NULL: all classes are */
     void *workspace;
     size_t workspace_bytes;
     struct yt_box *boxes;
-    struct yt_json doc;
-    json_t *images;
+    struct yt_detect_output output;
 };
-
-/* One picture's results. */
-struct found {
-    const char *file;
-    struct yt_picture picture;
-    size_t count;
-    struct yt_frame_times times;
-};
-
-static const char *class_name(const struct job *job, int32_t id)
-{
-    return id >= 0 && id < job->info.classes ? job->info.class_names[id] : "?";
-}
-
-static void print_text(const struct job *job, const struct found *f)
-{
-    const struct yt_frame_times *t = &f->times;
-    char total[YT_TEXT_MAX];
-    printf("%s: %dx%d, %zu object%s, %s\n", f->file, f->picture.width,
-           f->picture.height, f->count, f->count == 1 ? "" : "s",
-           yt_text_time(
-               (double)(t->preprocess_ns + t->network_ns + t->postprocess_ns),
-               total));
-    for (size_t i = 0; i < f->count; i++) {
-        const struct yt_box *b = &job->boxes[i];
-        printf("  %-16s %.3f  %7.1f %7.1f %7.1f %7.1f\n",
-               class_name(job, b->class_id), (double)b->score, (double)b->x0,
-               (double)b->y0, (double)b->x1, (double)b->y1);
-    }
-}
-
-static void add_json(struct job *job, const struct found *f)
-{
-    struct yt_json *doc = &job->doc;
-    json_t *image = yt_json_element(doc, job->images);
-    yt_json_text(doc, image, "file", f->file);
-    yt_json_int(doc, image, "width", f->picture.width);
-    yt_json_int(doc, image, "height", f->picture.height);
-    json_t *list = yt_json_array(doc, image, "detections");
-    for (size_t i = 0; i < f->count; i++) {
-        const struct yt_box *b = &job->boxes[i];
-        json_t *row = yt_json_element(doc, list);
-        yt_json_real(doc, row, "x0", (double)b->x0);
-        yt_json_real(doc, row, "y0", (double)b->y0);
-        yt_json_real(doc, row, "x1", (double)b->x1);
-        yt_json_real(doc, row, "y1", (double)b->y1);
-        yt_json_real(doc, row, "score", (double)b->score);
-        yt_json_int(doc, row, "class_id", b->class_id);
-        yt_json_text(doc, row, "name", class_name(job, b->class_id));
-    }
-    const double ms = 1e-6;
-    yt_json_real(doc, image, "preprocess_ms",
-                 (double)f->times.preprocess_ns * ms);
-    yt_json_real(doc, image, "network_ms", (double)f->times.network_ns * ms);
-    yt_json_real(doc, image, "postprocess_ms",
-                 (double)f->times.postprocess_ns * ms);
-}
-
-static void add_json_failure(struct job *job, const char *file)
-{
-    json_t *image = yt_json_element(&job->doc, job->images);
-    yt_json_text(&job->doc, image, "file", file);
-    yt_json_text(&job->doc, image, "error", yt_error());
-}
 
 /* -------------------------------------------------------------- pictures */
 
-static const char *base_name(const char *path)
+static int is_stdin(const char *path)
 {
-    const char *slash = strrchr(path, '/');
-    return slash ? slash + 1 : path;
+    return strcmp(path, "-") == 0;
 }
 
-/* Where a picture's drawing goes: the same name in --out, as PNG when the
- * name's ending is not one that pictures are written as. */
-static enum yt_status drawing_path(const struct job *job, const char *file,
-                                   char *path, size_t size)
+/* What a picture is called in sentences and results. */
+static const char *shown_name(const char *path)
 {
-    static const char *const written[] = {".jpg", ".jpeg", ".png", ".ppm"};
-    const char *name = base_name(file);
-    const char *ending = strrchr(name, '.');
-    const char *extra = ".png";
-    for (size_t i = 0; ending && i < sizeof written / sizeof written[0]; i++)
-        if (strcasecmp(ending, written[i]) == 0)
-            extra = "";
-    const int used = snprintf(path, size, "%s/%s%s", job->out, name, extra);
-    YT_FAIL_IF(used < 0 || (size_t)used >= size, YT_BAD_ARGUMENT,
-               "%s: the name of its drawing is too long", file);
-    struct stat from;
-    struct stat to;
-    YT_FAIL_IF(stat(file, &from) == 0 && stat(path, &to) == 0 &&
-                   from.st_dev == to.st_dev && from.st_ino == to.st_ino,
-               YT_BAD_ARGUMENT,
-               "%s: the drawing would overwrite it; choose another --out",
-               file);
+    return is_stdin(path) ? "stdin" : path;
+}
+
+static enum yt_status load(const char *path, struct yt_picture *picture_out)
+{
+    YT_TRY(is_stdin(path)
+               ? yt_picture_read(STDIN_FILENO, shown_name(path), picture_out)
+               : yt_picture_load(path, picture_out));
+    const char *text = yt_picture_end_text(picture_out->end);
+    if (text)
+        fprintf(stderr, "yolotune: %s: %s\n", shown_name(path), text);
     return YT_OK;
 }
 
-static enum yt_status draw(struct job *job, struct found *f)
+static struct yt_image image_of(const struct yt_picture *picture)
 {
-    char path[4096];
-    YT_TRY(drawing_path(job, f->file, path, sizeof path));
-    yt_picture_draw_boxes(&f->picture, job->boxes, f->count,
-                          job->info.class_names, job->info.classes);
-    return yt_picture_save(&f->picture, path);
-}
-
-static enum yt_status find_boxes(struct job *job, const char *file,
-                                 struct found *f)
-{
-    const struct yt_image image = {
-        .pixels = f->picture.rgb,
-        .width = f->picture.width,
-        .height = f->picture.height,
-        .stride_bytes = 3 * (int64_t)f->picture.width,
+    return (struct yt_image){
+        .pixels = picture->rgb,
+        .width = picture->width,
+        .height = picture->height,
+        .stride_bytes = 3 * (int64_t)picture->width,
         .format = YT_PIXEL_RGB,
     };
+}
+
+static enum yt_status find_boxes(struct job *job, struct yt_detected *f)
+{
+    const struct yt_image image = image_of(&f->picture);
     const struct yt_detect_options options = {
         .conf = job->conf,
         .iou = job->iou,
@@ -185,6 +118,7 @@ static enum yt_status find_boxes(struct job *job, const char *file,
         .filter = job->frame.filter,
         .candidates = job->frame.candidates,
         .flip = job->frame.flip,
+        .only_classes = job->wanted,
     };
     const struct yt_augment passes = yt_engine_set_passes(&job->opened.set);
     const size_t cap = (size_t)job->max_det;
@@ -196,46 +130,70 @@ static enum yt_status find_boxes(struct job *job, const char *file,
             : yt_model_detect(job->engine->model, &image, &options,
                               job->workspace, job->workspace_bytes, job->boxes,
                               cap, &f->count, &f->times);
-    return status == YT_OK ? YT_OK : yt_fail_prefix(status, "%s", file);
+    return status == YT_OK ? YT_OK : yt_fail_prefix(status, "%s", f->file);
 }
 
-/* What the file lacked, once. */
-static void note_end(const char *file, const struct yt_picture *picture)
+static enum yt_status detect_one(struct job *job, const char *path)
 {
-    const char *text = yt_picture_end_text(picture->end);
-    if (text)
-        fprintf(stderr, "yolotune: %s: %s\n", file, text);
-}
-
-static enum yt_status detect_one(struct job *job, const char *file)
-{
-    struct found f = {.file = file};
-    YT_TRY(yt_picture_load(file, &f.picture));
-    note_end(file, &f.picture);
-    enum yt_status status = find_boxes(job, file, &f);
-    if (status == YT_OK && job->out)
-        status = draw(job, &f);
-    if (status == YT_OK && job->json)
-        add_json(job, &f);
-    else if (status == YT_OK)
-        print_text(job, &f);
+    struct yt_detected f = {.file = shown_name(path), .boxes = job->boxes};
+    YT_TRY(load(path, &f.picture));
+    enum yt_status status = find_boxes(job, &f);
+    if (status == YT_OK)
+        status = yt_detect_output_add(&job->output, &f);
     yt_picture_deinit(&f.picture);
     return status;
 }
 
-/* ------------------------------------------------------------------ job */
+/* -------------------------------------------------------------- classes */
 
-/* Two pictures of one name would be drawn into one file. */
-static int check_names(char **files, int count)
+/* A class by number or name; -1: there is none. */
+static int32_t find_class(const struct yt_model_info *info, const char *word)
 {
-    for (int i = 0; i < count; i++)
-        for (int k = 0; k < i; k++)
-            if (strcmp(base_name(files[i]), base_name(files[k])) == 0)
-                return yt_cli_usage(
-                    "detect", "%s and %s would be drawn into the same file",
-                    files[k], files[i]);
+    char *end = NULL;
+    const long id = strtol(word, &end, 10);
+    if (end != word && *end == '\0')
+        return id >= 0 && id < info->classes ? (int32_t)id : -1;
+    for (int32_t i = 0; i < info->classes; i++)
+        if (strcmp(info->class_names[i], word) == 0)
+            return i;
     return -1;
 }
+
+/* Words apart by commas. */
+static enum yt_status want_classes(const struct yt_model_info *info,
+                                   const char *words, uint8_t *wanted)
+{
+    char *copy = strdup(words);
+    YT_FAIL_IF(!copy, YT_NO_MEMORY, "no memory for classes");
+    enum yt_status status = YT_OK;
+    char *rest = copy;
+    for (const char *word;
+         status == YT_OK && (word = strsep(&rest, ",")) != NULL;) {
+        const int32_t id = find_class(info, word);
+        if (id >= 0)
+            wanted[id] = 1;
+        else
+            status = yt_fail(YT_BAD_ARGUMENT,
+                             "--classes %s: not a name or number of %s's %d "
+                             "classes",
+                             word, info->name, info->classes);
+    }
+    free(copy);
+    return status;
+}
+
+static enum yt_status choose_classes(struct job *job)
+{
+    if (job->classes.count == 0)
+        return YT_OK;
+    job->wanted = calloc((size_t)job->info.classes + 1, 1);
+    YT_FAIL_IF(!job->wanted, YT_NO_MEMORY, "no memory for classes");
+    for (int32_t i = 0; i < job->classes.count; i++)
+        YT_TRY(want_classes(&job->info, job->classes.items[i], job->wanted));
+    return YT_OK;
+}
+
+/* ------------------------------------------------------------------ job */
 
 static void note_plan(const struct job *job, const struct yt_engine *engine)
 {
@@ -271,23 +229,7 @@ static enum yt_status open_job(struct job *job)
     job->boxes = calloc((size_t)job->max_det, sizeof *job->boxes);
     YT_FAIL_IF(!job->workspace || !job->boxes, YT_NO_MEMORY,
                "no memory for a workspace of %zu bytes", job->workspace_bytes);
-    YT_FAIL_IF(job->out && mkdir(job->out, 0777) != 0 && errno != EEXIST, YT_IO,
-               "--out %s: %s", job->out, strerror(errno));
-    return YT_OK;
-}
-
-static void begin_json(struct job *job)
-{
-    struct yt_json *doc = &job->doc;
-    yt_json_init(doc);
-    yt_json_text(doc, NULL, "model", job->info.name);
-    yt_json_text(doc, NULL, "isa", job->info.isa);
-    yt_json_int(doc, NULL, "threads", job->info.threads);
-    char precision[YT_PRECISION_WORD_MAX];
-    yt_json_text(doc, NULL, "precision",
-                 yt_cli_precision(job->engine, precision));
-    yt_json_bool(doc, NULL, "tuned", job->engine->tuned);
-    job->images = yt_json_array(doc, NULL, "images");
+    return choose_classes(job);
 }
 
 /* One level from blocks to planes. */
@@ -305,17 +247,11 @@ static int write_level(FILE *out, const struct yt_plan *plan,
     return 1;
 }
 
-static enum yt_status dump_heads(struct job *job, const char *file)
+static enum yt_status dump_heads(struct job *job)
 {
     struct yt_picture picture = {0};
-    YT_TRY(yt_picture_load(file, &picture));
-    const struct yt_image image = {
-        .pixels = picture.rgb,
-        .width = picture.width,
-        .height = picture.height,
-        .stride_bytes = 3 * (int64_t)picture.width,
-        .format = YT_PIXEL_RGB,
-    };
+    YT_TRY(load(job->sources.paths[0], &picture));
+    const struct yt_image image = image_of(&picture);
     const struct yt_plan *plan = &job->engine->build->plan;
     const struct yt_framing framing = {.h = plan->h,
                                        .w = plan->w,
@@ -337,31 +273,68 @@ static enum yt_status dump_heads(struct job *job, const char *file)
     return YT_OK;
 }
 
-static int run_job(struct job *job, char **files, int count)
+/* Failures of single pictures are told; the last one is the exit code. */
+static int detect_all(struct job *job)
 {
-    const enum yt_status opened = open_job(job);
-    if (opened != YT_OK)
-        return yt_cli_fail(opened);
-    if (job->heads) {
-        const enum yt_status dumped = dump_heads(job, files[0]);
-        return dumped == YT_OK ? YT_EXIT_OK : yt_cli_fail(dumped);
-    }
-    if (job->json)
-        begin_json(job);
     int code = YT_EXIT_OK;
-    for (int i = 0; i < count; i++) {
-        const enum yt_status status = detect_one(job, files[i]);
+    for (int32_t i = 0; i < job->sources.count; i++) {
+        const char *path = job->sources.paths[i];
+        const enum yt_status status = detect_one(job, path);
         if (status == YT_OK)
             continue;
         code = yt_cli_fail(status);
-        if (job->json)
-            add_json_failure(job, files[i]);
-    }
-    if (job->json) {
-        const int printed = yt_json_print(&job->doc);
-        code = code == YT_EXIT_OK ? printed : code;
+        yt_detect_output_fail(&job->output, shown_name(path));
     }
     return code;
+}
+
+static int run_job(struct job *job)
+{
+    enum yt_status status = open_job(job);
+    if (status == YT_OK && job->heads) {
+        status = dump_heads(job);
+        return status == YT_OK ? YT_EXIT_OK : yt_cli_fail(status);
+    }
+    if (status == YT_OK)
+        status = yt_detect_output_open(&job->output, &job->wish, job->engine);
+    const int code = status == YT_OK ? detect_all(job) : yt_cli_fail(status);
+    const int closed = yt_detect_output_close(&job->output);
+    return code == YT_EXIT_OK ? closed : code;
+}
+
+/* Every picture that is named, by --source or without. */
+static int find_sources(struct job *job, int count, char **words)
+{
+    enum yt_status status = YT_OK;
+    for (int32_t i = 0; i < job->named.count && status == YT_OK; i++)
+        status = yt_sources_add(&job->sources, job->named.items[i]);
+    for (int i = 0; i < count && status == YT_OK; i++)
+        status = yt_sources_add(&job->sources, words[i]);
+    if (status != YT_OK)
+        return yt_cli_fail(status);
+    int streams = 0;
+    for (int32_t i = 0; i < job->sources.count; i++)
+        streams += is_stdin(job->sources.paths[i]);
+    if (streams > 1)
+        return yt_cli_usage("detect", "standard input can be read once");
+    if (job->heads && job->sources.count != 1)
+        return yt_cli_usage("detect", "--dump-heads takes one picture");
+    return yt_detect_output_check(&job->wish, &job->sources);
+}
+
+static int check_options(struct job *job, int operands)
+{
+    if (!job->engine_options.model)
+        return yt_cli_usage("detect", "--model is missing");
+    if (job->named.count + operands == 0)
+        return yt_cli_usage("detect", "no pictures are named");
+    if (job->device && strcmp(job->device, "cpu") != 0)
+        return yt_cli_usage("detect",
+                            "--device %s: yolotune runs on the CPU alone; "
+                            "write cpu or leave it out",
+                            job->device);
+    const int code = yt_cli_frame_check("detect", &job->frame);
+    return code < 0 ? yt_cli_precision_check("detect", &job->precision) : code;
 }
 
 int yt_cmd_detect(int argc, char **argv)
@@ -370,44 +343,66 @@ int yt_cmd_detect(int argc, char **argv)
     int first = 0;
     const struct yt_option options[] = {
         YT_OPTION_ROWS_ENGINE(&job.engine_options),
-        {"conf", 0, YT_OPTION_NUMBER, "SCORE", &job.conf, 0.001, 1,
-         "Lowest score of a box, 0.001 to 1 (default: 0.25)."},
-        {"iou", 0, YT_OPTION_NUMBER, "OVERLAP", &job.iou, 0.01, 1,
+        {"source", 0, YT_OPTION_LIST, "WHAT", &job.named, 0, 0,
+         "The same as an operand: what to look at."},
+        {"conf",
+         0,
+         YT_OPTION_NUMBER,
+         "SCORE",
+         &job.conf,
+         0.001,
+         1,
+         "Lowest score of a box, 0.001 to 1 (default: 0.25).",
+         {"conf-thres"}},
+        {"iou",
+         0,
+         YT_OPTION_NUMBER,
+         "OVERLAP",
+         &job.iou,
+         0.01,
+         1,
          "Of two boxes of a class that overlap by more than this share of "
-         "their union, the better one stays (default: 0.45)."},
+         "their union, the better one stays (default: 0.45).",
+         {"iou-thres"}},
         {"max-det", 0, YT_OPTION_INT, "N", &job.max_det, 1, 100000,
          "Most boxes of a picture (default: 300)."},
-        {"agnostic", 0, YT_OPTION_FLAG, NULL, &job.agnostic, 0, 0,
-         "Let boxes of different classes suppress each other."},
+        {"classes", 0, YT_OPTION_LIST, "CLASS", &job.classes, 0, 0,
+         "Only boxes of these classes, by number or name, apart by commas "
+         "(numbers by blanks, too): 0,2,bus.",
+         .more = YT_TEXTS_MAX},
+        {"agnostic",
+         0,
+         YT_OPTION_FLAG,
+         NULL,
+         &job.agnostic,
+         0,
+         0,
+         "Let boxes of different classes suppress each other.",
+         {"agnostic-nms"}},
         YT_OPTION_ROWS_FRAME(&job.frame),
         YT_OPTION_ROWS_PRECISION(&job.precision),
-        {"out", 'o', YT_OPTION_TEXT, "DIR", &job.out, 0, 0,
-         "Write each picture with its boxes drawn into this folder."},
+        YT_OPTION_ROWS_DETECT_OUTPUT(&job.wish),
+        {"device", 0, YT_OPTION_TEXT, "cpu", &job.device, 0, 0,
+         "What YOLOv5 runs on; here it can only be the CPU."},
         {"dump-heads", 0, YT_OPTION_TEXT, "FILE", &job.heads, 0, 0,
          "Write the raw head tensors of the only picture instead of finding "
          "boxes: float32, level after level, each [channels][rows][columns]."},
-        YT_OPTION_ROW_JSON(&job.json),
+        YT_OPTION_ROW_JSON(&job.wish.json),
     };
     int code =
         yt_options_parse(&manual, options, sizeof options / sizeof options[0],
                          argc, argv, &first);
     if (code >= 0)
         return code;
-    if (!job.engine_options.model)
-        return yt_cli_usage("detect", "--model is missing");
-    if (first == argc)
-        return yt_cli_usage("detect", "no pictures are named");
-    if (job.heads && argc - first != 1)
-        return yt_cli_usage("detect", "--dump-heads takes one picture");
-    code = yt_cli_frame_check("detect", &job.frame);
+    code = check_options(&job, argc - first);
     if (code < 0)
-        code = yt_cli_precision_check("detect", &job.precision);
-    if (code < 0 && job.out)
-        code = check_names(argv + first, argc - first);
+        code = find_sources(&job, argc - first, argv + first);
     if (code < 0)
-        code = run_job(&job, argv + first, argc - first);
+        code = run_job(&job);
+    free(job.wanted);
     free(job.boxes);
     free(job.workspace);
+    yt_sources_deinit(&job.sources);
     yt_cli_close(&job.opened);
     return code;
 }

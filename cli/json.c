@@ -85,18 +85,30 @@ json_t *yt_json_element(struct yt_json *doc, json_t *array)
     return doc->failed ? NULL : object;
 }
 
-int yt_json_print(struct yt_json *doc)
+/* 9 digits bring a float back exactly and keep times readable. */
+static enum yt_status dump(struct yt_json *doc, size_t flags)
 {
-    int code = YT_EXIT_OK;
-    /* 9 digits bring a float back exactly and keep times readable. */
+    enum yt_status status = YT_OK;
     if (doc->failed)
-        code = yt_cli_fail(yt_fail(YT_NO_MEMORY, "no memory for the output"));
-    else if (json_dumpf(doc->root, stdout,
-                        JSON_INDENT(2) | JSON_REAL_PRECISION(9)) != 0)
-        code = yt_cli_fail(yt_fail(YT_IO, "cannot write to standard output"));
-    else
-        putchar('\n');
+        status = yt_fail(YT_NO_MEMORY, "no memory for the output");
+    else if (json_dumpf(doc->root, stdout, flags | JSON_REAL_PRECISION(9)) !=
+                 0 ||
+             putchar('\n') == EOF)
+        status = yt_fail(YT_IO, "cannot write to standard output");
     json_decref(doc->root);
     doc->root = NULL;
-    return code;
+    return status;
+}
+
+int yt_json_print(struct yt_json *doc)
+{
+    const enum yt_status status = dump(doc, JSON_INDENT(2));
+    return status == YT_OK ? YT_EXIT_OK : yt_cli_fail(status);
+}
+
+enum yt_status yt_json_print_line(struct yt_json *doc)
+{
+    YT_TRY(dump(doc, JSON_COMPACT));
+    YT_FAIL_IF(fflush(stdout) != 0, YT_IO, "cannot write to standard output");
+    return YT_OK;
 }

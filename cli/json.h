@@ -9,6 +9,8 @@
 
 #include <jansson.h>
 
+#include "yolotune/status.h"
+
 struct yt_json {
     json_t *root; /* an object */
     int failed;   /* something did not fit in memory or was not UTF-8 */
@@ -36,5 +38,9 @@ json_t *yt_json_element(struct yt_json *doc, json_t *array);
 /** Print the document on stdout and free it.
  *  @return an enum yt_exit; a sentence was printed if not YT_EXIT_OK. */
 int yt_json_print(struct yt_json *doc);
+
+/** Print the document on one line of stdout, at once, and free it.
+ *  @return YT_OK; YT_NO_MEMORY; YT_IO. */
+enum yt_status yt_json_print_line(struct yt_json *doc);
 
 #endif

@@ -23,6 +23,7 @@ _yolotune()
     --nms) words='ultralytics exact' ;;
     --fit) words='letterbox stretch' ;;
     --filter) words='bilinear nearest' ;;
+    --device) words='cpu' ;;
     --precision) words='auto fp32 bf16 int16 int8' ;;
     --calib-method) words='auto minmax percentile mse kl' ;;
     -s)
@@ -35,9 +36,9 @@ _yolotune()
         COMPREPLY=($(compgen -W 'latency throughput pipeline all' -- "$cur"))
         return
         ;;
-    --model | -m | --db | --out | -o | --data | -d | --image | -i | \
-        --dump-heads | --save-json | --compare | --results | --images | \
-        --calib | --val-data | --teacher | --rival | --checkpoint)
+    --model | -m | --weights | --source | --db | --out | -o | --data | -d | \
+        --image | -i | --dump-heads | --save-json | --compare | --results | \
+        --images | --calib | --val-data | --teacher | --rival | --checkpoint)
         compopt -o filenames 2>/dev/null
         COMPREPLY=($(compgen -f -- "$cur"))
         return
