@@ -16,6 +16,10 @@
 #define MASKS_AT          54 /* inside longer headers, behind this one */
 #define MASKS_BYTES       12
 
+/* Two bytes stand for 255 pixels at most; what is skipped costs none, but a
+ * picture that is skipped nearly whole is more likely cut off. */
+#define RUN_PIXELS_PER_BYTE_MAX 128
+
 enum { PLAIN = 0, RUNS_OF_8 = 1, RUNS_OF_4 = 2, FIELDS = 3, ALPHA_FIELDS = 6 };
 
 struct bmp {
@@ -175,6 +179,10 @@ static enum yt_status read_escape(struct bmp *b, struct pen *pen, int *ends_out)
 static enum yt_status read_runs(struct bmp *b)
 {
     struct pen pen = {0, 0};
+    YT_FAIL_IF(
+        (size_t)(b->width * b->height) / RUN_PIXELS_PER_BYTE_MAX > b->size,
+        YT_BAD_INPUT, "%lldx%lld pixels in %zu bytes: the file is truncated",
+        (long long)b->width, (long long)b->height, b->size);
     YT_TRY(yt_picture_init((int32_t)b->width, (int32_t)b->height, b->picture));
     for (int64_t i = 0; i < b->width * b->height; i++)
         put_colour(b, 0, b->picture->rgb + 3 * i);

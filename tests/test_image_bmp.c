@@ -311,6 +311,9 @@ static void other_kinds_are_named(void **state)
          YT_UNSUPPORTED,
          "5x2147483648 pixels"},
         {{.header = 40, .bits = 24}, YT_BAD_INPUT, "truncated"},
+        {{.header = 40, .bits = 8, .compression = 1, .height = 30000},
+         YT_BAD_INPUT,
+         "5x30000 pixels in 66 bytes: the file is truncated"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct file f;
