@@ -337,48 +337,63 @@ static int check_options(struct job *job, int operands)
     return code < 0 ? yt_cli_precision_check("detect", &job->precision) : code;
 }
 
+/* What is looked at, and which boxes are given out. */
+#define OPTION_ROWS_BOXES(job)                                                 \
+    {"source",                                                                 \
+     0,                                                                        \
+     YT_OPTION_LIST,                                                           \
+     "WHAT",                                                                   \
+     &(job)->named,                                                            \
+     0,                                                                        \
+     0,                                                                        \
+     "The same as an operand: what to look at."},                              \
+        {"conf",                                                               \
+         0,                                                                    \
+         YT_OPTION_NUMBER,                                                     \
+         "SCORE",                                                              \
+         &(job)->conf,                                                         \
+         0.001,                                                                \
+         1,                                                                    \
+         "Lowest score of a box, 0.001 to 1 (default: 0.25).",                 \
+         {"conf-thres"}},                                                      \
+        {"iou",                                                                \
+         0,                                                                    \
+         YT_OPTION_NUMBER,                                                     \
+         "OVERLAP",                                                            \
+         &(job)->iou,                                                          \
+         0.01,                                                                 \
+         1,                                                                    \
+         "Of two boxes of a class that overlap by more than this share of "    \
+         "their union, the better one stays (default: 0.45).",                 \
+         {"iou-thres"}},                                                       \
+        {"max-det",       0,                                                   \
+         YT_OPTION_INT,   "N",                                                 \
+         &(job)->max_det, 1,                                                   \
+         100000,          "Most boxes of a picture (default: 300)."},          \
+        {"classes",                                                            \
+         0,                                                                    \
+         YT_OPTION_LIST,                                                       \
+         "CLASS",                                                              \
+         &(job)->classes,                                                      \
+         0,                                                                    \
+         0,                                                                    \
+         "Only boxes of these classes, by number or name, apart by commas "    \
+         "(numbers by blanks, too): 0,2,bus.",                                 \
+         {NULL},                                                               \
+         YT_TEXTS_MAX},                                                        \
+    {                                                                          \
+        "agnostic", 0, YT_OPTION_FLAG, NULL, &(job)->agnostic, 0, 0,           \
+            "Let boxes of different classes suppress each other.",             \
+            {"agnostic-nms"}                                                   \
+    }
+
 int yt_cmd_detect(int argc, char **argv)
 {
     struct job job = {.conf = 0.25f, .iou = 0.45f, .max_det = MAX_DET};
     int first = 0;
     const struct yt_option options[] = {
         YT_OPTION_ROWS_ENGINE(&job.engine_options),
-        {"source", 0, YT_OPTION_LIST, "WHAT", &job.named, 0, 0,
-         "The same as an operand: what to look at."},
-        {"conf",
-         0,
-         YT_OPTION_NUMBER,
-         "SCORE",
-         &job.conf,
-         0.001,
-         1,
-         "Lowest score of a box, 0.001 to 1 (default: 0.25).",
-         {"conf-thres"}},
-        {"iou",
-         0,
-         YT_OPTION_NUMBER,
-         "OVERLAP",
-         &job.iou,
-         0.01,
-         1,
-         "Of two boxes of a class that overlap by more than this share of "
-         "their union, the better one stays (default: 0.45).",
-         {"iou-thres"}},
-        {"max-det", 0, YT_OPTION_INT, "N", &job.max_det, 1, 100000,
-         "Most boxes of a picture (default: 300)."},
-        {"classes", 0, YT_OPTION_LIST, "CLASS", &job.classes, 0, 0,
-         "Only boxes of these classes, by number or name, apart by commas "
-         "(numbers by blanks, too): 0,2,bus.",
-         .more = YT_TEXTS_MAX},
-        {"agnostic",
-         0,
-         YT_OPTION_FLAG,
-         NULL,
-         &job.agnostic,
-         0,
-         0,
-         "Let boxes of different classes suppress each other.",
-         {"agnostic-nms"}},
+        OPTION_ROWS_BOXES(&job),
         YT_OPTION_ROWS_FRAME(&job.frame),
         YT_OPTION_ROWS_PRECISION(&job.precision),
         YT_OPTION_ROWS_DETECT_OUTPUT(&job.wish),
