@@ -1,12 +1,12 @@
-/* Sparse convolutions against the best dense one, kernel by kernel, over the
- * shapes of YOLOv5: the figures behind docs/BENCHMARKS.md.
+/* Sparse convolutions against the best direct one of dense filters, kernel by
+ * kernel, over the shapes of YOLOv5: the figures of docs/COMPRESSION.md.
  *
  *     yolotune-sparse [ISA [TYPE [OUTPUTS [ROUNDS [MODEL...]]]]]
  *
  * ISA is a name such as "avx2" or "host", TYPE f32, bf16, s16 or u8s8, OUTPUTS
  * of a block 0, which is a vector's, or another number, MODEL n
  * or s (or m, l, x), or a problem's name. Schedules are searched as the tuner
- * does, of dense rows and, at half of the blocks, of sparse ones. Then all
+ * does, of direct convolution and, at half of the blocks, of sparse ones. Then all
  * densities and the dense kernel run in turn on one thread, so that what the
  * machine does otherwise hits them alike. Of each density there are the median
  * over the rounds of a round's ratio, half the range of the middle half, and
@@ -68,7 +68,7 @@ static void measure(const struct yt_problem *p, const struct yt_isa *isa,
         const struct yt_problem thin =
             i ? thinned(p, outputs, densities[i - 1]) : *p;
         c[i].jit = jit;
-        c[i].algo = i ? YT_ALGO_SPARSE : YT_ALGO_COUNT;
+        c[i].algo = i ? YT_ALGO_SPARSE : YT_ALGO_DIRECT;
         yt_contest_check(yt_case_create(&thin, isa, &c[i].data));
     }
     yt_contest_find(&c[0]);
@@ -148,7 +148,7 @@ int main(int argc, char **argv)
         yt_contest_add_problem(&problems, &p);
     }
     outputs = outputs ? outputs : isa->lanes;
-    printf("%s, %d rounds: ms of the best dense kernel, and of sparse ones as "
+    printf("%s, %d rounds: ms of the best direct kernel, and of sparse ones as "
            "a share of it\n",
            isa->name, rounds);
     printf("%-44s %7s", "problem", "ms");
