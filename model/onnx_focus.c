@@ -101,7 +101,7 @@ int yt_onnx_focus_find(struct yt_onnx_scope *scope, int32_t v, int32_t *net_out,
     return seen + 1 == 1u << YT_FOCUS_PARTS;
 }
 
-/* The channel of the feature map that channel @p c of the value is; -1: none. */
+/* Which channel of the feature map channel @p c of the value is; -1: none. */
 static int32_t find_pick(struct question *q, int64_t c)
 {
     const struct yt_onnx_net *net = &q->scope->nets[q->net];

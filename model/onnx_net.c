@@ -1,6 +1,6 @@
 /* Recognises the operators of YOLOv5's backbone and neck. Each either becomes
- * one net or is refused with the node's name: near misses (a
- * dilated convolution, bilinear upsampling) must never pass as the real thing. */
+ * one net or is refused with the node's name: near misses (a dilated
+ * convolution, bilinear upsampling) must never pass as the real thing. */
 
 #include "model/onnx_net.h"
 

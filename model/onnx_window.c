@@ -238,8 +238,8 @@ static int are_bare(const struct yt_onnx_scope *scope,
 }
 
 /* A normalisation becomes part of the convolution before it, or of those that
- * the concat before it joins, as in a BottleneckCSP (yt_onnx_net_emit()). Behind
- * anything else it is a 1x1 convolution of its own. */
+ * the concat before it joins, as in a BottleneckCSP (yt_onnx_net_emit()).
+ * Behind anything else it is a 1x1 convolution of its own. */
 enum yt_status yt_onnx_visit_norm(struct yt_onnx_scope *scope, int32_t n)
 {
     int32_t x = 0;

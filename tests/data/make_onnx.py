@@ -99,12 +99,8 @@ def good_forms(folder):
     save_good(folder, "float_list", m)
 
 
-def good_networks(folder):
-    """Other blocks, levels and outputs, and an order of its own."""
-    m = Model(norm=True)
-    m.decode(m.body())
-    save_good(folder, "batchnorm", m)
-
+def good_ages(folder):
+    """Other backbones than that of v6.0."""
     # YOLOv5 before v4.0: Focus, BottleneckCSP, SPP, Hardswish.
     m = Model(opset=12, names="number", swish="hard")
     m.decode(m.body(spp=True, old=True), "slice")
@@ -133,6 +129,13 @@ def good_networks(folder):
     m.nodes[3:3] = reversed(norm)
     m.decode(convs)
     save_good(folder, "norm_alone", m)
+
+
+def good_networks(folder):
+    """Other blocks, levels and outputs, and an order of its own."""
+    m = Model(norm=True)
+    m.decode(m.body())
+    save_good(folder, "batchnorm", m)
 
     m = Model(bias=False)
     m.decode(m.body(spp=True))
@@ -405,8 +408,9 @@ def main():
     for name in os.listdir(folder):
         if name.endswith((".onnx", ".out")):
             os.remove(os.path.join(folder, name))
-    for save_some in (good_forms, good_networks, bad_nodes, bad_tensors,
-                      bad_layers, bad_outputs, bad_inputs, bad_sizes):
+    for save_some in (good_forms, good_ages, good_networks, bad_nodes,
+                      bad_tensors, bad_layers, bad_outputs, bad_inputs,
+                      bad_sizes):
         save_some(folder)
 
 
