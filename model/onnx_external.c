@@ -146,13 +146,10 @@ static enum yt_status read_bytes(int fd, const struct place *place,
 /* The digest so far and the bytes make the digest that includes them. */
 static void chain(char digest[33], const uint8_t *bytes, size_t size)
 {
-    char both[64];
-    const size_t before = strlen(digest);
-    char next[33];
-    memcpy(both, digest, before);
+    char next[33], both[2 * sizeof next];
     yt_digest_hex(bytes, size, next);
-    memcpy(both + before, next, 32);
-    yt_digest_hex(both, before + 32, digest);
+    snprintf(both, sizeof both, "%s%s", digest, next);
+    yt_digest_hex(both, strlen(both), digest);
 }
 
 static enum yt_status load_open(struct reader *r, int fd, struct place *place,

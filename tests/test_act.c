@@ -76,8 +76,8 @@ static void least_values_are_the_least(void **state)
     (void)state;
     for (int32_t act = YT_ACT_NONE + 1; act < YT_ACT_COUNT; act++) {
         double least = 0;
-        for (double x = -20; x < 20; x += 1.0 / 1024)
-            least = fmin(least, yt_act_value((enum yt_act)act, 0, x));
+        for (int i = -20 * 1024; i < 20 * 1024; i++)
+            least = fmin(least, yt_act_value((enum yt_act)act, 0, i / 1024.0));
         assert_true(fabs(least - (double)yt_act_row((enum yt_act)act)->least) <
                     1e-6);
     }
@@ -180,7 +180,7 @@ static void values_on(const struct yt_isa *isa)
     for (int32_t i = 0; i < lanes; i++)
         identity[i * lanes + i] = 1;
     for (int i = 0; i < VALUES; i++)
-        in[i] = (float)(i - VALUES / 2) / 32.0f; /* -64 to 64 */
+        in[i] = (float)i / 32.0f - 64; /* -64 to 64 */
     in[0] = -1e9f;
     for (int32_t act = YT_ACT_NONE; act < YT_ACT_COUNT; act++) {
         const struct yt_problem p = {

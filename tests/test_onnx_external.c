@@ -20,24 +20,32 @@ static struct {
     char folder[64], model[96], weights[96];
 } here;
 
+static FILE *open_file(const char *path, const char *how)
+{
+    FILE *file = fopen(path, how);
+    if (!file) {
+        fail_msg("%s cannot be opened", path);
+        abort();
+    }
+    return file;
+}
+
 static void *read_file(const char *path, size_t *size_out)
 {
-    FILE *file = fopen(path, "rb");
-    assert_non_null(file);
-    assert_int_equal(fseek(file, 0, SEEK_END), 0);
-    *size_out = (size_t)ftell(file);
-    rewind(file);
+    struct stat stat_of;
+    assert_int_equal(stat(path, &stat_of), 0);
+    FILE *file = open_file(path, "rb");
+    *size_out = (size_t)stat_of.st_size;
     void *bytes = malloc(*size_out);
     assert_non_null(bytes);
     assert_int_equal(fread(bytes, 1, *size_out, file), *size_out);
-    fclose(file);
+    assert_int_equal(fclose(file), 0);
     return bytes;
 }
 
 static void write_file(const char *path, const void *bytes, size_t size)
 {
-    FILE *file = fopen(path, "wb");
-    assert_non_null(file);
+    FILE *file = open_file(path, "wb");
     assert_int_equal(fwrite(bytes, 1, size, file), size);
     assert_int_equal(fclose(file), 0);
 }
@@ -66,6 +74,8 @@ static void move_out(YtOnnx__TensorProto *t, FILE *weights,
                      const struct lie *lie)
 {
     char offset[32], length[32];
+    t->external_data = calloc(3, sizeof(void *));
+    assert_non_null(t->external_data);
     snprintf(offset, sizeof offset, "%ld", ftell(weights));
     snprintf(length, sizeof length, "%zu", t->raw_data.len);
     assert_int_equal(fwrite(t->raw_data.data, 1, t->raw_data.len, weights),
@@ -91,8 +101,7 @@ static void write_split(const struct yt_graph *graph, const struct lie *lie)
     YtOnnx__ModelProto *model = yt_onnx__model_proto__unpack(NULL, size, bytes);
     assert_non_null(model);
     free(bytes);
-    FILE *weights = fopen(here.weights, "wb");
-    assert_non_null(weights);
+    FILE *weights = open_file(here.weights, "wb");
     for (size_t i = 0; i < model->graph->n_initializer; i++)
         if (model->graph->initializer[i]->has_raw_data) {
             move_out(model->graph->initializer[i], weights, lie);
