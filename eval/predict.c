@@ -102,14 +102,22 @@ static enum yt_status select_boxes(struct worker *w, int32_t *count_out)
     return yt_ultralytics_nms_run(&w->list, &nms, w->kept, count_out);
 }
 
+/* Whether the data set's people looked for objects of a class. Pictures without
+ * labels know no classes at all. */
+static int is_looked_for(const struct yt_dataset *dataset, int32_t class_id)
+{
+    return class_id >= dataset->class_count ||
+           dataset->categories[class_id] != YT_NO_CATEGORY;
+}
+
 static enum yt_status add_boxes(struct worker *w, int32_t image, int32_t count,
                                 const struct yt_letterbox_map *map)
 {
     const struct yt_candidates *at = &w->list.at;
     for (int32_t i = 0; i < count; i++) {
         const int32_t k = w->kept[i];
-        if (w->job->dataset->categories[at->class_id[k]] == YT_NO_CATEGORY)
-            continue; /* nobody looked for it in these pictures */
+        if (!is_looked_for(w->job->dataset, at->class_id[k]))
+            continue;
         struct yt_box box = {at->x0[k], at->y0[k],    at->x1[k],
                              at->y1[k], at->score[k], at->class_id[k]};
         yt_letterbox_unmap(map, &box);
