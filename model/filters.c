@@ -30,3 +30,37 @@ void yt_grouped_filter(const float *small, int32_t groups, int32_t k, int32_t c,
                small + o * share, (size_t)share * sizeof *small);
     }
 }
+
+int64_t yt_filter_size(const struct yt_graph *graph, int32_t node)
+{
+    const struct yt_node *conv = &graph->nodes[node];
+    return (int64_t)conv->c * graph->nodes[conv->inputs[0]].c * conv->r *
+           conv->r;
+}
+
+/* Input channels that an output reads. */
+static int32_t count_read(const float *row, int32_t c, int32_t taps)
+{
+    int32_t count = 0;
+    for (int32_t i = 0; i < c; i++) {
+        int any = 0;
+        for (int32_t tap = 0; tap < taps; tap++)
+            any |= *row++ != 0;
+        count += any;
+    }
+    return count;
+}
+
+int yt_filter_is_grouped(const struct yt_graph *graph, int32_t node)
+{
+    const struct yt_node *conv = &graph->nodes[node];
+    const int32_t c = graph->nodes[conv->inputs[0]].c;
+    const int32_t taps = conv->r * conv->r;
+    int32_t most = 0;
+    for (int32_t k = 0; k < conv->c && 2 * most <= c; k++) {
+        const int32_t count =
+            count_read(conv->weights + (int64_t)k * c * taps, c, taps);
+        most = count > most ? count : most;
+    }
+    return most > 0 && 2 * most <= c;
+}

@@ -6,6 +6,8 @@
 
 #include <stdint.h>
 
+#include "model/graph.h"
+
 /* YOLOv5 before v6.0 begins with Focus: every second row and column of the
  * image, from each of the four places to begin, side by side as channels, then
  * a convolution. That is one convolution of the image itself, with twice the
@@ -46,5 +48,16 @@ void yt_focus_filter(const float *small, const struct yt_focus_part *order,
  */
 void yt_grouped_filter(const float *small, int32_t groups, int32_t k, int32_t c,
                        int32_t taps, float *filter_out);
+
+/** Weights of a CONV node's filter: [c][input c][r][r]. */
+int64_t yt_filter_size(const struct yt_graph *graph, int32_t node);
+
+/** Whether zeros of a CONV node's filter are its structure, which whoever
+ *  changes weights has to keep: no output reads more than half of the input's
+ *  channels, some reads one. So it is with groups, and where a filter picks
+ *  channels; of a dense filter few weights are exactly 0.
+ *
+ *  @return 1 if so, else 0. */
+int yt_filter_is_grouped(const struct yt_graph *graph, int32_t node);
 
 #endif

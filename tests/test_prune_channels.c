@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "compress/prune/channels.h"
+#include "model/filters.h"
 #include "model/lower.h"
 #include "model/reference.h"
 #include "random_graph.h"
@@ -165,6 +166,14 @@ static double squared_error(const struct yt_graph *a, const struct yt_graph *b,
     return sum / (double)count;
 }
 
+static struct yt_moments *measure(const struct yt_graph *graph,
+                                  const float *images)
+{
+    struct yt_moments *m = NULL;
+    must(yt_moments_measure(graph, SIDE, SIDE, images, PICTURES, 1, &m));
+    return m;
+}
+
 /* ------------------------------------------------------------------- groups */
 
 /* Of a C3 with a shortcut: cv1 and the bottleneck's last convolution are added
@@ -272,6 +281,48 @@ static void test_refused(void **state)
     close_case(&c);
 }
 
+/* What a filter in groups reads and makes stays whole, and so does its filter,
+ * while others around it lose channels. */
+static void test_groups_stay(void **state)
+{
+    (void)state;
+    struct random_graph r;
+    struct yt_graph *pruned = NULL;
+    begin_graph(&r, 3);
+    const int32_t stem = add_conv(&r, 0, 6, 3, 2);
+    const int32_t first = add_conv(&r, add_silu(&r, stem), 8, 1, 1);
+    const int32_t deep = add_conv(&r, add_silu(&r, first), 8, 3, 1);
+    const int32_t last = add_conv(&r, add_silu(&r, deep), 9, 1, 1);
+    const int32_t act = add_silu(&r, last);
+    float *weights = r.graph->nodes[deep].weights;
+    const size_t bytes =
+        (size_t)yt_filter_size(r.graph, deep) * sizeof *weights;
+    for (int32_t i = 0; i < 8 * 8 * 9; i++)
+        if (i / (8 * 9) != i / 9 % 8)
+            weights[i] = 0;
+    end_graph(&r, &act, 1, 1, 2);
+    struct case_ c = open_case(r.graph);
+    const int32_t *of = c.groups.of_node;
+    assert_int_equal(c.groups.groups[of[first]].fixed, 1);
+    assert_int_equal(c.groups.groups[of[deep]].fixed, 1);
+    assert_int_equal(c.groups.groups[of[stem]].fixed, 0);
+    assert_int_equal(c.groups.groups[of[last]].fixed, 0);
+    float *images = noise_pictures();
+    struct yt_moments *m = measure(c.graph, images);
+    c.keep[of[stem]][2] = 0;
+    c.keep[of[last]][5] = 0;
+    must(prune(&c, m, &pruned));
+    assert_int_equal(pruned->nodes[stem].c, 5);
+    assert_int_equal(pruned->nodes[last].c, 8);
+    assert_memory_equal(pruned->nodes[deep].weights, weights, bytes);
+    yt_graph_destroy(pruned);
+    c.keep[of[deep]][0] = 0;
+    assert_int_equal(prune(&c, m, &pruned), YT_BAD_ARGUMENT);
+    yt_moments_destroy(m);
+    free(images);
+    close_case(&c);
+}
+
 /* Without anything to take away it is the same network. */
 static void test_nothing_goes(void **state)
 {
@@ -362,14 +413,6 @@ static void test_yolov5(void **state)
 }
 
 /* -------------------------------------------------------------------- refit */
-
-static struct yt_moments *measure(const struct yt_graph *graph,
-                                  const float *images)
-{
-    struct yt_moments *m = NULL;
-    must(yt_moments_measure(graph, SIDE, SIDE, images, PICTURES, 1, &m));
-    return m;
-}
 
 /* Of each group in turn two channels: the readers' outputs are no farther off
  * with the refit than without, and as far as the loss says for one. */
@@ -530,6 +573,7 @@ int main(void)
         cmocka_unit_test(test_coupled),
         cmocka_unit_test(test_crossed),
         cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_groups_stay),
         cmocka_unit_test(test_nothing_goes),
         cmocka_unit_test(test_random_graphs),
         cmocka_unit_test(test_each_group),

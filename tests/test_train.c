@@ -16,6 +16,7 @@
 #include "assert_ok.h"
 #include "base/now.h"
 #include "eval/shapes.h"
+#include "model/filters.h"
 #include "random_graph.h"
 #include "train/run/train.h"
 
@@ -327,6 +328,42 @@ static void zeros_stay(void **state)
     free(mask);
 }
 
+/* Nobody names the zeros between groups; those that are named stay as well. */
+static void groups_stay(void **state)
+{
+    const struct fixture *f = *state;
+    struct watch watch = {0};
+    struct yt_train_options o = options_for(f, &watch);
+    struct yt_train_result result;
+    struct yt_graph *start = NULL, *graph = NULL;
+    enum { NODE = 3, K = 12, C = 8, GROUPS = 4, TAPS = 9, ALL = K * C * TAPS };
+    assert_ok(yt_graph_copy(f->graph, &start));
+    float *weights = start->nodes[NODE].weights;
+    float small[ALL];
+    uint8_t mask[ALL];
+    const uint8_t *masks[16] = {[NODE] = mask};
+    assert_int_equal(yt_filter_size(start, NODE), ALL);
+    memcpy(small, weights, sizeof small);
+    memset(weights, 0, sizeof small);
+    yt_grouped_filter(small, GROUPS, K, C, TAPS, weights);
+    for (int32_t i = 0; i < ALL; i++)
+        mask[i] = (uint8_t)(i % 5 < 2);
+    for (int with_masks = 0; with_masks < 2; with_masks++) {
+        int32_t changed = 0;
+        o.masks = with_masks ? masks : NULL;
+        assert_ok(yt_train(start, f->pictures, &o, &graph, &result));
+        const float *now = graph->nodes[NODE].weights;
+        for (int32_t i = 0; i < ALL; i++) {
+            const int stays = weights[i] != 0 && (!with_masks || mask[i]);
+            assert_true((now[i] != 0) == stays);
+            changed += stays && now[i] != weights[i];
+        }
+        assert_true(changed > 0);
+        yt_graph_destroy(graph);
+    }
+    yt_graph_destroy(start);
+}
+
 /* -------------------------------------------------------------- not finite */
 
 static void a_loss_that_is_not_finite_halves_the_rate(void **state)
@@ -493,6 +530,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(losses_fall, setup, teardown),
         cmocka_unit_test_setup_teardown(teachers_are_followed, setup, teardown),
         cmocka_unit_test_setup_teardown(zeros_stay, setup, teardown),
+        cmocka_unit_test_setup_teardown(groups_stay, setup, teardown),
         cmocka_unit_test_setup_teardown(
             a_loss_that_is_not_finite_halves_the_rate, setup, teardown),
         cmocka_unit_test_setup_teardown(a_loss_that_stays_so_ends_the_training,

@@ -195,6 +195,17 @@ double yt_block_zeros(const struct yt_graph *graph, int32_t node,
 
 /* ------------------------------------------------------------------ weights */
 
+/* Whether weights go that are not zero already, which nothing has to make up
+ * for. */
+static int any_goes(const uint8_t *row, int64_t n, const float *weights,
+                    int64_t count)
+{
+    for (int64_t i = 0; i < count; i++)
+        if (!row[i % n] && weights[i] != 0)
+            return 1;
+    return 0;
+}
+
 /* Rows of one mask, which those of a row of blocks have, share the work. */
 static enum yt_status prune_rows(const struct yt_conv_moments *m,
                                  const uint8_t *mask, int64_t n,
@@ -206,7 +217,7 @@ static enum yt_status prune_rows(const struct yt_conv_moments *m,
         for (end = k + 1; end < node->c; end++)
             if (memcmp(row, mask + end * n, (size_t)n) != 0)
                 break;
-        if (m && memchr(row, 0, (size_t)n))
+        if (m && any_goes(row, n, weights, (end - k) * n))
             YT_TRY(yt_refit(m, row, weights, node->bias + k, end - k));
         for (int64_t i = 0; i < (end - k) * n; i++)
             if (!row[i % n])

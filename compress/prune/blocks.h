@@ -2,7 +2,9 @@
 #define YT_PRUNE_BLOCKS_H
 
 /* Blocks of weights that go: [k][c] rectangles of a filter at one tap become
- * zeros, which sparse kernels skip. The graph's shapes stay. */
+ * zeros, which sparse kernels skip. The graph's shapes stay. Filters in groups
+ * (model/filters.h) are to be left as they are: refitted, they would be
+ * dense. */
 
 #include <stdint.h>
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/filters.h"
 #include "runtime/fail.h"
 
 struct finding {
@@ -56,6 +57,18 @@ static void couple(struct finding *f, int32_t a, int32_t b)
             f->fixed[x[i].group] = f->fixed[y[i].group] = 1;
 }
 
+/* What a filter in groups reads and makes would have to go together, group by
+ * group: all of it stays. */
+static void fix_grouped(struct finding *f, int32_t node)
+{
+    const int32_t in = f->graph->nodes[node].inputs[0];
+    if (!yt_filter_is_grouped(f->graph, node))
+        return;
+    f->fixed[node] = 1;
+    for (int32_t c = 0; c < f->graph->nodes[in].c; c++)
+        f->fixed[channels_of(f->out, in)[c].group] = 1;
+}
+
 static void follow(struct finding *f, int32_t node)
 {
     const struct yt_node *n = &f->graph->nodes[node];
@@ -63,6 +76,8 @@ static void follow(struct finding *f, int32_t node)
     if (n->kind == YT_NODE_INPUT || n->kind == YT_NODE_CONV) {
         for (int32_t i = 0; i < n->c; i++)
             to[i] = (struct yt_channel){node, i};
+        if (n->kind == YT_NODE_CONV)
+            fix_grouped(f, node);
         return;
     }
     if (n->kind == YT_NODE_ADD)

@@ -18,8 +18,9 @@ struct yt_channel_group {
     int32_t conv_count;
     int32_t *readers; /* [reader_count] CONV nodes that read them */
     int32_t reader_count;
-    int32_t fixed; /* 1: a head's, the image's, or added to channels that are
-                      put together in another way: nothing can go */
+    int32_t fixed; /* 1: a head's, the image's, read or made by a filter in
+                      groups, or added to channels that are put together in
+                      another way: nothing can go */
 };
 
 /** Where a channel of a node's value comes from. */

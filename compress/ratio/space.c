@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "compress/ratio/space_parts.h"
+#include "model/filters.h"
 #include "runtime/fail.h"
 
 /* Output channels of a block: where vectors are shorter and each product waits
@@ -153,13 +154,16 @@ static int is_head(const struct yt_graph *graph, int32_t node)
     return 0;
 }
 
-/* Convolutions whose blocks may go: none that reads the image or is a head. */
-static int32_t find_filters(const struct yt_graph *graph, int32_t *nodes)
+/* Convolutions whose blocks may go: none that reads the image, is a head or is
+ * in groups. The whole network tells groups: one that blocks went from before
+ * may look as if it had some. */
+static int32_t find_filters(const struct yt_graph *graph,
+                            const struct yt_graph *whole, int32_t *nodes)
 {
     int32_t count = 0;
     for (int32_t i = 0; i < graph->node_count; i++)
         if (graph->nodes[i].kind == YT_NODE_CONV && !is_head(graph, i) &&
-            graph->nodes[i].inputs[0] != 0)
+            graph->nodes[i].inputs[0] != 0 && !yt_filter_is_grouped(whole, i))
             nodes[count++] = i;
     return count;
 }
@@ -173,9 +177,10 @@ static enum yt_status allocate(struct yt_ratio_space *s)
     s->table.groups = calloc(most, sizeof *s->table.groups);
     YT_FAIL_IF(!s->nodes || !s->worth || !s->table.groups, YT_NO_MEMORY,
                "no memory to choose ratios");
-    s->table.group_count = s->kind == YT_RATIO_CHANNELS
-                               ? s->groups.count
-                               : find_filters(s->graph, s->nodes);
+    s->table.group_count =
+        s->kind == YT_RATIO_CHANNELS
+            ? s->groups.count
+            : find_filters(s->graph, s->setting.whole, s->nodes);
     return YT_OK;
 }
 
@@ -293,13 +298,6 @@ static enum yt_status narrow(const struct yt_ratio_space *s,
     return status;
 }
 
-static size_t filter_size(const struct yt_graph *graph, int32_t node)
-{
-    const struct yt_node *n = &graph->nodes[node];
-    return (size_t)n->c * (size_t)graph->nodes[n->inputs[0]].c * (size_t)n->r *
-           (size_t)n->r;
-}
-
 static enum yt_status thin(const struct yt_ratio_space *s,
                            const int32_t *choices,
                            const struct yt_moments *moments,
@@ -313,7 +311,7 @@ static enum yt_status thin(const struct yt_ratio_space *s,
         if (choices[g] == 0)
             continue; /* what went before stays gone */
         if (!masks[node])
-            masks[node] = malloc(filter_size(s->graph, node));
+            masks[node] = malloc((size_t)yt_filter_size(s->graph, node));
         status = masks[node]
                      ? yt_block_mask(s->graph, node, &s->block, s->moments,
                                      1 - s->table.groups[g].kept[choices[g]], 1,
@@ -410,7 +408,7 @@ enum yt_status yt_ratio_masks(const struct yt_graph *graph,
         const struct yt_node *node = &graph->nodes[i];
         if (node->kind != YT_NODE_CONV)
             continue;
-        const size_t size = filter_size(graph, i);
+        const size_t size = (size_t)yt_filter_size(graph, i);
         masks[i] = malloc(size);
         if (!masks[i]) {
             yt_ratio_masks_free(masks, graph->node_count);

@@ -7,19 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/filters.h"
 #include "runtime/fail.h"
 
 #define BETA2   0.999
 #define EPSILON 1e-8f
 
 /* ------------------------------------------------------------ parameters */
-
-static int64_t filter_count(const struct yt_graph *graph,
-                            const struct yt_node *conv)
-{
-    const int64_t channels = graph->nodes[conv->inputs[0]].c;
-    return conv->c * channels * conv->r * conv->r;
-}
 
 static void add(struct yt_optimiser_state *state,
                 const struct yt_parameter *parameter)
@@ -38,7 +32,7 @@ static void list(struct yt_optimiser_state *state, struct yt_graph *graph)
         if (node->kind != YT_NODE_CONV)
             continue;
         add(state, &(struct yt_parameter){.values = node->weights,
-                                          .count = filter_count(graph, node),
+                                          .count = yt_filter_size(graph, i),
                                           .mask = masks ? masks[i] : NULL,
                                           .node = i});
         add(state, &(struct yt_parameter){.values = node->bias,

@@ -55,7 +55,8 @@ struct yt_train_options {
     struct yt_detection_gains gains; /* weights of parts all 0: the defaults */
 
     /* [node_count] of each CONV node one byte a weight: 0 keeps it at zero;
-     * NULL nodes and a NULL array: all are free. Borrowed. */
+     * NULL nodes and a NULL array: all are free, but for zeros between groups
+     * (model/filters.h), which stay without being named. Borrowed. */
     const uint8_t *const *masks;
 
     /* Train as these integers will compute; NULL: f32. Borrowed. */

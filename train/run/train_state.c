@@ -75,7 +75,7 @@ static enum yt_status open_optimiser(struct yt_training *t)
         .momentum = o->momentum,
         .decay = o->decay,
         .clip = o->clip,
-        .masks = o->masks,
+        .masks = t->masks.of_node,
     };
     return yt_optimiser_create(t->graph, &optimiser, &t->optimiser);
 }
@@ -92,6 +92,7 @@ enum yt_status yt_training_open(const struct yt_graph *start,
     YT_TRY(yt_train_identity(start, dataset, &t->options, identity));
     YT_TRY(yt_graph_copy(start, &t->graph));
     YT_TRY(yt_graph_copy(start, &t->candidate));
+    YT_TRY(yt_train_masks_open(start, t->options.masks, &t->masks));
     YT_TRY(open_optimiser(t));
     YT_TRY(yt_checkpoint_init(&t->kept, identity, t->optimiser->count,
                               t->optimiser->squares != NULL));
@@ -111,6 +112,7 @@ void yt_training_close(struct yt_training *t)
     yt_train_step_close(&t->step);
     yt_checkpoint_deinit(&t->kept);
     yt_optimiser_destroy(t->optimiser);
+    yt_train_masks_close(&t->masks);
     yt_graph_destroy(t->candidate);
     yt_graph_destroy(t->graph);
     memset(t, 0, sizeof *t);

@@ -4,12 +4,14 @@
 /* A training that runs. Its state is a checkpoint: what is kept after each
  * evaluation to go back to, and what a file holds. */
 
+#include "train/run/masks.h"
 #include "train/run/train_parts.h"
 
 struct yt_training {
     struct yt_train_options options; /* resolved */
     struct yt_graph *graph;          /* the one that is trained; owned */
     struct yt_graph *candidate; /* the same with the average's weights; owned */
+    struct yt_train_masks masks;
     struct yt_optimiser_state *optimiser;
     const float **gradients; /* [parameter_count], the tape's */
     struct yt_train_step step;
