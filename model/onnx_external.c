@@ -1,11 +1,12 @@
 /* See onnx_external.h. What a tensor says of its place is hostile: it may lead
- * nowhere but into a regular file below the folder, and to bytes that are
- * there. */
+ * nowhere but into a regular file below the folder, by links neither, and to
+ * bytes that are there. */
 
 #include "model/onnx_external.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,8 +18,6 @@
 
 /* Of all tensors of a model: as many as a file of it may have. */
 #define BYTES_MAX ((int64_t)2 << 30)
-
-#define PATH_MAX_BYTES 4096
 
 struct reader {
     const char *folder;
@@ -68,7 +67,7 @@ static enum yt_status read_place(const YtOnnx__TensorProto *proto,
     return YT_OK;
 }
 
-/* Whether a path stays below where it starts. */
+/* Whether a path as it is written stays below where it starts. */
 static int stays_inside(const char *path)
 {
     if (path[0] == '/')
@@ -82,10 +81,38 @@ static int stays_inside(const char *path)
     return 1;
 }
 
+/* Whether a path without links is the folder's or below it. */
+static int is_below(const char *folder, const char *path)
+{
+    size_t length = strlen(folder);
+    length -= folder[length - 1] == '/'; /* the root alone ends so */
+    return strncmp(path, folder, length) == 0 &&
+           (path[length] == '/' || path[length] == 0);
+}
+
+/* The file's path without links, which may lead anywhere. */
+static enum yt_status resolve(const struct reader *r, const struct place *place,
+                              const char *path, char real_out[PATH_MAX])
+{
+    char folder[PATH_MAX];
+    YT_FAIL_IF(!realpath(r->folder, folder), YT_IO,
+               "'%.80s' cannot be looked into: %s", r->folder, strerror(errno));
+    YT_FAIL_IF(!realpath(path, real_out),
+               errno == ENOENT ? YT_NOT_FOUND : YT_IO,
+               "tensor '%.80s': its data are in '%.80s', which cannot be "
+               "opened: %s",
+               place->tensor, place->location, strerror(errno));
+    YT_FAIL_IF(!is_below(folder, real_out), YT_BAD_INPUT,
+               "tensor '%.80s': its data are in '%.80s', a link that leads out "
+               "of the model's folder",
+               place->tensor, place->location);
+    return YT_OK;
+}
+
 static enum yt_status open_file(const struct reader *r,
                                 const struct place *place, int *fd_out)
 {
-    char path[PATH_MAX_BYTES];
+    char path[PATH_MAX], real[PATH_MAX];
     YT_FAIL_IF(!stays_inside(place->location), YT_BAD_INPUT,
                "tensor '%.80s': its data are in '%.80s', outside of the "
                "model's folder",
@@ -95,7 +122,8 @@ static enum yt_status open_file(const struct reader *r,
     YT_FAIL_IF(length < 0 || (size_t)length >= sizeof path, YT_BAD_INPUT,
                "tensor '%.80s': the name of its file is too long",
                place->tensor);
-    *fd_out = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    YT_TRY(resolve(r, place, path, real));
+    *fd_out = open(real, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
     YT_FAIL_IF(*fd_out < 0, errno == ENOENT ? YT_NOT_FOUND : YT_IO,
                "tensor '%.80s': its data are in '%.80s', which cannot be "
                "opened: %s",

@@ -9,7 +9,7 @@
  *
  * @param model      of yt_onnx_open().
  * @param folder     where the file lies: other files are named from there and
- *                   lie in it or below.
+ *                   lie in it or below, also where links lead.
  * @param[out] digest_out [33] of all that was read, in hex; "": nothing was.
  * @return YT_OK; YT_NOT_FOUND, YT_IO for a file that cannot be read;
  *         YT_BAD_INPUT for a place outside of the folder or of the file;

@@ -184,6 +184,53 @@ static void weights_of_the_working_folder_are_found(void **state)
     yt_graph_destroy(back);
 }
 
+static void link_to(const char *target, const char *name, char path[96])
+{
+    snprintf(path, 96, "%s/%s", here.folder, name);
+    assert_int_equal(symlink(target, path), 0);
+}
+
+/* The other folder is one whose name begins as the model's does. */
+static void links_stay_inside(void **state)
+{
+    (void)state;
+    char outside[80], outer[96], file[96], folder[96], inner[96], loop[96];
+    struct yt_graph *graph = small_graph(), *back = NULL;
+    write_split(graph, &(const struct lie){NULL, NULL, NULL});
+    size_t size = 0;
+    void *bytes = read_file(here.weights, &size);
+    snprintf(outside, sizeof outside, "%s-other", here.folder);
+    assert_int_equal(mkdir(outside, 0700), 0);
+    snprintf(outer, sizeof outer, "%s/weights", outside);
+    write_file(outer, bytes, size);
+    free(bytes);
+    link_to(outer, "file", file);
+    link_to(outside, "folder", folder);
+    link_to(WEIGHTS, "inner", inner);
+    link_to("loop", "loop", loop);
+    static const char *const out[] = {"file", "folder/weights"};
+    for (int i = 0; i < 2; i++) {
+        write_split(graph, &(const struct lie){.location = out[i]});
+        assert_int_equal(yt_model_import(here.model, &back), YT_BAD_INPUT);
+        assert_non_null(strstr(yt_error(), out[i]));
+        assert_non_null(strstr(yt_error(), "leads out of the model's folder"));
+    }
+    write_split(graph, &(const struct lie){.location = "loop"});
+    assert_int_equal(yt_model_import(here.model, &back), YT_IO);
+    assert_non_null(strstr(yt_error(), "'loop', which cannot be opened"));
+    assert_null(back);
+    write_split(graph, &(const struct lie){.location = "inner"});
+    assert_ok(yt_model_import(here.model, &back));
+    yt_graph_destroy(back);
+    yt_graph_destroy(graph);
+    unlink(file);
+    unlink(folder);
+    unlink(inner);
+    unlink(loop);
+    unlink(outer);
+    assert_int_equal(rmdir(outside), 0);
+}
+
 static const struct {
     struct lie lie;
     enum yt_status status;
@@ -241,6 +288,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(weights_are_found, set_up, tear_down),
         cmocka_unit_test_setup_teardown(weights_of_the_working_folder_are_found,
                                         set_up, tear_down),
+        cmocka_unit_test_setup_teardown(links_stay_inside, set_up, tear_down),
         cmocka_unit_test_setup_teardown(lies_are_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(missing_and_short_files_are_refused,
                                         set_up, tear_down),
