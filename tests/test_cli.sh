@@ -37,6 +37,11 @@ says '^    YT_PERF=1$' out
 run 0 cpu --help && ! grep -q ENVIRONMENT "$work/out" ||
     complain "cpu --help: it neither compiles nor stores"
 
+# Networks of which versions are read, as docs/MODELS.md has it.
+for command in tune analyze; do
+    run 0 "$command" --help && says 'YOLOv5 v1\.0-v7\.0 checkpoint' out
+done
+
 # Values.
 run 2 cpu extra && says 'extra'
 run 2 cpu --json=yes && says '--json=yes: takes no value'
