@@ -141,6 +141,26 @@ static void read_rows(struct job *job, struct jpeg_decompress_struct *jpeg,
     }
 }
 
+/* The scans that began hold every bit of every component. Of a file without its
+ * end this tells whether it was cut between two scans, of which libjpeg warns
+ * as of a missing end alone. Coefficients of a progressive file are whole once
+ * a scan brought their lowest bit, 0; a sequential component has its one scan,
+ * with which libjpeg keeps its table. An arithmetic decoder takes what is
+ * missing for zeros and says nothing (T.81, D.2.6). */
+static int has_all_scans(const struct jpeg_decompress_struct *jpeg)
+{
+    if (jpeg->arith_code)
+        return 0;
+    for (int c = 0; c < jpeg->num_components; c++) {
+        if (!jpeg->comp_info[c].quant_table)
+            return 0;
+        for (int k = 0; jpeg->progressive_mode && k < DCTSIZE2; k++)
+            if (jpeg->coef_bits[c][k] != 0)
+                return 0;
+    }
+    return 1;
+}
+
 /* Everything that may jump; nothing here needs its locals afterwards. */
 static void decode(struct job *job, struct jpeg_decompress_struct *jpeg)
 {
@@ -178,7 +198,10 @@ static void decode(struct job *job, struct jpeg_decompress_struct *jpeg)
         wide_row = jpeg->mem->alloc_small((j_common_ptr)jpeg, JPOOL_IMAGE,
                                           4 * (size_t)jpeg->output_width);
     read_rows(job, jpeg, wide_row);
+    const int all_scans = has_all_scans(jpeg); /* finishing forgets them */
     jpeg_finish_decompress(jpeg);
+    if (job->end == YT_PICTURE_NO_END && !all_scans)
+        job->end = YT_PICTURE_CUT;
     if (job->damaged)
         job->status = yt_fail(YT_BAD_INPUT, "%s", job->text);
 }

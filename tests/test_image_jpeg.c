@@ -17,10 +17,29 @@ struct bytes {
     size_t size;
 };
 
+enum layout { ONE_SCAN, PROGRESSIVE, SCAN_EACH, ARITHMETIC, LAYOUTS };
+
+static void set_layout(struct jpeg_compress_struct *jpeg, enum layout layout)
+{
+    static const jpeg_scan_info each[] = {
+        {1, {0}, 0, DCTSIZE2 - 1, 0, 0},
+        {1, {1}, 0, DCTSIZE2 - 1, 0, 0},
+        {1, {2}, 0, DCTSIZE2 - 1, 0, 0},
+    };
+    if (layout == PROGRESSIVE)
+        jpeg_simple_progression(jpeg);
+    if (layout == SCAN_EACH) {
+        jpeg->scan_info = each;
+        jpeg->num_scans = 3;
+    }
+    jpeg->arith_code = layout == ARITHMETIC;
+}
+
 /* A JPEG of one flat colour: what a reader must give back is then exact up to
- * the rounding of colours. */
+ * the rounding of colours. NULL: noise, of three components. */
 static void make_jpeg(J_COLOR_SPACE space, int components,
-                      const uint8_t *colour, int progressive, struct bytes *out)
+                      const uint8_t *colour, enum layout layout,
+                      struct bytes *out)
 {
     struct jpeg_compress_struct jpeg;
     struct jpeg_error_mgr errors;
@@ -36,13 +55,16 @@ static void make_jpeg(J_COLOR_SPACE space, int components,
     jpeg.input_components = components;
     jpeg.in_color_space = space;
     jpeg_set_defaults(&jpeg);
-    if (progressive)
-        jpeg_simple_progression(&jpeg);
+    set_layout(&jpeg, layout);
     jpeg_start_compress(&jpeg, TRUE);
-    for (int x = 0; x < 40; x++)
-        memcpy(row + x * components, colour, (size_t)components);
-    while (jpeg.next_scanline < 24)
+    while (jpeg.next_scanline < 24) {
+        for (int x = 0; x < 40; x++)
+            if (colour)
+                memcpy(row + x * components, colour, (size_t)components);
+            else
+                picture_colour(x, (int)jpeg.next_scanline, row + 3 * x);
         jpeg_write_scanlines(&jpeg, &rows, 1);
+    }
     jpeg_finish_compress(&jpeg);
     jpeg_destroy_compress(&jpeg);
     out->data = (char *)data;
@@ -54,22 +76,25 @@ static void every_jpeg_kind_reads(void **state)
     (void)state;
     static const struct {
         J_COLOR_SPACE space;
-        int components, progressive;
+        int components;
+        enum layout layout;
         uint8_t in[4], rgb[3];
     } cases[] = {
-        {JCS_GRAYSCALE, 1, 0, {90}, {90, 90, 90}},
-        {JCS_GRAYSCALE, 1, 1, {7}, {7, 7, 7}},
-        {JCS_RGB, 3, 0, {200, 30, 90}, {200, 30, 90}},
-        {JCS_RGB, 3, 1, {20, 230, 190}, {20, 230, 190}},
+        {JCS_GRAYSCALE, 1, ONE_SCAN, {90}, {90, 90, 90}},
+        {JCS_GRAYSCALE, 1, PROGRESSIVE, {7}, {7, 7, 7}},
+        {JCS_RGB, 3, ONE_SCAN, {200, 30, 90}, {200, 30, 90}},
+        {JCS_RGB, 3, PROGRESSIVE, {20, 230, 190}, {20, 230, 190}},
+        {JCS_RGB, 3, SCAN_EACH, {2, 30, 250}, {2, 30, 250}},
+        {JCS_RGB, 3, ARITHMETIC, {72, 3, 50}, {72, 3, 50}},
         /* libjpeg marks its CMYK files as Adobe's, so inks are inverted:
            k - ((255 - ink) * k >> 8) */
-        {JCS_CMYK, 4, 0, {255, 128, 0, 200}, {200, 101, 1}},
+        {JCS_CMYK, 4, ONE_SCAN, {255, 128, 0, 200}, {200, 101, 1}},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct bytes file;
         struct yt_picture picture;
         make_jpeg(cases[i].space, cases[i].components, cases[i].in,
-                  cases[i].progressive, &file);
+                  cases[i].layout, &file);
         if (yt_picture_decode(file.data, file.size, &picture) != YT_OK)
             fail_msg("case %zu: %s", i, yt_error());
         assert_int_equal(picture.width, 40);
@@ -95,7 +120,7 @@ static void make_oriented(int orientation, int big, struct bytes *out)
     app1[3] = sizeof app1 - 2;
     memcpy(app1 + 10, big ? big_tiff : little_tiff, sizeof little_tiff);
     app1[10 + (big ? 19 : 18)] = (uint8_t)orientation;
-    make_jpeg(JCS_GRAYSCALE, 1, (const uint8_t[]){100}, 0, &plain);
+    make_jpeg(JCS_GRAYSCALE, 1, (const uint8_t[]){100}, ONE_SCAN, &plain);
     out->size = plain.size + sizeof app1;
     out->data = malloc(out->size);
     assert_non_null(out->data);
@@ -152,9 +177,8 @@ static void a_cut_jpeg_is_read_as_far_as_it_goes(void **state)
 {
     (void)state;
     struct bytes file;
-    for (int progressive = 0; progressive < 2; progressive++) {
-        make_jpeg(JCS_RGB, 3, (const uint8_t[]){9, 200, 77}, progressive,
-                  &file);
+    for (enum layout layout = ONE_SCAN; layout <= SCAN_EACH; layout++) {
+        make_jpeg(JCS_RGB, 3, (const uint8_t[]){9, 200, 77}, layout, &file);
         const size_t first = scan_at(&file);
         int cut = 0;
         for (size_t size = 0; size < file.size; size++) {
@@ -179,6 +203,38 @@ static void a_cut_jpeg_is_read_as_far_as_it_goes(void **state)
                                 ((const uint8_t[]){9, 200, 77})[k % 3],
                             0, 4);
         yt_picture_deinit(&picture);
+        free(file.data);
+    }
+}
+
+/* Only one that has all pixels is said to lack its end alone, wherever it is
+ * cut: inside a scan, between two, inside the marker of the next. */
+static void only_whole_pixels_lack_their_end_alone(void **state)
+{
+    (void)state;
+    for (enum layout layout = 0; layout < LAYOUTS; layout++) {
+        struct bytes file;
+        struct yt_picture whole;
+        enum yt_picture_end last = YT_PICTURE_WHOLE;
+        make_jpeg(JCS_RGB, 3, NULL, layout, &file);
+        assert_int_equal(decode_cut(&file, file.size, &whole), YT_OK);
+        assert_int_equal(whole.end, YT_PICTURE_WHOLE);
+        for (size_t size = scan_at(&file); size < file.size; size++) {
+            struct yt_picture cut = {0};
+            if (decode_cut(&file, size, &cut) == YT_OK) {
+                last = cut.end;
+                assert_int_not_equal(last, YT_PICTURE_WHOLE);
+            }
+            if (cut.rgb && cut.end == YT_PICTURE_NO_END &&
+                memcmp(cut.rgb, whole.rgb, (size_t)3 * 40 * 24) != 0)
+                fail_msg("layout %d, %zu of %zu bytes", (int)layout, size,
+                         file.size);
+            yt_picture_deinit(&cut);
+        }
+        /* Of arithmetic codes nobody can tell. */
+        assert_int_equal(last, layout == ARITHMETIC ? YT_PICTURE_CUT
+                                                    : YT_PICTURE_NO_END);
+        yt_picture_deinit(&whole);
         free(file.data);
     }
 }
@@ -233,7 +289,7 @@ static void huge_claims_are_refused(void **state)
     struct yt_picture picture;
     /* A small JPEG whose frame header claims 16000x16000 pixels. */
     struct bytes file;
-    make_jpeg(JCS_RGB, 3, (const uint8_t[]){1, 2, 3}, 1, &file);
+    make_jpeg(JCS_RGB, 3, (const uint8_t[]){1, 2, 3}, PROGRESSIVE, &file);
     for (size_t i = 2; i + 9 < file.size; i++)
         if ((uint8_t)file.data[i] == 0xff && (uint8_t)file.data[i + 1] == 0xc2)
             memcpy(file.data + i + 5, "\x3e\x80\x3e\x80", 4);
@@ -248,7 +304,7 @@ static void endless_scans_are_refused(void **state)
 {
     (void)state;
     struct bytes file;
-    make_jpeg(JCS_RGB, 3, (const uint8_t[]){60, 20, 3}, 1, &file);
+    make_jpeg(JCS_RGB, 3, (const uint8_t[]){60, 20, 3}, PROGRESSIVE, &file);
     size_t last = 0;
     for (size_t i = 0; i + 1 < file.size; i++)
         if ((uint8_t)file.data[i] == 0xff && (uint8_t)file.data[i + 1] == 0xda)
@@ -276,6 +332,7 @@ int main(void)
         cmocka_unit_test(every_jpeg_kind_reads),
         cmocka_unit_test(orientation_is_applied),
         cmocka_unit_test(a_cut_jpeg_is_read_as_far_as_it_goes),
+        cmocka_unit_test(only_whole_pixels_lack_their_end_alone),
         cmocka_unit_test(a_cut_jpeg_begins_whole),
         cmocka_unit_test(damaged_files_do_not_crash),
         cmocka_unit_test(huge_claims_are_refused),
