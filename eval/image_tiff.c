@@ -5,6 +5,7 @@
 
 #include "eval/image_formats.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,8 +13,13 @@
 
 #include "runtime/fail.h"
 
-/* A strip may hold a whole picture, at 8 bytes a pixel. */
-#define ALLOCATION_MAX ((tmsize_t)YT_PICTURE_PIXELS_MAX * 8)
+#define PIXEL_BYTES_MAX 8 /* four samples of 16 bits */
+
+/* A strip may hold a whole picture. */
+#define ALLOCATION_MAX ((tmsize_t)YT_PICTURE_PIXELS_MAX * PIXEL_BYTES_MAX)
+
+/* How far tiles may reach past a picture to the right and below. */
+#define PADDING_MAX 2048
 
 struct job {
     const uint8_t *bytes;
@@ -143,6 +149,23 @@ static enum yt_status read_rows(struct job *job, TIFFRGBAImage *image,
     return status;
 }
 
+/* Samples of a pixel and sides of tiles have no limit of their own, and all
+ * pieces may be the same few bytes of the file: what they inflate to is checked
+ * before any is read. */
+static enum yt_status check_pieces(TIFF *tiff, uint32_t width, uint32_t height)
+{
+    const int tiled = TIFFIsTiled(tiff);
+    const uint32_t pieces =
+        tiled ? TIFFNumberOfTiles(tiff) : TIFFNumberOfStrips(tiff);
+    const uint64_t bytes = tiled ? TIFFTileSize64(tiff) : TIFFStripSize64(tiff);
+    const uint64_t most = ((uint64_t)width + PADDING_MAX) *
+                          ((uint64_t)height + PADDING_MAX) * PIXEL_BYTES_MAX;
+    YT_FAIL_IF(pieces > 0 && bytes > most / pieces, YT_UNSUPPORTED,
+               "%u %s of %" PRIu64 " bytes: too much for %ux%u pixels", pieces,
+               tiled ? "tiles" : "strips", bytes, width, height);
+    return YT_OK;
+}
+
 /* As stored: turning is left to yt_picture_orient(), since libtiff only
  * mirrors and cannot transpose. */
 static enum yt_status read_stored(struct job *job, TIFF *tiff,
@@ -168,6 +191,7 @@ static enum yt_status decode(struct job *job, TIFF *tiff,
     TIFFGetField(tiff, TIFFTAG_IMAGELENGTH, &height);
     TIFFGetFieldDefaulted(tiff, TIFFTAG_ORIENTATION, &orientation);
     YT_TRY(yt_picture_check_size(width, height));
+    YT_TRY(check_pieces(tiff, width, height));
     YT_TRY(yt_picture_init((int32_t)width, (int32_t)height, picture));
     YT_TRY(read_stored(job, tiff, picture));
     return yt_picture_orient(picture, orientation);

@@ -261,6 +261,75 @@ static void missing_pixels_are_told(void **state)
     assert_non_null(strstr(yt_error(), "TIFF: "));
 }
 
+struct entry {
+    uint16_t tag;
+    uint32_t value;
+};
+
+static uint8_t *put(uint8_t *to, uint32_t value, int bytes)
+{
+    for (int i = 0; i < bytes; i++)
+        *to++ = (uint8_t)(value >> 8 * i);
+    return to;
+}
+
+/* A little-endian file of a directory alone. */
+static size_t make_directory(const struct entry *entries, int count,
+                             uint8_t *bytes)
+{
+    uint8_t *to = bytes;
+    to = put(to, TIFF_LITTLEENDIAN, 2);
+    to = put(to, TIFF_VERSION_CLASSIC, 2);
+    to = put(to, 8, 4);
+    to = put(to, (uint32_t)count, 2);
+    for (int i = 0; i < count; i++) {
+        to = put(to, entries[i].tag, 2);
+        to = put(to, TIFF_LONG, 2);
+        to = put(to, 1, 4);
+        to = put(to, entries[i].value, 4);
+    }
+    return (size_t)(put(to, 0, 4) - bytes); /* no other page */
+}
+
+/* Pieces that all lie at the same place, and would inflate for hours. */
+static void more_than_a_picture_is_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        struct entry more[4];
+        const char *words;
+    } cases[] = {
+        {{{TIFFTAG_STRIPOFFSETS, 8},
+          {TIFFTAG_SAMPLESPERPIXEL, 4000},
+          {TIFFTAG_ROWSPERSTRIP, 1},
+          {TIFFTAG_STRIPBYTECOUNTS, 16}},
+         "8192 strips of 131072000 bytes: too much for 32768x8192 pixels"},
+        {{{TIFFTAG_TILEWIDTH, 1 << 24},
+          {TIFFTAG_TILELENGTH, 16},
+          {TIFFTAG_TILEOFFSETS, 8},
+          {TIFFTAG_TILEBYTECOUNTS, 16}},
+         "512 tiles of 268435456 bytes: too much for 32768x8192 pixels"},
+        {{{TIFFTAG_TILEWIDTH, 16},
+          {TIFFTAG_TILELENGTH, 1 << 24},
+          {TIFFTAG_TILEOFFSETS, 8},
+          {TIFFTAG_TILEBYTECOUNTS, 16}},
+         "2048 tiles of 268435456 bytes: too much"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct entry entries[9] = {
+            {TIFFTAG_IMAGEWIDTH, 32768},
+            {TIFFTAG_IMAGELENGTH, 8192},
+            {TIFFTAG_BITSPERSAMPLE, 8},
+            {TIFFTAG_COMPRESSION, COMPRESSION_ADOBE_DEFLATE},
+            {TIFFTAG_PHOTOMETRIC, PHOTOMETRIC_MINISBLACK},
+        };
+        uint8_t bytes[256];
+        memcpy(entries + 5, cases[i].more, sizeof cases[i].more);
+        const size_t size = make_directory(entries, 9, bytes);
+        assert_refused(bytes, size, YT_UNSUPPORTED, cases[i].words);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -268,6 +337,7 @@ int main(void)
         cmocka_unit_test(a_picture_is_turned_upright),
         cmocka_unit_test(a_cut_or_damaged_file_is_refused),
         cmocka_unit_test(missing_pixels_are_told),
+        cmocka_unit_test(more_than_a_picture_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
