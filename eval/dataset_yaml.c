@@ -4,6 +4,7 @@
  * list file, or several of them), names (a list, or a map from numbers), nc. */
 
 #include <errno.h>
+#include <limits.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,6 +54,17 @@ static yaml_node_t *find_key(struct reading *r, const char *key)
 
 /* ------------------------------------------------------------- pictures */
 
+/* No file has a longer name, and each "../" of it costs a search. */
+static enum yt_status check_length(const struct reading *r,
+                                   const yaml_node_t *node)
+{
+    const size_t length = node->data.scalar.length;
+    YT_FAIL_IF(length >= PATH_MAX, YT_BAD_INPUT,
+               "%s:%d: a name of %zu bytes: want at most %d", r->path,
+               line_of(node), length, PATH_MAX - 1);
+    return YT_OK;
+}
+
 /* As a shell does: "~/x" lies in the user's folder. malloc'ed. */
 static char *expand_home(const char *name)
 {
@@ -86,6 +98,8 @@ static enum yt_status find_roots(struct reading *r)
     const char *name = node == NULL ? "." : scalar(node);
     YT_FAIL_IF(name == NULL, YT_BAD_INPUT, "%s:%d: path: want one folder",
                r->path, line_of(node));
+    if (node != NULL)
+        YT_TRY(check_length(r, node));
     char *path = expand_home(name);
     char *folder = yt_path_folder(r->path);
     char *above = folder == NULL ? NULL : yt_path_join(folder, "..");
@@ -110,13 +124,14 @@ done:
 static char *find_below(const char *root, const char *name)
 {
     static const char up[] = "../";
-    char *joined = yt_path_join(root, name);
-    char *real = joined == NULL ? NULL : realpath(joined, NULL);
-    free(joined);
-    const size_t skip = sizeof up - 1;
-    return real != NULL || strncmp(name, up, skip) != 0
-               ? real
-               : find_below(root, name + skip);
+    for (;;) {
+        char *joined = yt_path_join(root, name);
+        char *real = joined == NULL ? NULL : realpath(joined, NULL);
+        free(joined);
+        if (real != NULL || strncmp(name, up, sizeof up - 1) != 0)
+            return real;
+        name += sizeof up - 1;
+    }
 }
 
 static enum yt_status add_source(struct reading *r, const yaml_node_t *node)
@@ -125,6 +140,7 @@ static enum yt_status add_source(struct reading *r, const yaml_node_t *node)
     YT_FAIL_IF(name == NULL || name[0] == '\0', YT_BAD_INPUT,
                "%s:%d: want the name of a folder or of a list of pictures",
                r->path, line_of(node));
+    YT_TRY(check_length(r, node));
     char *path = expand_home(name);
     YT_FAIL_IF(path == NULL, YT_NO_MEMORY, "no memory for the data set");
     char *real = NULL;

@@ -173,6 +173,34 @@ static void bad_yaml_fails(void **state)
     assert_fails("data.yaml", YT_NOT_FOUND, "no labels for any of 3");
 }
 
+/* "../" over and over, wherever files are named. */
+static void endless_names_are_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *line;
+    } cases[] = {
+        {NAMES "val: ", "data.yaml:2: "},
+        {NAMES "val:\n- images/val\n- ", "data.yaml:4: "},
+        {NAMES "val: images/val\npath: ", "data.yaml:3: "},
+    };
+    static const char up[] = "../";
+    enum { TIMES = 1 << 20 };
+    write_three();
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const size_t head = strlen(cases[i].text);
+        char *text = malloc(head + TIMES * strlen(up) + 1);
+        assert_non_null(text);
+        char *to = stpcpy(text, cases[i].text);
+        for (int k = 0; k < TIMES; k++)
+            to = stpcpy(to, up);
+        write_file("data.yaml", text);
+        free(text);
+        assert_fails("data.yaml", YT_BAD_INPUT, cases[i].line);
+        assert_says(yt_error(), "a name of 3145728 bytes: want at most 4095");
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -180,6 +208,7 @@ int main(void)
         DATASET_TEST(reads_splits_lists_and_names),
         DATASET_TEST(sources_are_found_as_yolov5_finds_them),
         DATASET_TEST(bad_yaml_fails),
+        DATASET_TEST(endless_names_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
