@@ -16,6 +16,7 @@
 #include "runtime/fail.h"
 #include "runtime/memory.h"
 #include "runtime/model.h"
+#include "runtime/select.h"
 
 #define WORKERS_MAX 256
 
@@ -26,6 +27,7 @@ struct job {
     struct yt_predict_options options; /* defaults filled in */
     char **reasons; /* [image_count] why a picture was left out; or NULL */
     enum yt_picture_end *ends; /* [image_count] of those that were not */
+    uint8_t *wanted; /* [nc] 0: nobody looked for it in the pictures */
     atomic_int next, done;
     atomic_int failed; /* a worker cannot go on */
 };
@@ -102,22 +104,12 @@ static enum yt_status select_boxes(struct worker *w, int32_t *count_out)
     return yt_ultralytics_nms_run(&w->list, &nms, w->kept, count_out);
 }
 
-/* Whether the data set's people looked for objects of a class. Pictures without
- * labels know no classes at all. */
-static int is_looked_for(const struct yt_dataset *dataset, int32_t class_id)
-{
-    return class_id >= dataset->class_count ||
-           dataset->categories[class_id] != YT_NO_CATEGORY;
-}
-
 static enum yt_status add_boxes(struct worker *w, int32_t image, int32_t count,
                                 const struct yt_letterbox_map *map)
 {
     const struct yt_candidates *at = &w->list.at;
     for (int32_t i = 0; i < count; i++) {
         const int32_t k = w->kept[i];
-        if (!is_looked_for(w->job->dataset, at->class_id[k]))
-            continue;
         struct yt_box box = {at->x0[k], at->y0[k],    at->x1[k],
                              at->y1[k], at->score[k], at->class_id[k]};
         yt_letterbox_unmap(map, &box);
@@ -141,6 +133,8 @@ static enum yt_status detect(struct worker *w, int32_t i,
     struct yt_letterbox_map map;
     int32_t count = 0;
     YT_TRY(yt_passes_run(&w->passes, pixels, &w->job->options, &w->list, &map));
+    w->list.count =
+        yt_select_classes(&w->list.at, w->list.count, w->job->wanted);
     YT_TRY(select_boxes(w, &count));
     return add_boxes(w, i, count, &map);
 }
@@ -289,6 +283,19 @@ static enum yt_status collect(struct job *job, const struct worker *workers,
     return YT_OK;
 }
 
+/* Pictures without labels know no classes at all: every one is wanted. */
+static int find_wanted(struct job *job)
+{
+    const struct yt_dataset *d = job->dataset;
+    const int32_t nc =
+        job->pass_count > 0 ? job->passes[0].bundle->plan->nc : 0;
+    job->wanted = malloc((size_t)nc + 1);
+    for (int32_t i = 0; job->wanted && i < nc; i++)
+        job->wanted[i] =
+            i >= d->class_count || d->categories[i] != YT_NO_CATEGORY;
+    return job->wanted != NULL;
+}
+
 static enum yt_status run_job(struct job *job, struct yt_results *results_out)
 {
     const int32_t images = job->dataset->image_count;
@@ -301,8 +308,9 @@ static enum yt_status run_job(struct job *job, struct yt_results *results_out)
     job->reasons = calloc((size_t)images, sizeof *job->reasons);
     job->ends = calloc((size_t)images, sizeof *job->ends);
     enum yt_status status = YT_OK;
-    YT_FAIL_IF_GOTO(!workers || !job->reasons || !job->ends, YT_NO_MEMORY,
-                    "no memory for %d pictures", images);
+    YT_FAIL_IF_GOTO(!workers || !job->reasons || !job->ends ||
+                        !find_wanted(job),
+                    YT_NO_MEMORY, "no memory for %d pictures", images);
     for (int32_t i = 0; i < count; i++)
         workers[i].job = job;
     run_workers(workers, count);
@@ -318,6 +326,7 @@ done:
     free(workers);
     free(job->reasons);
     free(job->ends);
+    free(job->wanted);
     return status;
 }
 

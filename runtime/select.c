@@ -2,9 +2,8 @@
 
 #include "runtime/select.h"
 
-/* Move the wanted ones to the front, in their order. */
-static int32_t keep_classes(const struct yt_candidates *all, int32_t count,
-                            const uint8_t *wanted)
+int32_t yt_select_classes(const struct yt_candidates *all, int32_t count,
+                          const uint8_t *wanted)
 {
     int32_t kept = 0;
     for (int32_t i = 0; i < count; i++) {
@@ -27,7 +26,7 @@ size_t yt_select_boxes(const struct yt_selection *selection,
     const struct yt_candidates *all = selection->candidates;
     const int32_t given =
         options->only_classes
-            ? keep_classes(all, selection->count, options->only_classes)
+            ? yt_select_classes(all, selection->count, options->only_classes)
             : selection->count;
     int32_t limit = options->max_det < given ? options->max_det : given;
     if (boxes_cap < (size_t)limit)

@@ -17,6 +17,15 @@ struct yt_selection {
     void *nms_scratch; /* yt_nms_scratch_bytes() for at least count */
 };
 
+/** Move candidates of wanted classes to the front, in their order; the others
+ *  are lost.
+ *  @param all     [count], changed.
+ *  @param count   of all.
+ *  @param wanted  by class_id: 0: not wanted.
+ *  @return how many are wanted. */
+int32_t yt_select_classes(const struct yt_candidates *all, int32_t count,
+                          const uint8_t *wanted);
+
 /** Choose boxes.
  *
  * @param options  resolved: iou, max_det, class_agnostic, candidates and
