@@ -4,7 +4,7 @@
 
 #include "codegen/emit.h"
 
-/* exp(40)^2 is still a float; mish(-40) is -3e-16. */
+/* exp(40)^2 is still a float; mish(-40) is -2e-16, and nearer to 0 below. */
 #define MISH_LEAST (-40.0f)
 
 static LLVMValueRef none(struct yt_emit *e, LLVMValueRef x, float slope)
@@ -67,8 +67,8 @@ static LLVMValueRef mish(struct yt_emit *e, LLVMValueRef x, float slope)
 {
     (void)slope;
     LLVMValueRef two = yt_emit_splat(e, 2), one = yt_emit_splat(e, 1);
-    LLVMValueRef w = yt_emit_exp_of_minus(
-        e, yt_emit_fmax(e, x, yt_emit_splat(e, MISH_LEAST)));
+    x = yt_emit_fmax(e, x, yt_emit_splat(e, MISH_LEAST));
+    LLVMValueRef w = yt_emit_exp_of_minus(e, x);
     LLVMValueRef above = yt_emit_fma(e, w, two, one);
     LLVMValueRef below = yt_emit_fma(e, yt_emit_fmul(e, w, w), two, above);
     return e->words.divide(e, yt_emit_fmul(e, x, above), below);

@@ -180,8 +180,9 @@ static void values_on(const struct yt_isa *isa)
     for (int32_t i = 0; i < lanes; i++)
         identity[i * lanes + i] = 1;
     for (int i = 0; i < VALUES; i++)
-        in[i] = (float)i / 32.0f - 64; /* -64 to 64 */
-    in[0] = -1e9f;
+        in[i] = (float)(i - VALUES / 2) / 32.0f; /* -64 to 64 */
+    static const float far[] = {-1e9f, -1e20f, -1e30f, 1e9f, 1e20f, 1e30f};
+    memcpy(in, far, sizeof far);
     for (int32_t act = YT_ACT_NONE; act < YT_ACT_COUNT; act++) {
         const struct yt_problem p = {
             .op = YT_OP_CONV2D,
