@@ -68,6 +68,7 @@ static struct yt_schedule good_schedule(const struct yt_problem *problem_,
         .algo = p->lazy ? YT_ALGO_LAZY : YT_ALGO_DIRECT,
         .ku = p->r == 1 ? 4 : 1,
         .launder = p->r > 1,
+        .edge = 1,
         .order = p->lazy ? YT_ORDER_PIXELS : YT_ORDER_CHANNELS,
     };
     for (s.nr = p->lazy ? 1 : 3; s.nr >= 1; s.nr--) {

@@ -6,11 +6,12 @@
  * ISA is a name such as "avx2" or "host", TYPE f32, bf16, s16 or u8s8, OUTPUTS
  * of a block 0, which is a vector's, or another number, MODEL n
  * or s (or m, l, x), or a problem's name. Schedules are searched as the tuner
- * does, of direct convolution and, at half of the blocks, of sparse ones. Then all
- * densities and the dense kernel run in turn on one thread, so that what the
- * machine does otherwise hits them alike. Of each density there are the median
- * over the rounds of a round's ratio, half the range of the middle half, and
- * the ratio of the least times, which another process's load does not touch.
+ * does, of direct convolution and, at half of the blocks, of sparse ones. Then
+ * all densities and the dense kernel run in turn on one thread, so that what
+ * the machine does otherwise hits them alike. Of each density there are the
+ * median over the rounds of a round's ratio, half the range of the middle half,
+ * and the ratio of the least times, which another process's load does not
+ * touch.
  */
 
 #include <stdio.h>
