@@ -168,13 +168,35 @@ static enum yt_status draw(struct yt_detect_output *o, struct yt_detected *f)
     return yt_picture_save(&f->picture, path);
 }
 
-/* Labels that people made are worth more than those of a model. */
+/* The same picture by the folder that its name leads to. malloc'ed; NULL: the
+ * folder is not there. */
+static char *resolve_folder(const char *file)
+{
+    char *folder = yt_path_folder(file);
+    char *real = folder ? realpath(folder, NULL) : NULL;
+    char *path = real ? yt_path_join(real, base_name(file)) : NULL;
+    free(folder);
+    free(real);
+    return path;
+}
+
+/* Labels that people made are worth more than those of a model. They lie where
+ * "images" leads to in a picture's name, which may begin with it or leave it to
+ * the folder that the program runs in; a link on the way has two names. */
 static enum yt_status check_truth(const char *file, const char *path)
 {
-    char *truth = yt_label_path(file);
-    YT_FAIL_IF(!truth, YT_NO_MEMORY, "no memory for a path");
-    const int same = is_same_file(truth, path);
-    free(truth);
+    char *names[] = {yt_path_join(".", file), resolve_folder(file),
+                     realpath(file, NULL)};
+    int same = 0;
+    int failed = !names[0];
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        char *truth = names[i] ? yt_label_path(names[i]) : NULL;
+        same |= truth && is_same_file(truth, path);
+        failed |= names[i] && !truth;
+        free(truth);
+        free(names[i]);
+    }
+    YT_FAIL_IF(failed, YT_NO_MEMORY, "no memory for a path");
     YT_FAIL_IF(same, YT_BAD_ARGUMENT,
                "%s: its own labels would be overwritten; choose another --out",
                file);

@@ -123,10 +123,30 @@ python3 -c 'import sys; sys.exit(any(len(x.split()) != 5
 mkdir -p "$work/set/images" "$work/set/labels"
 cp "$work/in/000001.jpg" "$work/set/images/"
 echo '0 0.5 0.5 1 1' >"$work/set/labels/000001.txt"
-run 2 "${try[@]}" --out "$work/set" --save-txt "$work/set/images"
-says 'its own labels would be overwritten'
-grep -q '^0 0.5 0.5 1 1$' "$work/set/labels/000001.txt" ||
-    complain "labels were overwritten"
+mkdir "$work/set/images/deep" "$work/links"
+ln -s "$work/in/000002.jpg" "$work/set/images/"
+ln -s "$work/set/images/000001.jpg" "$work/links/"
+ln -s "$work/set/images" "$work/set/labels" "$work/links/"
+echo '0 0.5 0.5 1 1' >"$work/set/labels/000002.txt"
+
+# guarded FOLDER OUT SOURCE: run in FOLDER, it would meet its own labels.
+guarded()
+{
+    cd "$work/$1" || exit 1
+    run 2 "${try[@]}" --out "$2" --save-txt --nosave "$3"
+    says 'its own labels would be overwritten'
+    cd "$OLDPWD" || exit 1
+    for name in 000001 000002; do
+        echo '0 0.5 0.5 1 1' | cmp -s - "$work/set/labels/$name.txt" ||
+            complain "in $1: $3: labels were overwritten"
+    done
+}
+guarded . "$work/set" "$work/set/images"
+guarded set . images
+guarded set/images .. .
+guarded set/images/deep ../.. ../000001.jpg
+guarded links . images
+guarded . set links/000001.jpg
 cp "$work/in/000001.jpg" "$work/in/000001.jpeg"
 run 2 "${try[@]}" --out "$work/two" --save-txt "$work/in" && says 'one picture'
 run 2 "${try[@]}" --save-json "$work/two.json" "$work/in" && says 'one picture'
