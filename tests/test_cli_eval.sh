@@ -182,12 +182,14 @@ run 0 eval -m "$model" -d "$work/people.json" --images "$pictures" \
     --imgsz 320 --json --save-json "$work/people-found.json"
 says "people names 1 of the model's 80 classes"
 json "len(d['per_class']) == 1 and d['per_class'][0]['name'] == 'person'"
-json "d['per_class'][0]['map'] == ${json_first}['per_class'][0]['map']"
+# Boxes of other classes took places among the most of a picture.
+json "0 <= d['map'] - ${json_first}['per_class'][0]['map'] < 0.05"
 json "d['map'] == d['per_class'][0]['map'] and
       0 < d['boxes'] < ${json_first}['boxes'] / 2"
+cp "$work/out" "$work/first"
 run 0 eval --results "$work/people-found.json" -d "$work/people.json" \
     --images "$pictures" --json
-json "d['map'] == ${json_first}['per_class'][0]['map']"
+json "d['map'] == ${json_first}['map']"
 
 # A plan's accuracy goes into the database once.
 run 0 tune -m "$model" --imgsz 320 -t 1 --budget 1s --json

@@ -181,6 +181,7 @@ static struct yt_schedule sample(const struct yt_problem *p,
             .mr = 1 + (int32_t)(next_random(seed) % 32),
             .nr = 1 + (int32_t)(next_random(seed) % 8),
             .ku = 1 + (int32_t)(next_random(seed) % 16),
+            .edge = 1,
             .tiles = (int32_t)(next_random(seed) % 12),
             .order =
                 next_random(seed) % 2 ? YT_ORDER_PIXELS : YT_ORDER_CHANNELS,

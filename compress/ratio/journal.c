@@ -200,7 +200,7 @@ static enum yt_status read_lines(struct yt_compress_work *w, FILE *from,
             sscanf(line, "%la", &w->settings[i].dense_ns) != 1 ||
             !(w->settings[i].dense_ns > 0))
             return damaged(path);
-    w->candidates = calloc((size_t)count, sizeof *w->candidates);
+    w->candidates = calloc(YT_CANDIDATES_MAX, sizeof *w->candidates);
     YT_FAIL_IF(!w->candidates, YT_NO_MEMORY, "no memory for candidates");
     w->candidate_count = count;
     for (int32_t i = 0; i < count; i++) {
