@@ -202,8 +202,8 @@ static enum yt_status load(const struct yt_dataset *pictures, int32_t images,
         loss->pictures ? YT_OK
                        : yt_fail(YT_NO_MEMORY, "no memory for pictures");
     for (int32_t i = 0; status == YT_OK && i < some->image_count; i++) {
-        status =
-            yt_picture_load_whole(some->images[i].path, &loss->pictures[loss->count]);
+        status = yt_picture_load_whole(some->images[i].path,
+                                       &loss->pictures[loss->count]);
         if (status == YT_OK)
             loss->count++;
         else if (status != YT_NO_MEMORY)

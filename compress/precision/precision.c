@@ -315,8 +315,8 @@ static enum yt_status store(struct search *s, const struct yt_dataset *pictures)
         return YT_OK;
     struct yt_db_quantisation row = key_of(s, pictures);
     char *text = NULL;
-    YT_TRY(yt_quantisation_text(s->found->quantisation, s->engine->graph,
-                                &text));
+    YT_TRY(
+        yt_quantisation_text(s->found->quantisation, s->engine->graph, &text));
     row.text = text;
     const enum yt_status status =
         yt_db_quantisation_put(s->engine->site->db, &row, NULL);
@@ -371,8 +371,8 @@ static enum yt_status find_own(struct search *s)
     if (!graph->ranges || wish->calib || wish->method || wish->images ||
         wish->learn_rounding)
         return YT_NOT_FOUND;
-    const enum yt_status status = yt_quantisation_read(
-        graph, graph->ranges, &s->found->quantisation);
+    const enum yt_status status =
+        yt_quantisation_read(graph, graph->ranges, &s->found->quantisation);
     return status == YT_STALE ? YT_NOT_FOUND : status;
 }
 
