@@ -11,13 +11,13 @@
 
 #include "each_isa.h"
 #include "ground.h"
+#include "network_run.h"
 
 #include "base/random.h"
 #include "cli/export_engine.h"
 #include "codegen/algo.h"
 #include "model/graph.h"
 #include "runtime/memory.h"
-#include "runtime/model.h"
 #include "tuner/build/build.h"
 #include "tuner/measure/bench_case.h"
 
@@ -248,26 +248,6 @@ static void prune(struct yt_graph *graph, double share)
     }
 }
 
-static void run(struct yt_build *build, float *heads, size_t count)
-{
-    const struct yt_open_options options = {.threads = 2};
-    struct yt_model *model;
-    struct yt_model_info info;
-    if (yt_build_make(build, 2) != YT_OK)
-        fail_msg("%s", yt_error());
-    assert_int_equal(yt_model_open(&build->bundle, &options, &model), YT_OK);
-    yt_model_describe(model, &info);
-    char *arena = yt_memory_alloc(info.workspace_bytes);
-    assert_non_null(arena);
-    float *image = (float *)(void *)(arena + build->net->input);
-    for (int32_t i = 0; i < 3 * 64 * 64; i++)
-        image[i] = (float)((uint32_t)i * 2654435761u >> 24);
-    yt_model_run_steps(model, -INFINITY, arena, 0, build->plan.step_count);
-    memcpy(heads, arena + build->net->heads[0].offset, count * sizeof *heads);
-    yt_model_close(model);
-    yt_memory_free(arena, info.workspace_bytes);
-}
-
 static void a_pruned_network_finds_the_same(void **state)
 {
     (void)state;
@@ -281,7 +261,7 @@ static void a_pruned_network_finds_the_same(void **state)
     const struct yt_build_options options = {
         .isa = yt_isa_best(yt_cpu_features()), .h = 64, .w = 64, .threads = 2};
     assert_int_equal(yt_build_create(graph, &options, &build), YT_OK);
-    run(build, heads[0], COUNT(heads[0]));
+    first_head(build, heads[0], COUNT(heads[0]));
     bytes[0] = build->plan.blob_bytes;
     for (int32_t i = 0; i < build->net->layer_count; i++) {
         const struct yt_problem *p = &build->net->layers[i].problem;
@@ -296,7 +276,7 @@ static void a_pruned_network_finds_the_same(void **state)
         sparse++;
     }
     assert_true(sparse > 30 && sparse == named);
-    run(build, heads[1], COUNT(heads[1]));
+    first_head(build, heads[1], COUNT(heads[1]));
     bytes[1] = build->plan.blob_bytes;
     assert_true(bytes[0] < bytes[1] * 0.6);
     double largest = 0, worst = 0;

@@ -9,11 +9,11 @@
 #include <cmocka.h>
 
 #include "ground.h"
+#include "network_run.h"
 
 #include "codegen/schedule.h"
 #include "model/graph.h"
 #include "runtime/memory.h"
-#include "runtime/model.h"
 #include "tuner/build/build.h"
 #include "tuner/measure/bench_case.h"
 #include "tuner/search/in_network.h"
@@ -115,26 +115,6 @@ static int32_t sppf_of(const struct yt_build *build)
     return i;
 }
 
-/* Heads of one run of a made-up image on two threads. */
-static void run(struct yt_build *build, char **arena_out, size_t *bytes_out)
-{
-    const struct yt_open_options options = {.threads = 2};
-    struct yt_model *model;
-    struct yt_model_info info;
-    assert_int_equal(yt_model_open(&build->bundle, &options, &model), YT_OK);
-    yt_model_describe(model, &info);
-    char *arena = yt_memory_alloc(info.workspace_bytes);
-    assert_non_null(arena);
-    memset(arena, 0xff, info.workspace_bytes);
-    float *image = (float *)(void *)(arena + build->net->input);
-    for (int32_t i = 0; i < 3 * 64 * 64; i++)
-        image[i] = (float)(i * 2654435761u >> 24);
-    yt_model_run_steps(model, -1e30f, arena, 0, build->plan.step_count);
-    yt_model_close(model);
-    *arena_out = arena;
-    *bytes_out = info.workspace_bytes;
-}
-
 /* A plan has the scratch that its schedules need, and the executor hands it
  * out: the network computes the same. */
 static void networks_hand_out_scratch(void **state)
@@ -153,14 +133,14 @@ static void networks_hand_out_scratch(void **state)
     const struct yt_problem *p = &build->net->layers[i].problem;
     assert_int_equal(yt_build_make(build, 2), YT_OK);
     assert_int_equal(build->plan.scratch_bytes, 0);
-    run(build, &arenas[0], &bytes[0]);
+    arenas[0] = run_network(build, &bytes[0]);
 
     assert_int_equal(yt_schedule_parse(p->op, "strips-h", &s), YT_OK);
     assert_int_equal(yt_build_set(build, i, &s), YT_OK);
     assert_int_equal(yt_build_make(build, 2), YT_OK);
     assert_int_equal(build->plan.scratch_bytes,
                      yt_schedule_scratch_bytes(p, &s, options.isa));
-    run(build, &arenas[1], &bytes[1]);
+    arenas[1] = run_network(build, &bytes[1]);
     assert_true(bytes[1] > bytes[0]);
     assert_memory_equal(arenas[0], arenas[1], (size_t)build->plan.arena_bytes);
     for (int k = 0; k < 2; k++)

@@ -13,13 +13,13 @@
 #include "each_isa.h"
 #include "ground.h"
 #include "guarded.h"
+#include "network_run.h"
 
 #include "cli/export_engine.h"
 #include "codegen/algo.h"
 #include "model/graph.h"
 #include "runtime/kernel.h"
 #include "runtime/memory.h"
-#include "runtime/model.h"
 #include "tuner/build/build.h"
 #include "tuner/measure/bench_case.h"
 
@@ -350,27 +350,6 @@ static void choose(struct yt_build *build, int32_t edge, int32_t *count_out)
     }
 }
 
-static void run(struct yt_build *build, float *heads, size_t count)
-{
-    const struct yt_open_options options = {.threads = 2};
-    struct yt_model *model;
-    struct yt_model_info info;
-    if (yt_build_make(build, 2) != YT_OK)
-        fail_msg("%s", yt_error());
-    assert_int_equal(yt_model_open(&build->bundle, &options, &model), YT_OK);
-    yt_model_describe(model, &info);
-    char *arena = yt_memory_alloc(info.workspace_bytes);
-    assert_non_null(arena);
-    memset(arena, 0xff, info.workspace_bytes);
-    float *image = (float *)(void *)(arena + build->net->input);
-    for (int32_t i = 0; i < 3 * 64 * 64; i++)
-        image[i] = (float)((uint32_t)i * 2654435761u >> 24);
-    yt_model_run_steps(model, -INFINITY, arena, 0, build->plan.step_count);
-    memcpy(heads, arena + build->net->heads[0].offset, count * sizeof *heads);
-    yt_model_close(model);
-    yt_memory_free(arena, info.workspace_bytes);
-}
-
 static double relative_rms(const float *got, const float *want, size_t count)
 {
     double error = 0, all = 0;
@@ -395,13 +374,13 @@ static void a_network_finds_the_same(void **state)
     const struct yt_build_options options = {
         .isa = yt_isa_best(yt_cpu_features()), .h = 64, .w = 64, .threads = 2};
     assert_int_equal(yt_build_create(graph, &options, &build), YT_OK);
-    run(build, heads[0], COUNT(heads[0]));
+    first_head(build, heads[0], COUNT(heads[0]));
     assert_int_equal(build->plan.scratch_bytes, 0);
     for (size_t i = 0; i < COUNT(edges); i++) {
         int32_t count;
         choose(build, edges[i], &count);
         assert_true(count >= 10);
-        run(build, heads[1], COUNT(heads[1]));
+        first_head(build, heads[1], COUNT(heads[1]));
         assert_true(build->plan.scratch_bytes > 0);
         assert_memory_not_equal(heads[0], heads[1], sizeof heads[0]);
         const double rms = relative_rms(heads[1], heads[0], COUNT(heads[0]));
