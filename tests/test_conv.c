@@ -176,19 +176,15 @@ static struct yt_schedule sample(const struct yt_problem *p,
                                  const struct yt_isa *isa, uint32_t *seed)
 {
     for (;;) {
-        const struct yt_schedule s = {
-            .algo = YT_ALGO_DIRECT,
-            .mr = 1 + (int32_t)(next_random(seed) % 32),
-            .nr = 1 + (int32_t)(next_random(seed) % 8),
-            .ku = 1 + (int32_t)(next_random(seed) % 16),
-            .edge = 1,
-            .tiles = (int32_t)(next_random(seed) % 12),
-            .order =
-                next_random(seed) % 2 ? YT_ORDER_PIXELS : YT_ORDER_CHANNELS,
-            .tune = (enum yt_tune_cpu)(next_random(seed) % YT_TUNE_COUNT),
-            .launder = (int32_t)(next_random(seed) % 2),
-            .ic_outer = (int32_t)(next_random(seed) % 2),
-        };
+        struct yt_schedule s = yt_schedule_blank(YT_ALGO_DIRECT);
+        s.mr = 1 + (int32_t)(next_random(seed) % 32);
+        s.nr = 1 + (int32_t)(next_random(seed) % 8);
+        s.ku = 1 + (int32_t)(next_random(seed) % 16);
+        s.tiles = (int32_t)(next_random(seed) % 12);
+        s.order = next_random(seed) % 2 ? YT_ORDER_PIXELS : YT_ORDER_CHANNELS;
+        s.tune = (enum yt_tune_cpu)(next_random(seed) % YT_TUNE_COUNT);
+        s.launder = (int32_t)(next_random(seed) % 2);
+        s.ic_outer = (int32_t)(next_random(seed) % 2);
         if (s.mr * s.nr * s.ku * p->u.conv2d.r <= 240 &&
             yt_schedule_applies(p, &s, isa))
             return s;

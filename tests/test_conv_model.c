@@ -64,13 +64,11 @@ static struct yt_schedule good_schedule(const struct yt_problem *problem_,
                                         const struct yt_isa *isa)
 {
     const struct yt_conv2d *p = &problem_->u.conv2d;
-    struct yt_schedule s = {
-        .algo = p->lazy ? YT_ALGO_LAZY : YT_ALGO_DIRECT,
-        .ku = p->r == 1 ? 4 : 1,
-        .launder = p->r > 1,
-        .edge = 1,
-        .order = p->lazy ? YT_ORDER_PIXELS : YT_ORDER_CHANNELS,
-    };
+    struct yt_schedule s =
+        yt_schedule_blank(p->lazy ? YT_ALGO_LAZY : YT_ALGO_DIRECT);
+    s.ku = p->r == 1 ? 4 : 1;
+    s.launder = p->r > 1;
+    s.order = p->lazy ? YT_ORDER_PIXELS : YT_ORDER_CHANNELS;
     for (s.nr = p->lazy ? 1 : 3; s.nr >= 1; s.nr--) {
         s.mr = (isa->regs - s.nr - 1) / s.nr;
         while (s.mr > 1 && !yt_schedule_applies(problem_, &s, isa))
