@@ -30,6 +30,19 @@ static inline void fill_picture(uint8_t *rgb, int width, int height)
             picture_colour(x, y, rgb + 3 * (y * width + x));
 }
 
+/** Read the first bytes of a file, in a copy of that size, so that a read past
+ *  it is seen. */
+static inline enum yt_status decode_cut(const void *bytes, size_t size,
+                                        struct yt_picture *picture)
+{
+    uint8_t *cut = malloc(size + 1);
+    assert_non_null(cut);
+    memcpy(cut + 1, bytes, size);
+    const enum yt_status status = yt_picture_decode(cut + 1, size, picture);
+    free(cut);
+    return status;
+}
+
 /** The bytes are read as these pixels. */
 static inline void assert_pixels(const void *bytes, size_t size, int width,
                                  int height, const uint8_t *rgb)
