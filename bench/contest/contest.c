@@ -156,8 +156,8 @@ int yt_contest_rising(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-void yt_contest_add_problem(struct yt_problem_list *list,
-                            const struct yt_problem *p)
+static void add_problem(struct yt_problem_list *list,
+                        const struct yt_problem *p)
 {
     char name[YT_PROBLEM_NAME_MAX], other[YT_PROBLEM_NAME_MAX];
     yt_problem_name(p, name);
@@ -170,8 +170,8 @@ void yt_contest_add_problem(struct yt_problem_list *list,
         list->items[list->count++] = *p;
 }
 
-void yt_contest_add_model(struct yt_problem_list *list, const char *size,
-                          enum yt_dtype dtype, int32_t lanes)
+static void add_model(struct yt_problem_list *list, const char *size,
+                      enum yt_dtype dtype, int32_t lanes)
 {
     struct yt_graph *graph;
     struct yt_net *net;
@@ -187,9 +187,42 @@ void yt_contest_add_model(struct yt_problem_list *list, const char *size,
         const struct yt_problem *p = &net->layers[i].problem;
         if (p->op == YT_OP_CONV2D && !p->u.conv2d.lazy &&
             p->u.conv2d.c >= CHANNELS_MIN && p->u.conv2d.k >= CHANNELS_MIN)
-            yt_contest_add_problem(list, p);
+            add_problem(list, p);
     }
     yt_net_destroy(net);
     yt_graph_destroy(graph);
     free(dtypes);
+}
+
+void yt_contest_add(struct yt_problem_list *list, const char *name,
+                    enum yt_dtype dtype, int32_t lanes)
+{
+    struct yt_problem p;
+    if (strlen(name) == 1) {
+        add_model(list, name, dtype, lanes);
+        return;
+    }
+    yt_contest_check(yt_problem_parse(name, &p));
+    add_problem(list, &p);
+}
+
+const struct yt_isa *yt_contest_isa(const char *word)
+{
+    const uint32_t features = yt_cpu_features();
+    if (!word || strcmp(word, "host") == 0)
+        return yt_codegen_best_isa(features);
+    const struct yt_isa *isa = yt_isa_find(word);
+    if (isa && yt_isa_check(isa, features) == YT_OK)
+        return isa;
+    fprintf(stderr, "%s: this CPU does not run '%s'\n",
+            program_invocation_short_name, word);
+    exit(1);
+}
+
+int yt_contest_rounds(const char *word)
+{
+    const int rounds = word ? atoi(word) : 15;
+    return rounds < 1                       ? 1
+           : rounds > YT_CONTEST_ROUNDS_MAX ? YT_CONTEST_ROUNDS_MAX
+                                            : rounds;
 }

@@ -8,7 +8,17 @@
 #include "codegen/codegen.h"
 #include "tuner/measure/bench_case.h"
 
-#define YT_PROBLEMS_MAX 128
+#define YT_PROBLEMS_MAX       128
+#define YT_CONTEST_ROUNDS_MAX 101
+
+/** What the bench programs are told first: an instruction set, or "host".
+ *  @param word NULL: the widest this CPU has.
+ *  @return one that this CPU runs; ends otherwise. */
+const struct yt_isa *yt_contest_isa(const char *word);
+
+/** A number of rounds that can be had.
+ *  @param word NULL: 15. */
+int yt_contest_rounds(const char *word);
 
 /** Say what went wrong and end, unless @p status is YT_OK. */
 void yt_contest_check(enum yt_status status);
@@ -56,12 +66,9 @@ struct yt_problem_list {
     int count;
 };
 
-void yt_contest_add_problem(struct yt_problem_list *list,
-                            const struct yt_problem *p);
-
-/** The convolutions of a YOLOv5 at 640 x 640 that have at least 32 channels.
- *  @param size "n", "s", "m", "l" or "x". */
-void yt_contest_add_model(struct yt_problem_list *list, const char *size,
-                          enum yt_dtype dtype, int32_t lanes);
+/** The problem of that name; of a letter, "n", "s", "m", "l" or "x", the
+ *  convolutions of that YOLOv5 at 640 x 640 that have at least 32 channels. */
+void yt_contest_add(struct yt_problem_list *list, const char *name,
+                    enum yt_dtype dtype, int32_t lanes);
 
 #endif

@@ -20,8 +20,7 @@
 
 #include "bench/contest/contest.h"
 
-#define ROUNDS_MAX 101
-#define SEED       17
+#define SEED 17
 
 static const double densities[] = {1.0, 0.7, 0.5, 0.3};
 #define DENSITIES ((int)(sizeof densities / sizeof densities[0]))
@@ -52,7 +51,7 @@ static void print_ratio(double *ratios, int rounds, double of_least)
            (ratios[3 * rounds / 4] - ratios[rounds / 4]) / 2, of_least);
 }
 
-static double ratios[DENSITIES][ROUNDS_MAX];
+static double ratios[DENSITIES][YT_CONTEST_ROUNDS_MAX];
 static double totals[KERNELS]; /* ms of all problems, median rounds */
 
 static void measure(const struct yt_problem *p, const struct yt_isa *isa,
@@ -61,7 +60,7 @@ static void measure(const struct yt_problem *p, const struct yt_isa *isa,
     struct yt_contest c[KERNELS] = {0};
     struct yt_loaded l[KERNELS];
     int64_t calls[KERNELS];
-    double dense_ns[ROUNDS_MAX], least[DENSITIES];
+    double dense_ns[YT_CONTEST_ROUNDS_MAX], least[DENSITIES];
     char name[YT_PROBLEM_NAME_MAX], schedules[2][YT_SCHEDULE_NAME_MAX];
     struct yt_jit *jit;
     yt_contest_check(yt_jit_create(&jit));
@@ -125,29 +124,14 @@ static enum yt_dtype dtype_of(const char *name)
 int main(int argc, char **argv)
 {
     static const char *const usual[] = {"n", "s"};
-    const struct yt_isa *isa = argc > 1 && strcmp(argv[1], "host") != 0
-                                   ? yt_isa_find(argv[1])
-                                   : yt_codegen_best_isa(yt_cpu_features());
+    const struct yt_isa *isa = yt_contest_isa(argc > 1 ? argv[1] : NULL);
     const enum yt_dtype dtype = dtype_of(argc > 2 ? argv[2] : "f32");
     int32_t outputs = argc > 3 ? atoi(argv[3]) : 0;
-    int rounds = argc > 4 ? atoi(argv[4]) : 15;
-    rounds = rounds < 1 ? 1 : rounds > ROUNDS_MAX ? ROUNDS_MAX : rounds;
-    if (!isa || yt_isa_check(isa, yt_cpu_features()) != YT_OK) {
-        fprintf(stderr, "yolotune-sparse: this CPU does not run '%s'\n",
-                argv[1]);
-        return 1;
-    }
+    const int rounds = yt_contest_rounds(argc > 4 ? argv[4] : NULL);
     for (int i = 0; argc <= 5 && i < 2; i++)
-        yt_contest_add_model(&problems, usual[i], dtype, isa->lanes);
-    for (int i = 5; i < argc; i++) {
-        struct yt_problem p;
-        if (strlen(argv[i]) == 1) {
-            yt_contest_add_model(&problems, argv[i], dtype, isa->lanes);
-            continue;
-        }
-        yt_contest_check(yt_problem_parse(argv[i], &p));
-        yt_contest_add_problem(&problems, &p);
-    }
+        yt_contest_add(&problems, usual[i], dtype, isa->lanes);
+    for (int i = 5; i < argc; i++)
+        yt_contest_add(&problems, argv[i], dtype, isa->lanes);
     outputs = outputs ? outputs : isa->lanes;
     printf("%s, %d rounds: ms of the best direct kernel, and of sparse ones as "
            "a share of it\n",

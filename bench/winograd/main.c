@@ -22,13 +22,11 @@
 #include "runtime/dtype.h"
 #include "runtime/kernel.h"
 
-#define ROUNDS_MAX 101
-
 /* Outputs along an edge; direct has 0. */
 static const int32_t edges[] = {0, 2, 4, 6};
 #define KERNELS ((int)(sizeof edges / sizeof edges[0]))
 
-static double ratios[KERNELS][ROUNDS_MAX];
+static double ratios[KERNELS][YT_CONTEST_ROUNDS_MAX];
 static double totals[KERNELS + 1]; /* ms of all problems; the last: of the best
                                       of each */
 
@@ -77,7 +75,7 @@ static void measure(const struct yt_problem *p, const struct yt_isa *isa,
     struct yt_contest c[KERNELS] = {0};
     struct yt_loaded l[KERNELS];
     int64_t calls[KERNELS];
-    double direct_ns[ROUNDS_MAX], best = 1;
+    double direct_ns[YT_CONTEST_ROUNDS_MAX], best = 1;
     char name[YT_PROBLEM_NAME_MAX];
     for (int i = 0; i < KERNELS; i++) {
         open_kernel(&c[i], &l[i], p, isa, edges[i]);
@@ -119,26 +117,12 @@ static int is_for(const struct yt_problem *p, const struct yt_isa *isa)
 int main(int argc, char **argv)
 {
     static struct yt_problem_list problems;
-    const struct yt_isa *isa = argc > 1 && strcmp(argv[1], "host") != 0
-                                   ? yt_isa_find(argv[1])
-                                   : yt_codegen_best_isa(yt_cpu_features());
-    int rounds = argc > 2 ? atoi(argv[2]) : 15;
-    rounds = rounds < 1 ? 1 : rounds > ROUNDS_MAX ? ROUNDS_MAX : rounds;
-    if (!isa || yt_isa_check(isa, yt_cpu_features()) != YT_OK) {
-        fprintf(stderr, "yolotune-winograd: this CPU does not run '%s'\n",
-                argv[1]);
-        return 1;
-    }
-    for (int i = 3; i < argc || (argc <= 3 && i == 3); i++) {
-        struct yt_problem p;
-        const char *model = argc > 3 ? argv[i] : "s";
-        if (strlen(model) == 1) {
-            yt_contest_add_model(&problems, model, YT_DTYPE_F32, isa->lanes);
-        } else {
-            yt_contest_check(yt_problem_parse(model, &p));
-            yt_contest_add_problem(&problems, &p);
-        }
-    }
+    const struct yt_isa *isa = yt_contest_isa(argc > 1 ? argv[1] : NULL);
+    const int rounds = yt_contest_rounds(argc > 2 ? argv[2] : NULL);
+    if (argc <= 3)
+        yt_contest_add(&problems, "s", YT_DTYPE_F32, isa->lanes);
+    for (int i = 3; i < argc; i++)
+        yt_contest_add(&problems, argv[i], YT_DTYPE_F32, isa->lanes);
     printf("%s, %d rounds: ms and GFLOP/s of the best direct kernel; then how "
            "many times faster F(2), F(4) and F(6) are, and their error\n",
            isa->name, rounds);
