@@ -13,7 +13,6 @@ import statistics
 import sys
 import tempfile
 
-import cv2
 import numpy
 
 import models
@@ -495,8 +494,7 @@ def verdicts(goals, results, threads):
 def measure(options, data, network, threads, folder):
     """One model at one thread count: start, check, race, summarise."""
     image = os.path.join(folder, f"input-{network.size}.npy")
-    picture = cv2.imread(str(data / "images" / "bus.jpg"))
-    numpy.save(image, yolov5.to_input(yolov5.letterbox(picture, network.size)))
+    yolov5.save_input(data / "images" / "bus.jpg", network.size, image)
     cpus = sorted(os.sched_getaffinity(0))[:threads]
     if len(cpus) < threads:
         raise SystemExit(

@@ -23,7 +23,6 @@ import statistics
 import sys
 import tempfile
 
-import cv2
 import numpy
 import onnx
 import onnx.numpy_helper
@@ -156,11 +155,8 @@ def main():
     pairs = []
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
-        picture = cv2.imread(str(data / "images" / "bus.jpg"))
         image = folder / "input.npy"
-        numpy.save(
-            image, yolov5.to_input(yolov5.letterbox(picture, options.imgsz))
-        )
+        yolov5.save_input(data / "images" / "bus.jpg", options.imgsz, image)
         try:
             for density, blocks in cases:
                 pairs.append(

@@ -44,6 +44,11 @@ def letterbox(image, size):
     )
 
 
+def save_input(picture, size, path):
+    """A picture file, letterboxed, as a .npy that contenders read."""
+    numpy.save(path, to_input(letterbox(cv2.imread(str(picture)), size)))
+
+
 def to_input(bgr):
     """BGR pixels to the network's input: RGB, 0..1, float32 [1][3][h][w]."""
     planes = bgr[:, :, ::-1].transpose(2, 0, 1)[None]
