@@ -37,7 +37,8 @@
          0,                                                                    \
          0,                                                                    \
          "Pictures to calibrate int8 and int16 on, labels are not needed: a "  \
-         "folder, a list (.txt) or a data set (default: the train split of "   \
+         "folder, a list (.txt) or a data set (default: the ranges that a "    \
+         "model was trained with, if its file has some; the train split of "   \
          "the data set, or the pictures that come with the default model; "    \
          "else what the database holds). Never those that are measured on."},  \
         {"calib-images",                                                       \

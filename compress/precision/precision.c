@@ -363,13 +363,18 @@ calibrate(struct search *s, const struct yt_dataset *pictures, const char *path)
     return store(s, pictures);
 }
 
+/* Whether it says anything of how to calibrate. */
+static int wants_ranges(const struct yt_precision_wish *wish)
+{
+    return wish->calib || wish->method || wish->images || wish->learn_rounding;
+}
+
 /* What the network was trained with, unless something else is asked for. */
 static enum yt_status find_own(struct search *s)
 {
     const struct yt_precision_wish *wish = s->wish;
     const struct yt_graph *graph = s->engine->graph;
-    if (!graph->ranges || wish->calib || wish->method || wish->images ||
-        wish->learn_rounding)
+    if (!graph->ranges || wants_ranges(wish))
         return YT_NOT_FOUND;
     const enum yt_status status =
         yt_quantisation_read(graph, graph->ranges, &s->found->quantisation);
@@ -425,8 +430,7 @@ static enum yt_status find_plan(struct search *s)
     const struct yt_precision_wish *wish = s->wish;
     struct yt_engine *engine = s->engine;
     char *text = NULL;
-    if (!engine->site->db || wish->calib || wish->method || wish->images ||
-        wish->learn_rounding || wish->keep_fp32)
+    if (!engine->site->db || wants_ranges(wish) || wish->keep_fp32)
         return YT_NOT_FOUND;
     char beginning[YT_PRECISION_MAX];
     struct yt_db_plan_key key = yt_engine_plan_key(engine, YT_DB_TUNED);
