@@ -86,8 +86,8 @@ int yt_candidate_is_whole(const struct yt_candidate *candidate);
 int yt_candidate_keeps(const struct yt_compress_work *w,
                        const struct yt_candidate *candidate, double slack);
 
-/** Whether the first round's trainings have the time to find boxes in held
- *  before and after: to be said before anything is pruned.
+/** Whether the shortest trainings have the time to find boxes in held before
+ *  and after: to be said before anything is pruned.
  *  @return YT_OK; YT_BAD_ARGUMENT. */
 enum yt_status yt_compress_check_budget(const struct yt_compress_work *w);
 

@@ -105,8 +105,9 @@ static void list_rivals(struct field *f, double share)
     add_entry(f, f->w->graph, base.h, base.w, precision);
     for (int32_t i = 0; i < o->rival_count; i++)
         add_entry(f, o->rivals[i], base.h, base.w, precision);
+    const int32_t best = yt_compress_best(f->w, 1);
     for (int32_t i = 0; i < f->w->candidate_count; i++)
-        if (i != yt_compress_best(f->w, 1))
+        if (i != best)
             add_trained(f, &f->w->candidates[i]);
     add_smaller_inputs(f, precision, share);
 }
@@ -229,6 +230,19 @@ static int32_t faster_rival(const struct field *f)
     return best;
 }
 
+/* Where nothing is pruned, that neither wins nor loses. */
+static const char *outcome(const struct yt_compress_result *result, int loses)
+{
+    if (result->whole)
+        return "";
+    return loses ? "pruning loses: " : "pruning wins: ";
+}
+
+static const char *how(const struct yt_compress_result *result)
+{
+    return result->whole ? "trained" : "pruned";
+}
+
 static void tell_faster(const struct field *f, int32_t faster,
                         struct yt_compress_result *result)
 {
@@ -240,9 +254,8 @@ static void tell_faster(const struct field *f, int32_t faster,
         result->verdict, YT_COMPRESS_TEXT_MAX,
         "%s%s keeps the wish, too, and runs at %.1f FPS with mAP %.4f, the "
         "%s network at %.1f FPS with %.4f",
-        result->whole ? "" : "pruning loses: ", other->name, 1e9 / other->ns,
-        other->map, result->whole ? "trained" : "pruned", 1e9 / best->ns,
-        best->map);
+        outcome(result, 1), other->name, 1e9 / other->ns, other->map,
+        how(result), 1e9 / best->ns, best->map);
 }
 
 static enum yt_status judge(const struct field *f,
@@ -277,12 +290,9 @@ static enum yt_status judge(const struct field *f,
     snprintf(verdict, YT_COMPRESS_TEXT_MAX,
              "%s%s runs at %.1f FPS with mAP %.4f, the %s network at %.1f FPS "
              "with %.4f%s",
-             result->whole             ? ""
-             : other->map >= best->map ? "pruning loses: "
-                                       : "pruning wins: ",
-             other->name, 1e9 / other->ns, other->map,
-             result->whole ? "trained" : "pruned", 1e9 / best->ns, best->map,
-             sure ? "" : "; too few pictures to be sure");
+             outcome(result, other->map >= best->map), other->name,
+             1e9 / other->ns, other->map, how(result), 1e9 / best->ns,
+             best->map, sure ? "" : "; too few pictures to be sure");
     return YT_OK;
 }
 
