@@ -265,11 +265,14 @@ enum yt_status yt_onnx_visit_norm(struct yt_onnx_scope *scope, int32_t n)
     return yt_onnx_finish(scope, n, &alone);
 }
 
-/* Pools take in nothing at the end that a window does not cover. */
-static enum yt_status check_pool(const struct yt_onnx_scope *scope, int32_t n,
-                                 const struct yt_onnx_window *window)
+/* A pool's input and window. It takes in nothing at the end that a window does
+ * not cover. */
+static enum yt_status read_pool(struct yt_onnx_scope *scope, int32_t n,
+                                int32_t *x, struct yt_onnx_window *window)
 {
     char who[YT_ONNX_WHO_MAX];
+    YT_TRY(yt_onnx_feature_map(scope, n, x));
+    YT_TRY(read_window(scope, n, 0, window));
     YT_FAIL_IF(window->stride > 1 &&
                    yt_onnx_attr_int(scope->nodes[n].proto, "ceil_mode", 0) != 0,
                YT_UNSUPPORTED, "%s rounds its size up",
@@ -282,9 +285,7 @@ enum yt_status yt_onnx_visit_max_pool(struct yt_onnx_scope *scope, int32_t n)
 {
     int32_t x = 0;
     struct yt_onnx_window window = {0};
-    YT_TRY(yt_onnx_feature_map(scope, n, &x));
-    YT_TRY(read_window(scope, n, 0, &window));
-    YT_TRY(check_pool(scope, n, &window));
+    YT_TRY(read_pool(scope, n, &x, &window));
     char who[YT_ONNX_WHO_MAX];
     YT_FAIL_IF(window.r % 2 == 0 || window.pad != window.r / 2, YT_UNSUPPORTED,
                "%s: window %lld, stride %lld, padding %lld; pools of odd "
@@ -311,9 +312,7 @@ enum yt_status yt_onnx_visit_average_pool(struct yt_onnx_scope *scope,
     const YtOnnx__NodeProto *proto = scope->nodes[n].proto;
     int32_t x = 0;
     struct yt_onnx_window window = {0};
-    YT_TRY(yt_onnx_feature_map(scope, n, &x));
-    YT_TRY(read_window(scope, n, 0, &window));
-    YT_TRY(check_pool(scope, n, &window));
+    YT_TRY(read_pool(scope, n, &x, &window));
     char who[YT_ONNX_WHO_MAX];
     YT_FAIL_IF(window.pad > 0 &&
                    yt_onnx_attr_int(proto, "count_include_pad", 0) == 0,
