@@ -1,4 +1,5 @@
-"""Prepare the models that the peers run: heads-only ONNX, other sizes, ncnn.
+"""Prepare the models that the peers run: heads-only ONNX, other sizes, ncnn,
+LiteRT.
 
 Everything is derived from an fp32 export of YOLOv5 and kept in a cache folder,
 one set of files for each (source file, size), so that a benchmark run starts
@@ -15,12 +16,14 @@ import sys
 import onnx
 import onnx.shape_inference
 
+import litert
+
 
 class Prepared:
     """One network at one size: its files and its nominal work."""
 
     def __init__(
-        self, name, source, size, heads, full, ncnn, flops, head_shapes
+        self, name, source, size, heads, full, ncnn, litert, flops, head_shapes
     ):
         self.name = name
         self.source = source  # the fp32 export
@@ -28,6 +31,7 @@ class Prepared:
         self.heads = heads  # ONNX that ends at the three detect convolutions
         self.full = full  # ONNX with the decode tail; None at other sizes
         self.ncnn = ncnn  # ncnn .param, its .bin beside it; None if refused
+        self.litert = litert  # LiteRT's model, for XNNPACK
         self.flops = flops  # two per multiply-add, convolutions only
         self.head_shapes = head_shapes
 
@@ -182,6 +186,9 @@ def prepare(source, size, cache):
     cut = onnx.load(heads)
     if not param.exists():
         param = convert_to_ncnn(heads, folder)
+    tflite = folder / f"{name}_{size}_heads.tflite"
+    if not tflite.exists():
+        litert.convert(heads, tflite)
     return Prepared(
         name,
         source,
@@ -189,6 +196,7 @@ def prepare(source, size, cache):
         heads,
         source if size == native else None,  # the tail's grids fix its size
         param,
+        tflite,
         conv_flops(cut),
         [dims(output) for output in cut.graph.output],
     )

@@ -202,6 +202,7 @@ def peers_of(network, precisions, data, cache):
         rows.append(Peer("openvino", "openvino", network.heads))
         if network.ncnn:
             rows.append(Peer("ncnn", "ncnn", network.ncnn))
+        rows.append(Peer("xnnpack", "xnnpack", network.litert))
         if network.full:
             rows.append(Peer("onnxruntime full", "onnxruntime", network.full))
             rows.append(Peer("openvino full", "openvino", network.full))

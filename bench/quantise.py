@@ -18,6 +18,8 @@ timed.
                             the graph cut at the detect convolutions
     openvino int8 full      the same of the whole graph, the decode's nodes
                             ignored
+    xnnpack int8            what is in "onnxruntime int8", as a LiteRT model: the
+                            same scales (litert.py)
     ncnn int8               ncnn2table's KL method and ncnn2int8's format, with
                             6-bit weights for the 3x3 convolutions that ncnn
                             runs as Winograd in int8
@@ -35,6 +37,7 @@ import sys
 import cv2
 import numpy
 
+import litert
 import models
 import yolov5
 
@@ -45,6 +48,7 @@ FILES = {
     "onnxruntime int8 full": "{}_ort_int8_full.onnx",
     "openvino int8": "{}_nncf_int8.xml",
     "openvino int8 full": "{}_nncf_int8_full.xml",
+    "xnnpack int8": "{}_litert_int8.tflite",
     "ncnn int8": "{}_ncnn_int8.param",
     "ncnn int8 direct": "{}_ncnn_int8_direct.param",
 }
@@ -329,6 +333,8 @@ def make(source, size, pictures, cache):
     ):
         if graph and missing(contender):
             make_onnxruntime(graph, images, operators, paths[contender])
+    if missing("xnnpack int8"):
+        litert.convert(paths["onnxruntime int8"], paths["xnnpack int8"])
     # Everything of the detect module but its convolutions m.0 to m.2.
     decode = [r".*/model\.24/(?!m\.\d/Conv).*"]
     for contender, ignored, graph in (

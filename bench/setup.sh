@@ -33,7 +33,8 @@ esac
 "$venv/bin/python" - <<'EOF'
 from importlib.metadata import version
 
-for name in ("onnxruntime", "openvino", "nncf", "ncnn", "torch", "torchvision"):
+for name in ("onnxruntime", "openvino", "nncf", "ncnn", "ai-edge-litert", "torch",
+             "torchvision"):
     print(f"{name} {version(name)}")
 EOF
 echo "ready: $venv/bin/python bench/peers.py --help"
