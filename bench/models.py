@@ -27,6 +27,7 @@ class Prepared:
     ):
         self.name = name
         self.source = source  # the fp32 export
+        self.model = None  # what yolotune calls it
         self.size = size
         self.heads = heads  # ONNX that ends at the three detect convolutions
         self.full = full  # ONNX with the decode tail; None at other sizes

@@ -10,6 +10,7 @@ import pathlib
 import shutil
 import signal
 import statistics
+import subprocess
 import sys
 import tempfile
 
@@ -58,7 +59,7 @@ ACCURACY_TITLES = ["mAP", "mAP@.5", "weights MB"]
 
 def add_measuring(add):
     """What is timed, and how."""
-    add("--models", default="yolov5n,yolov5s", help="names, by commas")
+    add("--models", default="yolov5n,yolov5s", help="names, and builtin:m, by commas")
     add("--imgsz", type=int, default=640)
     cpus = len(os.sched_getaffinity(0))
     add("--threads", default=",".join(map(str, sorted({1, cpus}))))
@@ -165,6 +166,24 @@ def find_yolotune(path):
     return str(built[-1]) if built else shutil.which("yolotune")
 
 
+def source_of(name, size, data, program):
+    """The fp32 ONNX file of a network, and what yolotune calls the network.
+
+    Of builtin:m and its like, graphs with seeded weights, yolotune writes one.
+    """
+    if not name.startswith("builtin:"):
+        model = data / "weights" / f"{name}.pt"
+        return data / "onnx" / f"{name}_fp32.onnx", model
+    if not program:
+        raise SystemExit(f"{name}: yolotune is not built, nobody else knows it")
+    folder = VENV / "models" / "builtin"
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / f"yolov5{name.removeprefix('builtin:')}_fp32.onnx"
+    writer = pathlib.Path(program).with_name("yolotune-onnx")
+    subprocess.run([writer, name, file, "--imgsz", str(size)], check=True)
+    return file, name
+
+
 def serve_words(program, nms=False):
     """How PROGRAM's build serves: by yolotune-serve beside it, or as older ones did."""
     beside = pathlib.Path(program).with_name("yolotune-serve")
@@ -228,8 +247,7 @@ def precision_words(precision, data):
 
 def own_commands(options, data, network, threads, program, title):
     """The rows of one build of yolotune, named after the title."""
-    model = data / "weights" / f"{network.name}.pt"
-    base = [*serve_words(program), "--model", model]
+    base = [*serve_words(program), "--model", network.model]
     base += ["--imgsz", network.size, "--threads", threads]
     if options.db:
         base += ["--db", options.db]
@@ -538,8 +556,11 @@ def main():
     }
     with tempfile.TemporaryDirectory() as folder:
         for name in options.models.split(","):
-            source = data / "onnx" / f"{name}_fp32.onnx"
+            source, model = source_of(
+                name, options.imgsz, data, options.yolotune
+            )
             network = models.prepare(source, options.imgsz, VENV / "models")
+            network.model = model
             for count in threads:
                 results, peak = measure(options, data, network, count, folder)
                 document["results"] += results
