@@ -182,6 +182,10 @@ int yt_advice_print_json(const struct yt_advice_report *r)
     yt_json_int(&doc, NULL, "measured", k ? k->measured : 0);
     yt_json_int(&doc, NULL, "reused", k ? k->reused : 0);
     yt_json_int(&doc, NULL, "failed", k ? k->failed : 0);
+    yt_json_int(&doc, NULL, "inexact", k ? k->agreement.inexact : 0);
+    yt_json_real(&doc, NULL, "head_error", k ? k->agreement.kept_error : NAN);
+    yt_json_text(&doc, NULL, "given_up", k ? k->agreement.why : "");
+    yt_json_int(&doc, NULL, "fitted", k ? k->fitted : 0);
     yt_json_bool(&doc, NULL, "complete",
                  !advice->interrupted && !(k && k->interrupted));
     yt_json_bool(&doc, NULL, "kept", k && k->kept);

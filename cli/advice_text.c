@@ -94,6 +94,19 @@ static void print_search(const struct yt_advice *advice)
     if (k->lost)
         printf("           %d worker%s lost: %s\n", k->lost, plural(k->lost),
                k->why_lost);
+    if (k->agreement.inexact)
+        printf("           heads within %.1g of their largest value, beside "
+               "those of default schedules (%d problem%s of inexact "
+               "kernels)\n",
+               k->agreement.kept_error, k->agreement.inexact,
+               plural(k->agreement.inexact));
+    if (k->agreement.given_up)
+        printf("           %d kept from being faster: %s\n",
+               k->agreement.given_up, k->agreement.why);
+    if (k->fitted)
+        printf("           %d problem%s run%s smaller kernels, for the limit "
+               "on memory or size\n",
+               k->fitted, plural(k->fitted), k->fitted == 1 ? "s" : "");
     if (k->kept)
         printf("           the plan stored before was not beaten and stays\n");
     if (k->peak.gflops_1 > 0 && k->peak.threads > 1)

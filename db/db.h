@@ -296,6 +296,12 @@ struct yt_db_plan {
     const char *text; /* the plan's text form */
     const struct yt_db_layer *layers;
     int32_t layer_count;
+    double head_error;    /* of the largest value, against default schedules; 0:
+                          no kernel of it is inexact */
+    const char *given_up; /* what was taken back for accuracy, a sentence; NULL
+                             or "": nothing */
+    int64_t limit_bytes;  /* that weights, code and scratch had to fit; 0: none
+                           */
 
     /* Filled in by queries; put ignores id, and created_ms 0 means now. */
     int64_t id;
@@ -400,6 +406,8 @@ struct yt_db_evaluation {
     int64_t compared;        /* evaluation of the same images; 0: none */
     double difference_low;   /* of 100 drawings of images, 95 have this map */
     double difference_high;  /* minus the compared one's in between */
+    const char *numerics; /* digest of what ran inexactly; NULL or "": nothing
+                              */
 
     /* Filled in by queries; put ignores id, and created_ms 0 means now. */
     int64_t id;

@@ -56,6 +56,7 @@ enum yt_status yt_db_evaluation_put(struct yt_db *db,
     yt_db_bind_id(&call, evaluation->compared);
     yt_db_bind_real(&call, compared ? evaluation->difference_low : NAN);
     yt_db_bind_real(&call, compared ? evaluation->difference_high : NAN);
+    yt_db_bind_text(&call, evaluation->numerics);
     yt_db_bind_int(&call, yt_db_stamp_ms(evaluation->created_ms));
     YT_TRY(yt_db_scope_end(&scope, yt_db_call_id(&call, &id)));
     *id_out = id;
@@ -93,6 +94,7 @@ static void read_evaluation(const struct yt_db_call *call,
         .difference_high = yt_db_column_real(call, 34),
         .id = sqlite3_column_int64(row, 35),
         .created_ms = sqlite3_column_int64(row, 36),
+        .numerics = yt_db_column_text(call, 44),
     };
     key_out->model = sqlite3_column_int64(row, 37);
     key_out->h = sqlite3_column_int(row, 38);

@@ -115,9 +115,11 @@ static const struct merge_row {
          "o") " WHERE true ORDER BY o.id ON CONFLICT (uid) DO NOTHING"},
     {COUNTER(plans),
      "INSERT INTO main.plan (uid, host_id, toolchain_id, model_id, h, w, isa,"
-     " threads, precision, role, text, created_ms)"
+     " threads, precision, role, text, head_error, given_up, limit_bytes,"
+     " created_ms)"
      " SELECT o.uid, ht.id, ct.id, nt.id, o.h, o.w, o.isa, o.threads,"
-     " o.precision, o.role, o.text, o.created_ms FROM other.plan o" HOST_OF("o")
+     " o.precision, o.role, o.text, o.head_error, o.given_up, o.limit_bytes,"
+     " o.created_ms FROM other.plan o" HOST_OF("o")
          TOOLCHAIN_OF("o") MODEL_OF(
              "o") " WHERE true ORDER BY o.id ON CONFLICT (uid) DO NOTHING"},
     {NO_COUNTER,
@@ -136,7 +138,7 @@ static const struct merge_row {
      " total_p99_ns, fps, samples, arena_bytes, blob_bytes, rss_bytes, map,"
      " map50, map75, dataset, dataset_hash, images, configuration,"
      " memory_bytes, size_bytes, background_load, difference_low,"
-     " difference_high, created_ms)"
+     " difference_high, numerics, created_ms)"
      " SELECT o.uid, lt.id, o.pre_min_ns, o.pre_median_ns, o.pre_p95_ns,"
      " o.pre_p99_ns, o.network_min_ns, o.network_median_ns, o.network_p95_ns,"
      " o.network_p99_ns, o.post_min_ns, o.post_median_ns, o.post_p95_ns,"
@@ -144,7 +146,8 @@ static const struct merge_row {
      " o.total_p99_ns, o.fps, o.samples, o.arena_bytes, o.blob_bytes,"
      " o.rss_bytes, o.map, o.map50, o.map75, o.dataset, o.dataset_hash,"
      " o.images, o.configuration, o.memory_bytes, o.size_bytes,"
-     " o.background_load, o.difference_low, o.difference_high, o.created_ms"
+     " o.background_load, o.difference_low, o.difference_high, o.numerics,"
+     " o.created_ms"
      " FROM other.evaluation o"
      " JOIN other.plan lo ON lo.id = o.plan_id"
      " JOIN main.plan lt ON lt.uid = lo.uid"

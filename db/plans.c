@@ -62,6 +62,9 @@ static enum yt_status add_plan(struct yt_db *db, const struct yt_db_plan *plan,
     yt_db_bind_text(&call, key->precision);
     yt_db_bind_text(&call, yt_db_role_name(key->role));
     yt_db_bind_text(&call, plan->text);
+    yt_db_bind_real(&call, plan->head_error);
+    yt_db_bind_text(&call, plan->given_up);
+    yt_db_bind_int(&call, plan->limit_bytes);
     yt_db_bind_int(&call, yt_db_stamp_ms(plan->created_ms));
     YT_TRY(yt_db_call_id(&call, id_out));
     for (int32_t i = 0; i < plan->layer_count; i++) {
@@ -167,6 +170,9 @@ static enum yt_status read_plan(struct yt_db *db, struct yt_db_plan *plan)
         plan->id = sqlite3_column_int64(call.statement, 0);
         plan->text = keep(yt_db_column_text(&call, 1), &status);
         plan->created_ms = sqlite3_column_int64(call.statement, 2);
+        plan->head_error = yt_db_column_real(&call, 4);
+        plan->given_up = keep(yt_db_column_text(&call, 5), &status);
+        plan->limit_bytes = sqlite3_column_int64(call.statement, 6);
     }
     YT_TRY(yt_db_call_end(&call));
     YT_TRY(status);
@@ -270,6 +276,7 @@ void yt_db_plan_destroy(struct yt_db_plan *plan)
     }
     free((void *)plan->layers);
     drop(plan->text);
+    drop(plan->given_up);
     drop(plan->key.isa);
     drop(plan->key.precision);
     free(plan);

@@ -49,7 +49,11 @@ static void a_plan_is_stored_with_its_layers(void **state)
     times[1].median_ns = 1000;
     times[1].mad_ns = 10;
     strcpy(times[1].ties, "one two");
-    assert_int_equal(yt_plan_store(engine, build, YT_DB_TUNED, times, &id),
+    const struct yt_plan_facts facts = {.times = times,
+                                        .head_error = 0.5,
+                                        .given_up = "F(6)",
+                                        .limit_bytes = 4096};
+    assert_int_equal(yt_plan_store(engine, build, YT_DB_TUNED, &facts, &id),
                      YT_OK);
     struct yt_db_plan *plan = stored(engine, YT_DB_TUNED);
     char *text = yt_plan_text_write(build, NULL);
@@ -69,6 +73,9 @@ static void a_plan_is_stored_with_its_layers(void **state)
     }
     assert_float_equal(plan->layers[1].median_ns, 1000, 0);
     assert_float_equal(plan->layers[1].mad_ns, 10, 0);
+    assert_float_equal(plan->head_error, 0.5, 0);
+    assert_string_equal(plan->given_up, "F(6)");
+    assert_int_equal(plan->limit_bytes, 4096);
     yt_db_plan_destroy(plan);
     free(text);
     free(times);

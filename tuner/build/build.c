@@ -347,6 +347,13 @@ int64_t yt_build_code_bytes(const struct yt_build *build)
     return bytes;
 }
 
+int64_t yt_build_kernel_bytes(const struct yt_build *build, int32_t copies)
+{
+    const struct yt_plan *plan = &build->plan;
+    return plan->blob_bytes + yt_build_code_bytes(build) +
+           copies * plan->threads * yt_align(plan->scratch_bytes);
+}
+
 enum yt_status yt_build_open(const struct yt_build *build, int32_t pin,
                              struct yt_model **model_out)
 {

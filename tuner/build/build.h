@@ -78,6 +78,10 @@ const struct yt_kernel *yt_build_kernel(const struct yt_build *build,
 /** Bytes of machine code of the plan's generated kernels, each counted once. */
 int64_t yt_build_code_bytes(const struct yt_build *build);
 
+/** Bytes that a made build's schedules decide over: packed constants, code, and
+ *  the scratch of its threads in @p copies workspaces. */
+int64_t yt_build_kernel_bytes(const struct yt_build *build, int32_t copies);
+
 /** NULL is fine. */
 void yt_build_destroy(struct yt_build *build);
 

@@ -59,6 +59,7 @@ enum yt_status yt_engine_load_plan(struct yt_engine *engine)
     if (status == YT_OK) {
         engine->plan_id = plan->id;
         engine->plan_ms = plan->created_ms;
+        engine->plan_limit_bytes = plan->limit_bytes;
         engine->tuned = 1;
     }
     if (status == YT_OK || status == YT_STALE)

@@ -45,6 +45,7 @@ struct yt_engine {
     int32_t tuned;                    /* 1: schedules came from a stored plan */
     int64_t plan_id;                  /* row of that plan; 0: none */
     int64_t plan_ms;                  /* when it was stored, since 1970 */
+    int64_t plan_limit_bytes;    /* that it was made to fit, as in yt_db_plan */
     char plan_note[YT_NOTE_MAX]; /* why the stored plan is not used; "": it is,
                                     or there is none */
 };

@@ -10,9 +10,11 @@
 
 enum yt_status yt_plan_store(const struct yt_engine *engine,
                              const struct yt_build *build, enum yt_db_role role,
-                             const struct yt_layer_time *times, int64_t *id_out)
+                             const struct yt_plan_facts *facts, int64_t *id_out)
 {
+    const struct yt_plan_facts none = {.times = NULL};
     const int32_t count = build->net->layer_count;
+    const struct yt_layer_time *times = facts ? facts->times : NULL;
     char *text = yt_plan_text_write(build, NULL);
     struct yt_db_layer *layers = calloc((size_t)count, sizeof *layers);
     char(*names)[2][YT_PROBLEM_NAME_MAX] = calloc((size_t)count, sizeof *names);
@@ -35,11 +37,15 @@ enum yt_status yt_plan_store(const struct yt_engine *engine,
             .ties = timed ? time->ties : "",
         };
     }
+    facts = facts ? facts : &none;
     const struct yt_db_plan plan = {
         .key = yt_engine_plan_key(engine, role),
         .text = text,
         .layers = layers,
         .layer_count = count,
+        .head_error = facts->head_error,
+        .given_up = facts->given_up,
+        .limit_bytes = facts->limit_bytes,
     };
     status = yt_db_plan_put(engine->site->db, &plan, id_out);
 done:

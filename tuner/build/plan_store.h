@@ -12,13 +12,21 @@ struct yt_layer_time {
                                             one space */
 };
 
+/** What a plan's row says beside the plan. */
+struct yt_plan_facts {
+    const struct yt_layer_time *times; /* [layer_count]; NULL: not timed */
+    double head_error;    /* as in struct yt_db_plan, like the others */
+    const char *given_up; /* NULL: nothing */
+    int64_t limit_bytes;
+};
+
 /** Store the plan of @p build, the engine's own or another of its model, size
  *  and ISA.
- *  @param times [layer_count], or NULL: layers were not timed.
+ *  @param facts NULL: nothing was measured of it.
  *  @return YT_OK; YT_NO_MEMORY; what the database returned. */
 enum yt_status yt_plan_store(const struct yt_engine *engine,
                              const struct yt_build *build, enum yt_db_role role,
-                             const struct yt_layer_time *times,
+                             const struct yt_plan_facts *facts,
                              int64_t *id_out);
 
 /** The row of the plan that the engine runs, stored when it is not there yet:

@@ -1,7 +1,8 @@
 /* The main job, one call per stage:
  *
- *   peaks -> search (alone) -> finalists (in the network) -> threads
- *         -> before and after, interleaved -> plan and evaluations stored */
+ *   peaks -> search (alone) -> finalists (in the network) -> limits
+ *         -> heads compared -> threads -> before and after, interleaved
+ *         -> plan and evaluations stored */
 
 #include "tuner/search/session.h"
 
@@ -14,6 +15,7 @@
 
 #include "base/now.h"
 #include "runtime/fail.h"
+#include "tuner/search/fit.h"
 #include "tuner/search/in_network.h"
 #include "tuner/build/plan_store.h"
 #include "tuner/search/search.h"
@@ -125,13 +127,34 @@ static enum yt_status remember_old(struct session *s)
     return YT_OK;
 }
 
+static int32_t copies(const struct session *s)
+{
+    return s->options->copies ? s->options->copies : 1;
+}
+
+/* Whether a made build keeps the limit. */
+static int fits(const struct session *s, const struct yt_build *build)
+{
+    const int64_t limit = s->options->max_kernel_bytes;
+    return !limit || yt_build_kernel_bytes(build, copies(s)) <= limit;
+}
+
+/* A stored plan was perhaps made for a limit that is another now. */
+static int is_for_this_limit(const struct session *s)
+{
+    const int64_t limit = s->options->max_kernel_bytes;
+    const int64_t made_for = s->engine->plan_limit_bytes;
+    return fits(s, s->engine->build) &&
+           (!made_for || (limit && made_for >= limit));
+}
+
 /* A stored plan stands unless something was measured since. */
 static enum yt_status decide_in_network(struct session *s)
 {
     struct yt_engine *engine = s->engine;
     if (engine->tuned &&
-        (stopped(s) ||
-         (s->result->measured == 0 && engine->plan_ms >= s->search->newest_ms)))
+        (stopped(s) || (s->result->measured == 0 && is_for_this_limit(s) &&
+                        engine->plan_ms >= s->search->newest_ms)))
         return YT_OK;
     YT_FAIL_IF(stopped(s) && s->result->measured + s->result->reused == 0,
                YT_INTERRUPTED, "stopped before anything was measured");
@@ -151,6 +174,43 @@ static enum yt_status decide_in_network(struct session *s)
     }
     yt_search_choose_layers(s->search, engine->build); /* after Ctrl-C */
     return YT_OK;
+}
+
+/* The engine's network with default schedules, to be compared with it. */
+static enum yt_status create_rival(const struct session *s, int32_t threads,
+                                   struct yt_build **build_out)
+{
+    const struct yt_plan *plan = &s->engine->build->plan;
+    const struct yt_build_options options = {
+        .isa = plan->isa,
+        .h = plan->h,
+        .w = plan->w,
+        .threads = threads,
+        .dense_heads = s->engine->dense_heads,
+        .quantisation = s->engine->build->quantisation,
+        .kernels = s->engine->site->kernels,
+    };
+    return yt_build_create(s->engine->graph, &options, build_out);
+}
+
+/* What was chosen for speed has to fit, and to compute the network. */
+static enum yt_status settle_choice(struct session *s)
+{
+    struct yt_build *exact = NULL;
+    if (s->engine->tuned)
+        return YT_OK;
+    YT_TRY(yt_fit(s->engine->build, s->search, s->options->max_kernel_bytes,
+                  copies(s), s->times, &s->result->fitted));
+    report_phase(s, "heads");
+    YT_TRY(create_rival(s, s->engine->build->plan.threads, &exact));
+    const struct yt_image *pictures = s->options->pictures;
+    const enum yt_status status = yt_agreement_reach(
+        s->engine->build, exact, s->search,
+        pictures ? pictures : s->options->image,
+        pictures ? s->options->picture_count : s->options->image != NULL,
+        s->times, &s->result->agreement);
+    yt_build_destroy(exact);
+    return status;
 }
 
 static enum yt_status time_threads(struct session *s, int32_t threads,
@@ -194,23 +254,6 @@ static enum yt_status choose_threads(struct session *s)
     }
     s->engine->build->plan.threads = chosen;
     return YT_OK;
-}
-
-/* The engine's network with default schedules, to be compared with it. */
-static enum yt_status create_rival(const struct session *s, int32_t threads,
-                                   struct yt_build **build_out)
-{
-    const struct yt_plan *plan = &s->engine->build->plan;
-    const struct yt_build_options options = {
-        .isa = plan->isa,
-        .h = plan->h,
-        .w = plan->w,
-        .threads = threads,
-        .dense_heads = s->engine->dense_heads,
-        .quantisation = s->engine->build->quantisation,
-        .kernels = s->engine->site->kernels,
-    };
-    return yt_build_create(s->engine->graph, &options, build_out);
 }
 
 /* On as many threads, so that the comparison is about kernels. */
@@ -275,7 +318,7 @@ static enum yt_status evaluate(struct session *s)
     s->result->baseline = stats[0];
     s->result->tuned = stats[1];
     /* Whole frames: a plan also says how they are letterboxed and decoded. */
-    if (s->old_model &&
+    if (s->old_model && fits(s, s->old_build) &&
         stats[1].total.median_ns > KEEP_OLD_WITHIN * stats[2].total.median_ns) {
         s->result->tuned = stats[2];
         s->result->kept = 1;
@@ -283,6 +326,7 @@ static enum yt_status evaluate(struct session *s)
     } else if (!s->engine->tuned && stopped(s) &&
                stats[1].total.median_ns > stats[0].total.median_ns) {
         s->result->tuned = stats[0];
+        s->result->agreement = (struct yt_agreement){.inexact = 0};
         YT_TRY(keep_baseline(s));
     }
     s->result->threads = s->engine->build->plan.threads;
@@ -346,9 +390,17 @@ static enum yt_status store(struct session *s)
     int64_t base_plan = 0;
     YT_TRY(yt_db_begin(s->engine->site->db));
     enum yt_status status = YT_OK;
-    if (!s->engine->tuned)
+    const struct yt_plan_facts facts = {
+        .times = s->times,
+        .head_error = r->agreement.kept_error,
+        .given_up = r->agreement.why,
+        .limit_bytes = s->options->max_kernel_bytes,
+    };
+    if (!s->engine->tuned) {
         YT_TRY_GOTO(yt_plan_store(s->engine, s->engine->build, YT_DB_TUNED,
-                                  s->times, &s->engine->plan_id));
+                                  &facts, &s->engine->plan_id));
+        s->engine->plan_limit_bytes = facts.limit_bytes;
+    }
     r->plan_id = s->engine->plan_id;
     YT_TRY_GOTO(yt_plan_store(s->engine, s->base_build, YT_DB_BASELINE, NULL,
                               &base_plan));
@@ -416,6 +468,7 @@ enum yt_status yt_tune(struct yt_engine *engine,
                                 engine->build->isa, dtype, engine->threads, 1,
                                 &s.peak));
     YT_TRY_GOTO(decide_in_network(&s));
+    YT_TRY_GOTO(settle_choice(&s));
     YT_TRY_GOTO(choose_threads(&s));
     YT_TRY_GOTO(evaluate(&s));
     YT_TRY_GOTO(store(&s));

@@ -6,6 +6,7 @@
 
 #include "tuner/measure/bench.h"
 #include "tuner/build/engine.h"
+#include "tuner/search/agreement.h"
 #include "tuner/search/tune_options.h"
 
 struct yt_tune_result {
@@ -19,6 +20,9 @@ struct yt_tune_result {
     int32_t lost;        /* candidates whose worker was killed; no rows */
     char why_lost[200];  /* the last one's sentence */
     int32_t kept;        /* 1: the plan stored before was not beaten */
+    int32_t fitted;      /* problems whose kernels became smaller for a limit */
+    struct yt_agreement agreement; /* of the plan made in this run; zeros where
+                                      none was */
     int32_t interrupted; /* 1: the budget or a signal ended it early */
     double seconds;
     int64_t plan_id, evaluation_id, baseline_id; /* 0: not stored */

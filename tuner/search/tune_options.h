@@ -26,7 +26,13 @@ struct yt_tune_options {
                                  measured stays */
     void (*progress)(void *user, const struct yt_progress_event *event);
     void *user;
-    const struct yt_image *image; /* frames to evaluate with */
+    const struct yt_image *image;    /* frames to evaluate with */
+    const struct yt_image *pictures; /* [picture_count], to see on them that
+                                        inexact kernels do no harm; none: the
+                                        image is taken */
+    int32_t picture_count;
+    int64_t max_kernel_bytes; /* as yt_build_kernel_bytes() counts; 0: any */
+    int32_t copies;           /* workspaces that the limit is for; 0: one */
     int32_t peak_threads; /* the result's peak is of as many; 0: the engine's */
     int32_t exhaustive;   /* 1: after the search, try the rest of the space for
                              as long as the budget lasts */
