@@ -138,6 +138,23 @@ static void what_cannot_be_is_said(void **state)
     assert_non_null(strstr(advice.missed, "FPS where 1000000.0 are wanted"));
 }
 
+/* The plan that a configuration runs: that of a row of it, or the tuned one. */
+static int64_t plan_of(struct yt_lab *lab, const struct yt_assessment *like,
+                       const struct yt_config *config)
+{
+    char precision[YT_PRECISION_MAX];
+    struct yt_db_plan_key key;
+    struct yt_db_plan *plan = NULL;
+    int64_t id = like->plan;
+    if (!config->tuned)
+        return id;
+    assert_ok(yt_lab_plan_key(lab, config, precision, &key));
+    assert_ok(yt_db_plan_find(yt_lab_site(lab)->db, &key, &plan));
+    id = plan->id;
+    yt_db_plan_destroy(plan);
+    return id;
+}
+
 /* A row as if a configuration had been measured at this speed. */
 static void put_row(struct yt_lab *lab, const struct yt_assessment *like,
                     const struct yt_config *config, double fps)
@@ -151,7 +168,7 @@ static void put_row(struct yt_lab *lab, const struct yt_assessment *like,
                                       .p95_ns = 1e9 / fps,
                                       .p99_ns = 1e9 / fps};
     const struct yt_db_evaluation row = {
-        .plan = like->plan,
+        .plan = plan_of(lab, like, config),
         .total = total,
         .fps = fps,
         .samples = 9,

@@ -7,7 +7,9 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "codegen/algo.h"
 #include "lab_fixture.h"
+#include "tuner/build/plan_store.h"
 
 static void what_is_known_is_not_measured_again(void **state)
 {
@@ -42,6 +44,83 @@ static void what_is_known_is_not_measured_again(void **state)
     assert_ok(yt_lab_assessment_of(lab, first.evaluation, &again));
     assert_true(yt_config_same(&again.config, &base));
     assert_int_equal(yt_lab_assessment_of(lab, 999, &again), YT_NOT_FOUND);
+    yt_lab_close(lab);
+}
+
+/* What later measurements find known: a figure that no measuring gives. */
+static void pretend_accuracy(struct yt_lab *lab, double map)
+{
+    for (int32_t i = 0; i < lab->row_count; i++)
+        lab->rows[i].e.map = map;
+}
+
+/* Store a tuned plan in which a layer is Winograd's, of some size of blocks;
+ * 0: none is. */
+static void store_plan(struct yt_lab *lab, const struct yt_config *base,
+                       int32_t tiles)
+{
+    struct yt_engine *engine;
+    int64_t id;
+    assert_ok(yt_lab_engine(lab, base, &engine));
+    struct yt_build *build = engine->build;
+    for (int32_t i = 0; tiles && i < build->net->layer_count; i++) {
+        const struct yt_problem *p = &build->net->layers[i].problem;
+        struct yt_schedule s;
+        if (p->op != YT_OP_CONV2D ||
+            !yt_algo_first(YT_ALGO_WINOGRAD, p, build->isa, &s))
+            continue;
+        s.tiles = tiles;
+        s.mr = 1;
+        assert_ok(yt_build_set(build, i, &s));
+        break;
+    }
+    assert_ok(yt_plan_store(engine, build, YT_DB_TUNED, NULL, &id));
+    yt_lab_forget(lab, base);
+}
+
+static struct yt_assessment measure_tuned(struct yt_lab *lab,
+                                          const struct yt_config *config)
+{
+    struct yt_assessment a;
+    yt_lab_forget(lab, config);
+    assert_int_equal(yt_lab_find(lab, config, YT_DEPTH_FULL, &a), YT_NOT_FOUND);
+    assert_ok(yt_lab_measure(lab, config, YT_DEPTH_FULL, NULL, &a));
+    return a;
+}
+
+/* Exact kernels share accuracy, inexact ones with those of the same numerics;
+ * and a new plan's configuration was not measured yet. */
+static void accuracy_is_that_of_the_plan(void **state)
+{
+    struct fixture *f = *state;
+    struct yt_lab *lab = open_lab(f, 1, NULL);
+    const struct yt_config base = yt_config_baseline(yt_lab_choices(lab));
+    struct yt_config tuned = base;
+    struct yt_assessment a;
+    tuned.tuned = 1;
+    assert_ok(yt_lab_measure(lab, &base, YT_DEPTH_FULL, NULL, &a));
+    pretend_accuracy(lab, 0.75);
+    store_plan(lab, &base, 0);
+    a = measure_tuned(lab, &tuned);
+    assert_float_equal(a.figures.map, 0.75, 0);
+    assert_ok(yt_lab_find(lab, &tuned, YT_DEPTH_FULL, &a));
+
+    store_plan(lab, &base, 1);
+    a = measure_tuned(lab, &tuned);
+    assert_true(a.figures.map < 0.75);
+    assert_string_not_equal(lab->rows[lab->row_count - 1].numerics, "");
+    pretend_accuracy(lab, 0.5);
+    store_plan(lab, &base, 2);
+    a = measure_tuned(lab, &tuned);
+    assert_float_equal(a.figures.map, 0.5, 0);
+    yt_lab_close(lab);
+
+    /* As the database has it. */
+    lab = open_lab(f, 1, NULL);
+    assert_string_equal(lab->rows[0].numerics, "");
+    assert_string_not_equal(lab->rows[lab->row_count - 1].numerics, "");
+    assert_string_equal(lab->rows[lab->row_count - 1].numerics,
+                        lab->rows[lab->row_count - 2].numerics);
     yt_lab_close(lab);
 }
 
@@ -197,6 +276,7 @@ int main(void)
         cmocka_unit_test(
             without_pictures_to_calibrate_on_there_are_no_integers),
         cmocka_unit_test(without_pictures_accuracy_stays_unknown),
+        cmocka_unit_test(accuracy_is_that_of_the_plan),
     };
     return cmocka_run_group_tests(tests, lab_setup, lab_teardown);
 }

@@ -29,14 +29,43 @@ static void on_progress(void *user, const struct yt_progress_event *event)
     a->options->progress(a->options->user, &outer);
 }
 
+/* Workspaces that a configuration has at the same time. */
+static int32_t copies_of(const struct yt_config *config)
+{
+    return config->groups > 1 ? config->groups : 1;
+}
+
+/* What the limits leave for kernels: memory less tensors, and a library's size.
+ * @param untuned figures of the same configuration with default schedules. */
+static int64_t room_for_kernels(const struct yt_advisor *a,
+                                const struct yt_figures *untuned)
+{
+    const struct yt_limits limits = yt_advisor_limits(a, YT_DEPTH_FULL);
+    const int64_t tensors = untuned->memory_bytes - untuned->size_bytes;
+    int64_t room = 0;
+    if (limits.max_memory_bytes)
+        room = limits.max_memory_bytes > tensors
+                   ? limits.max_memory_bytes - tensors
+                   : 1; /* nothing fits: the smallest, then */
+    if (limits.max_size_bytes && (!room || limits.max_size_bytes < room))
+        room = limits.max_size_bytes;
+    return room;
+}
+
 static enum yt_status tune_network(struct yt_advisor *a, const char *name,
-                                   const struct yt_config *config,
+                                   const struct yt_config *config, int64_t room,
                                    uint64_t budget_ns)
 {
     struct yt_engine *engine = NULL;
     struct relay relay = {a, name};
+    const struct yt_image *pictures;
+    const int32_t picture_count = yt_lab_pictures(a->lab, &pictures);
     YT_TRY(yt_lab_engine(a->lab, config, &engine));
     const struct yt_tune_options options = {
+        .pictures = pictures,
+        .picture_count = picture_count,
+        .max_kernel_bytes = room,
+        .copies = copies_of(config),
         .budget_ns = budget_ns,
         .stop = a->options->stop,
         .progress = a->options->progress ? on_progress : NULL,
@@ -56,7 +85,7 @@ static enum yt_status tune_network(struct yt_advisor *a, const char *name,
 
 /* The engine starts from what is stored, so that a search goes on. */
 static enum yt_status tune(struct yt_advisor *a, const struct yt_config *config,
-                           uint64_t budget_ns)
+                           int64_t room, uint64_t budget_ns)
 {
     struct yt_config networks[YT_LAB_NETWORKS];
     const int32_t count = yt_lab_networks(a->lab, config, networks);
@@ -64,8 +93,8 @@ static enum yt_status tune(struct yt_advisor *a, const struct yt_config *config,
     yt_config_name(config, a->choices, name);
     for (int32_t i = 0; i < count; i++) {
         networks[i].tuned = yt_lab_is_tuned(a->lab, &networks[i]);
-        const enum yt_status status =
-            tune_network(a, name, &networks[i], budget_ns / (uint64_t)count);
+        const enum yt_status status = tune_network(
+            a, name, &networks[i], room / count, budget_ns / (uint64_t)count);
         yt_lab_forget(a->lab, &networks[i]);
         YT_TRY(status);
     }
@@ -105,7 +134,8 @@ enum yt_status yt_advisor_tune(struct yt_advisor *a)
         if (turn == 0 || !yt_advisor_is_tuned(a, &config)) {
             if (left < LEAST_NS && turn > 0)
                 return YT_OK;
-            YT_TRY(tune(a, &config, left > LEAST_NS ? left : LEAST_NS));
+            YT_TRY(tune(a, &config, room_for_kernels(a, &best.figures),
+                        left > LEAST_NS ? left : LEAST_NS));
         }
         if (yt_advisor_stopped(a))
             return YT_OK; /* half a search tunes nothing */

@@ -41,7 +41,9 @@ enum yt_status yt_lab_add_row(struct yt_lab *lab,
     snprintf(row->name, sizeof row->name, "%s", e->configuration);
     snprintf(row->precision, sizeof row->precision, "%s", precision);
     snprintf(row->hash, sizeof row->hash, "%s", e->dataset_hash);
+    snprintf(row->numerics, sizeof row->numerics, "%s", e->numerics);
     row->e.configuration = row->e.dataset = row->e.dataset_hash = NULL;
+    row->e.numerics = NULL;
     return YT_OK;
 }
 
@@ -314,21 +316,37 @@ enum yt_status yt_lab_plan_key(const struct yt_lab *lab,
     return YT_OK;
 }
 
-int yt_lab_is_tuned(struct yt_lab *lab, const struct yt_config *config)
+/* The row of the tuned plan of a configuration's network; 0: there is none. */
+static int64_t tuned_plan(const struct yt_lab *lab,
+                          const struct yt_config *config)
 {
     struct yt_db *db = lab->site->db;
     char name[YT_PRECISION_MAX];
     struct yt_db_plan_key key;
     struct yt_db_plan *plan = NULL;
-    const int found = db && yt_lab_plan_key(lab, config, name, &key) == YT_OK &&
-                      yt_db_plan_find(db, &key, &plan) == YT_OK;
+    int64_t id = 0;
+    if (db && yt_lab_plan_key(lab, config, name, &key) == YT_OK &&
+        yt_db_plan_find(db, &key, &plan) == YT_OK)
+        id = plan->id;
     yt_db_plan_destroy(plan);
-    return found;
+    return id;
+}
+
+int yt_lab_is_tuned(struct yt_lab *lab, const struct yt_config *config)
+{
+    return tuned_plan(lab, config) != 0;
 }
 
 const struct yt_image *yt_lab_image(const struct yt_lab *lab)
 {
     return &lab->images[0];
+}
+
+int32_t yt_lab_pictures(const struct yt_lab *lab,
+                        const struct yt_image **images_out)
+{
+    *images_out = lab->images;
+    return lab->image_count;
 }
 
 int yt_lab_is_full(const struct yt_lab *lab, enum yt_depth depth)
@@ -389,10 +407,12 @@ enum yt_status yt_lab_find(struct yt_lab *lab, const struct yt_config *config,
                "%s: is not calibrated yet", name);
     if (lab->data[YT_DEPTH_FULL])
         yt_lab_accuracy_hash(lab, config, depth, hash);
+    /* What another plan had, this configuration does not have any more. */
+    const int64_t plan = config->tuned ? tuned_plan(lab, config) : 0;
     for (int32_t i = lab->row_count - 1; i >= 0; i--) {
         const struct yt_lab_row *row = &lab->rows[i];
         if (row->model != config->model || strcmp(row->name, name) != 0 ||
-            strcmp(row->hash, hash) != 0 ||
+            strcmp(row->hash, hash) != 0 || (plan && row->e.plan != plan) ||
             strcmp(row->precision, precision) != 0 ||
             row->e.background_load != lab->background_load)
             continue;

@@ -213,6 +213,11 @@ int32_t yt_lab_background(const struct yt_lab *lab);
 /** The picture that tuning times frames with. */
 const struct yt_image *yt_lab_image(const struct yt_lab *lab);
 
+/** Pictures of the data set, or that one alone.
+ *  @return how many. */
+int32_t yt_lab_pictures(const struct yt_lab *lab,
+                        const struct yt_image **images_out);
+
 /** A trial from its row, for what an earlier run recommended.
  *  @return YT_OK; YT_NOT_FOUND when the row is not of this host, toolchain and
  *          these models. */

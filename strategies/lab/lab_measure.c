@@ -288,15 +288,27 @@ static enum yt_status match_boxes(struct yt_lab *lab,
     return status;
 }
 
+static enum yt_status numerics_of(const struct passes *passes,
+                                  char numerics_out[YT_NUMERICS_MAX])
+{
+    char each[YT_AUGMENT_SCALES][YT_NUMERICS_MAX];
+    for (int32_t i = 0; i < passes->count; i++)
+        YT_TRY(yt_numerics_of(passes->engines[i]->build, each[i]));
+    yt_numerics_join((const char(*)[YT_NUMERICS_MAX])each, passes->count,
+                     numerics_out);
+    return YT_OK;
+}
+
 /* What rows say of the same boxes, whatever else was configured. */
 static int known_accuracy(const struct yt_lab *lab, const char *hash,
-                          struct yt_assessment *trial)
+                          const char *numerics, struct yt_assessment *trial)
 {
     for (int32_t i = lab->row_count - 1; i >= 0; i--) {
         const struct yt_lab_row *row = &lab->rows[i];
         if (row->model != trial->config.model || row->h != trial->config.h ||
             row->w != trial->config.w || row->e.images == 0 ||
             strcmp(row->precision, trial->precision) != 0 ||
+            strcmp(row->numerics, numerics) != 0 ||
             strcmp(row->hash, hash) != 0)
             continue;
         trial->figures.map = row->e.map;
@@ -353,15 +365,18 @@ done:
 
 /* ---------------------------------------------------------------- storing */
 
-static enum yt_status store(struct yt_lab *lab, const struct yt_engine *engine,
+static enum yt_status store(struct yt_lab *lab, const struct passes *passes,
                             const struct yt_assessment *base,
                             struct yt_assessment *trial)
 {
+    const struct yt_engine *engine = passes->engines[0];
+    char numerics[YT_NUMERICS_MAX];
     struct yt_db *db = yt_lab_site(lab)->db;
     const struct yt_dataset *data = yt_lab_data(lab, trial->depth);
     char hash[33] = "";
     if (data)
         yt_lab_accuracy_hash(lab, &trial->config, trial->depth, hash);
+    YT_TRY(numerics_of(passes, numerics));
     const struct yt_db_times unknown = {NAN, NAN, NAN, NAN};
     struct yt_db_evaluation row = {
         .pre = unknown,
@@ -386,6 +401,7 @@ static enum yt_status store(struct yt_lab *lab, const struct yt_engine *engine,
         .compared = base && !isnan(trial->low) ? base->evaluation : 0,
         .difference_low = trial->low,
         .difference_high = trial->high,
+        .numerics = numerics,
     };
     if (db) {
         YT_TRY(yt_plan_row(engine, &row.plan));
@@ -428,12 +444,13 @@ enum yt_status yt_lab_measure(struct yt_lab *lab,
            sizeof trial.precision);
     YT_TRY(time_frames(lab, &passes, depth_ns[depth], &trial));
     if (yt_lab_data(lab, depth)) {
-        char hash[33];
+        char hash[33], numerics[YT_NUMERICS_MAX];
         yt_lab_accuracy_hash(lab, config, depth, hash);
-        if (!known_accuracy(lab, hash, &trial))
+        YT_TRY(numerics_of(&passes, numerics));
+        if (!known_accuracy(lab, hash, numerics, &trial))
             YT_TRY(measure_accuracy(lab, base, &trial));
     }
-    YT_TRY(store(lab, passes.engines[0], base, &trial));
+    YT_TRY(store(lab, &passes, base, &trial));
     trial.seconds = 1e-9 * (double)(yt_now_ns() - begin);
     lab->rows[lab->row_count - 1].seconds = trial.seconds;
     *trial_out = trial;
@@ -519,8 +536,7 @@ enum yt_status yt_lab_time_in_turn(struct yt_lab *lab,
         merge_rounds(rounds[i], done, &trials[i]);
         status = open_passes(lab, &trials[i].config, &passes);
         if (status == YT_OK)
-            status = store(lab, passes.engines[0], i > 0 ? &trials[0] : NULL,
-                           &trials[i]);
+            status = store(lab, &passes, i > 0 ? &trials[0] : NULL, &trials[i]);
     }
     free(rounds);
     return status;

@@ -9,6 +9,7 @@
 #include "strategies/lab/engines.h"
 #include "strategies/lab/lab.h"
 #include "strategies/choice/strategy.h"
+#include "tuner/build/numerics.h"
 
 #define YT_LAB_PICTURES 16
 
@@ -19,6 +20,7 @@ struct yt_lab_row {
     char name[YT_CONFIG_NAME_MAX];
     char precision[YT_PRECISION_MAX]; /* of its plan */
     char hash[33];                    /* of data set and settings */
+    char numerics[YT_NUMERICS_MAX];   /* of the networks that ran */
     double seconds; /* measuring took in this run; 0: it was there before */
 };
 
