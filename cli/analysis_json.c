@@ -43,6 +43,8 @@ static void add_layer(struct yt_json *doc, json_t *list,
     yt_json_real(doc, row, "frame_share", m->frame_share);
     yt_json_real(doc, row, "gflops", m->gflops);
     yt_json_real(doc, row, "peak_share", m->peak_share);
+    yt_json_real(doc, row, "product_share", m->product_share);
+    yt_json_text(doc, row, "schedule", m->schedule);
     yt_json_text(doc, row, "bound", m->memory_bound ? "memory" : "compute");
 }
 

@@ -11,7 +11,8 @@
 
 #define STATIC_COLUMNS                                                         \
     "llayer|lkind|ltype|routput|rparams|rFLOPs|rweights|rfeatures|rFLOP/B"
-#define MEASURED_COLUMNS "|rtime|rframe|rGFLOP/s|rpeak|lbound"
+#define MEASURED_COLUMNS                                                       \
+    "|rtime|rframe|rGFLOP/s|rpeak|rof products|lbound|lschedule"
 
 /* What each layer computes with, and its output where that differs. */
 static void name_types(const struct yt_layer_analysis *a,
@@ -50,7 +51,9 @@ static void add_layer(struct yt_table *table,
     char frame[YT_TEXT_MAX] = "";
     char gflops[YT_TEXT_MAX] = "";
     char peak[YT_TEXT_MAX] = "";
+    char products[YT_TEXT_MAX] = "";
     const char *bound = "";
+    const char *schedule = "";
     name_types(a, types);
     snprintf(shape, sizeof shape, "%dx%dx%d", a->out_c, a->out_h, a->out_w);
     snprintf(intensity, sizeof intensity, "%.1f", a->intensity);
@@ -60,7 +63,9 @@ static void add_layer(struct yt_table *table,
         snprintf(frame, sizeof frame, "%.1f %%", 100 * m->frame_share);
         snprintf(gflops, sizeof gflops, "%.1f", m->gflops);
         snprintf(peak, sizeof peak, "%.0f %%", 100 * m->peak_share);
+        snprintf(products, sizeof products, "%.0f %%", 100 * m->product_share);
         bound = m->memory_bound ? "memory" : "compute";
+        schedule = m->schedule;
     }
     yt_table_row(
         table,
@@ -69,7 +74,7 @@ static void add_layer(struct yt_table *table,
             yt_text_count(a->parameters, params),
             yt_text_si((double)a->flops, flops), name_weights(a, weights),
             yt_text_bytes(a->in_bytes + a->out_bytes + a->add_bytes, features),
-            intensity, time, frame, gflops, peak, bound});
+            intensity, time, frame, gflops, peak, products, bound, schedule});
 }
 
 static void print_head(const struct yt_analysis_report *report)

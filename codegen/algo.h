@@ -92,6 +92,10 @@ struct yt_algo {
                  const struct yt_isa *isa, const struct yt_weights *f,
                  void *packed);
 
+    /* As yt_schedule_products(). NULL: the problem's own arithmetic. */
+    double (*products)(const struct yt_problem *p, const struct yt_schedule *s,
+                       const struct yt_isa *isa);
+
     /* As yt_schedule_tolerance(). NULL: 0, nothing is rounded otherwise than
      * in the reference. */
     double (*tolerance)(const struct yt_problem *p, const struct yt_schedule *s,

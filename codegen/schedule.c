@@ -186,6 +186,15 @@ int64_t yt_schedule_scratch_bytes(const struct yt_problem *p,
     return row->scratch_bytes ? row->scratch_bytes(p, s, isa) : 0;
 }
 
+double yt_schedule_products(const struct yt_problem *p,
+                            const struct yt_schedule *s,
+                            const struct yt_isa *isa)
+{
+    const struct yt_algo *row = yt_algo_get(s->algo);
+    return row->products ? row->products(p, s, isa)
+                         : (double)yt_problem_flops(p);
+}
+
 double yt_schedule_tolerance(const struct yt_problem *p,
                              const struct yt_schedule *s,
                              const struct yt_isa *isa)

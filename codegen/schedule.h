@@ -47,6 +47,13 @@ int64_t yt_schedule_scratch_bytes(const struct yt_problem *p,
                                   const struct yt_schedule *s,
                                   const struct yt_isa *isa);
 
+/** Multiplications and additions of its sums over input channels, in FLOPs, be
+ *  they of the inputs or of what was made of them, tiles that stand out over
+ *  the image included. @pre yt_schedule_applies(). */
+double yt_schedule_products(const struct yt_problem *p,
+                            const struct yt_schedule *s,
+                            const struct yt_isa *isa);
+
 /** How far outputs may be from the double-precision reference: of the largest
  *  output for f32 and bf16; for integers in steps, past the half step that
  *  rounding takes. */

@@ -166,6 +166,8 @@ static void figures_follow_from_times(void **state)
         assert_float_equal(l->ns, f->layers[i].median_ns, 0);
         assert_float_equal(l->gflops, (double)a->run_flops / l->ns, 1e-9);
         assert_float_equal(l->peak_share, l->gflops / GFLOPS, 1e-9);
+        assert_float_equal(l->product_share, l->peak_share, 1e-9);
+        assert_string_equal(l->schedule, f->layers[i].schedule);
         assert_int_equal(l->memory_bound, a->intensity < GFLOPS / GBS);
         sum += l->ns;
         shares += l->frame_share;

@@ -290,6 +290,24 @@ static void it_applies_to_plain_f32_3x3_only(void **state)
         }
 }
 
+static void products_are_fewer_than_direct_ones(void **state)
+{
+    (void)state;
+    const struct yt_problem p = problem("conv2d-f32-64x20x20-k64r3s1p1");
+    const struct yt_isa *isa = yt_isa_find("avx2");
+    static const double of_a_pair[] = {100 * 16, 25 * 36, 16 * 64};
+    struct yt_schedule s;
+    yt_schedule_default(&p, isa, &s);
+    assert_float_equal(yt_schedule_products(&p, &s, isa), 2.0 * 64 * 64 * 3600,
+                       2.0 * 64 * 64 * 240); /* borders are not multiplied */
+    assert_true(yt_algo_first(YT_ALGO_WINOGRAD, &p, isa, &s));
+    for (size_t i = 0; i < COUNT(edges); i++) {
+        s.edge = edges[i];
+        assert_float_equal(yt_schedule_products(&p, &s, isa),
+                           2.0 * 64 * 64 * of_a_pair[i], 0);
+    }
+}
+
 static void schedules_have_one_form(void **state)
 {
     (void)state;
@@ -437,6 +455,7 @@ int main(void)
         cmocka_unit_test(every_isa_compiles),
         cmocka_unit_test(errors_are_well_within_tolerances),
         cmocka_unit_test(it_applies_to_plain_f32_3x3_only),
+        cmocka_unit_test(products_are_fewer_than_direct_ones),
         cmocka_unit_test(schedules_have_one_form),
         cmocka_unit_test(scratch_has_a_limit),
         cmocka_unit_test(a_network_finds_the_same),

@@ -275,6 +275,16 @@ static int64_t scratch_bytes(const struct yt_problem *p,
     return w.scratch_bytes;
 }
 
+static double product_flops(const struct yt_problem *p,
+                            const struct yt_schedule *s,
+                            const struct yt_isa *isa)
+{
+    const struct yt_conv2d *v = &p->u.conv2d;
+    struct yt_winograd_tiles w;
+    yt_winograd_tiles(p, s, isa, &w);
+    return 2.0 * w.tiles * w.points * v->c * v->k;
+}
+
 /* Relative to the largest output. Some eight times what was measured over
  * YOLOv5's shapes, which grows with the channels: of 512, 1.3e-6, 4.6e-6 and
  * 2.5e-5, where direct sums have 3e-6. */
@@ -454,6 +464,7 @@ const struct yt_algo yt_algo_winograd = {
     .scratch_bytes = scratch_bytes,
     .weight_bytes = weight_bytes,
     .pack = pack,
+    .products = product_flops,
     .tolerance = tolerance,
     .generate = generate,
 };

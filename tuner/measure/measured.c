@@ -3,9 +3,11 @@
 #include "tuner/measure/measured.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "codegen/schedule.h"
 #include "runtime/fail.h"
 #include "tuner/build/host.h"
 
@@ -63,8 +65,23 @@ static enum yt_status read_evaluation(const struct yt_engine *engine,
     return yt_db_evaluations(engine->site->db, &query, on_evaluation, &newest);
 }
 
+/* What a schedule multiplies of a layer's arithmetic; 1 for one that this
+ * version does not know. */
+static double multiplied(const struct yt_db_layer *row,
+                         const struct yt_isa *isa)
+{
+    struct yt_problem p;
+    struct yt_schedule s;
+    if (yt_problem_parse(row->problem, &p) != YT_OK ||
+        yt_schedule_parse(p.op, row->schedule, &s) != YT_OK ||
+        !yt_schedule_applies(&p, &s, isa) || !yt_problem_flops(&p))
+        return 1;
+    return yt_schedule_products(&p, &s, isa) / (double)yt_problem_flops(&p);
+}
+
 static void derive(const struct yt_db_plan *plan,
-                   const struct yt_analysis *analysis, struct yt_measured *m)
+                   const struct yt_analysis *analysis, const struct yt_isa *isa,
+                   struct yt_measured *m)
 {
     double conv_ns = 0;
     double ideal_ns = 0; /* the convolutions' at the peak of their types */
@@ -92,6 +109,10 @@ static void derive(const struct yt_db_plan *plan,
         layer->frame_share = layer->ns / frame_ns;
         layer->gflops = (double)a->run_flops / layer->ns;
         layer->peak_share = layer->gflops / m->peaks[a->dtype];
+        layer->product_share =
+            layer->peak_share * multiplied(&plan->layers[i], isa);
+        snprintf(layer->schedule, sizeof layer->schedule, "%s",
+                 plan->layers[i].schedule);
         layer->memory_bound =
             a->intensity < m->peaks[a->dtype] / m->bandwidth_gbs;
     }
@@ -139,7 +160,7 @@ static enum yt_status fill(const struct yt_engine *engine,
                "no memory for %d layers", m->layer_count);
     YT_TRY(read_peaks(engine, analysis, m));
     YT_TRY(read_evaluation(engine, plan, m));
-    derive(plan, analysis, m);
+    derive(plan, analysis, engine->build->isa, m);
     sort_by_time(m);
     return YT_OK;
 }

@@ -11,7 +11,10 @@ struct yt_measured_layer {
     double ns;            /* median inside the running network; NAN: none */
     double frame_share;   /* of all layers, pre- and postprocessing; 0..1 */
     double gflops;        /* run_flops / ns */
-    double peak_share;    /* of the peak of its arithmetic, 0..1 */
+    double peak_share;    /* of the peak of its arithmetic, 0..1; above where
+                             the algorithm multiplies less */
+    double product_share; /* the same of what the schedule multiplies */
+    char schedule[YT_SCHEDULE_NAME_MAX]; /* that was timed */
     int32_t memory_bound; /* 1: at this intensity bandwidth would end before
                              arithmetic does */
 };
