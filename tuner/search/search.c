@@ -14,12 +14,16 @@
 #include "runtime/fail.h"
 #include "tuner/measure/timing_lock.h"
 #include "tuner/measure/worker.h"
+#include "tuner/search/cost_model.h"
 
 #define WORKERS_MAX    8
 #define DEADLINE_NS    15000000000u /* compile, check and time one candidate */
 #define GIVE_UP_FACTOR 1.35 /* slower than the best by this: three samples */
 #define POLL_MS        100
 #define LOST_MAX       3
+#define PROPOSALS      16  /* of a cost model for each problem */
+#define MARGIN         1.0 /* spreads of its errors that it is allowed */
+#define MARGIN_AGAIN   0.0
 #define WAIT_NS        200000000 /* until another look at the lock */
 
 /* A core's worker and the problem it is on. */
@@ -87,12 +91,26 @@ static enum yt_status next_candidate(const struct loop *loop,
                                      const struct yt_subject *subject,
                                      int *any_out, struct yt_schedule *next_out)
 {
-    const struct yt_space space = {
+    struct yt_space space = {
         .problem = &subject->problem,
         .isa = loop->search->site->isa,
         .threads = loop->search->threads,
         .exhaustive = loop->exhaustive,
+        .proposed = subject->proposed,
+        .proposed_count = subject->proposed_count,
     };
+    struct yt_cost_doubt doubt;
+    if (loop->search->model && !loop->exhaustive &&
+        yt_cost_model_knows(&subject->problem)) {
+        /* An earlier run went through the search: the model that has learned
+         * since may not send it round again for little. */
+        const int again =
+            subject->trials.count - subject->fresh >= 2 * PROPOSALS;
+        yt_cost_model_doubt(loop->search->model, &space, &subject->trials,
+                            again ? MARGIN_AGAIN : MARGIN, &doubt);
+        space.worth = yt_cost_model_worth;
+        space.user = &doubt;
+    }
     return yt_space_next(&space, &subject->trials, any_out, next_out);
 }
 
@@ -195,6 +213,42 @@ static enum yt_status take_result(struct loop *loop, struct slot *slot,
     return YT_OK;
 }
 
+/* Learn again when twice as much is known: the parent shares a core with what
+ * is timed. An order to try things in is not worth a failure. */
+static void learn(struct yt_search *search)
+{
+    const int32_t known = search->model ? yt_cost_model_rows(search->model) : 0;
+    if (known && search->fresh < search->learnt_fresh + known)
+        return;
+    struct yt_cost_model *model = NULL;
+    search->learnt_fresh = search->fresh;
+    if (yt_cost_model_learn(search->site, NULL, &model) != YT_OK)
+        return;
+    yt_cost_model_destroy(search->model);
+    search->model = model;
+}
+
+/* What a problem is begun with, once. */
+static void propose(struct yt_search *search, struct yt_subject *subject)
+{
+    const struct yt_space space = {
+        .problem = &subject->problem,
+        .isa = search->site->isa,
+        .threads = search->threads,
+    };
+    if (subject->proposed || !yt_cost_model_knows(&subject->problem))
+        return;
+    learn(search);
+    if (!search->model || subject->trials.count >= 2 * PROPOSALS)
+        return;
+    subject->proposed = calloc(PROPOSALS, sizeof *subject->proposed);
+    if (subject->proposed &&
+        yt_cost_model_propose(search->model, &space, PROPOSALS,
+                              subject->proposed,
+                              &subject->proposed_count) != YT_OK)
+        subject->proposed_count = 0;
+}
+
 /* Give the slot something to do: its problem's next candidate, or the next
  * problem that has one. Leaves it idle when there is none. */
 static enum yt_status feed(struct loop *loop, struct slot *slot)
@@ -234,6 +288,7 @@ static enum yt_status feed(struct loop *loop, struct slot *slot)
             loop->done_subjects++;
             continue;
         }
+        propose(loop->search, subject);
         slot->until_ns = yt_now_ns() + share_ns(loop, index);
         slot->subject = subject;
         slot->lost = 0;
@@ -377,6 +432,7 @@ enum yt_status yt_search_run(struct yt_search *search,
         .lock = YT_TIMING_LOCK_INIT,
     };
     pick_cpus(&loop);
+    learn(search);
     enum yt_status status = search_space(&loop, 0);
     if (status == YT_OK && options->exhaustive)
         status = search_space(&loop, 1);

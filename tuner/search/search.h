@@ -17,23 +17,29 @@ struct yt_subject {
     const char *layer; /* the first layer that has it; borrowed */
     int32_t layers;    /* how many have it */
     struct yt_trials trials;
+    struct yt_schedule *proposed; /* [proposed_count], by a cost model; owned */
+    int32_t proposed_count;
     int32_t fresh;    /* trials of this run */
     int32_t failed;   /* of those, not ok */
     int32_t complete; /* 1: the search has nothing left to try */
 };
+
+struct yt_cost_model;
 
 struct yt_search {
     const struct yt_site *site;  /* borrowed */
     int32_t threads;             /* that steps are shared by */
     struct yt_subject *subjects; /* of a frame's steps, then most work first */
     int32_t subject_count;
-    double peak_gflops; /* all threads, for progress */
-    int64_t newest_ms;  /* of the rows read, of any outcome; 0: there were none.
+    struct yt_cost_model *model; /* owned; NULL: too little was measured yet */
+    double peak_gflops;          /* all threads, for progress */
+    int64_t newest_ms; /* of the rows read, of any outcome; 0: there were none.
                            A plan that is older does not know them */
-    int32_t fresh;      /* trials of this run, over all subjects */
-    int32_t lost;       /* candidates of this run without an answer, such as
+    int32_t fresh;     /* trials of this run, over all subjects */
+    int32_t learnt_fresh; /* of them when the model was made or tried */
+    int32_t lost;         /* candidates of this run without an answer, such as
                            when the system killed a worker: not stored */
-    char why_lost[200]; /* the sentence of the last of them */
+    char why_lost[200];   /* the sentence of the last of them */
 };
 
 /** The distinct problems of a network (borrowed until destroy: layer names) and

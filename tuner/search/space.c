@@ -252,26 +252,48 @@ static enum yt_status rest_of_space(const struct yt_space *space,
     return YT_OK;
 }
 
-enum yt_status yt_space_size(const struct yt_space *space, int64_t *size_out)
+enum yt_status yt_space_each(const struct yt_space *space,
+                             enum yt_status (*fn)(void *user,
+                                                  const struct yt_schedule *s),
+                             void *user)
 {
     struct everything all;
     struct yt_schedule s;
+    enum yt_status status = YT_OK;
     YT_TRY(everything_init(space, &all));
-    *size_out = 0;
-    for (int64_t i = 0; i < all.size; i++)
-        *size_out += nth(space, &all, i, &s);
+    for (int64_t i = 0; i < all.size && status == YT_OK; i++)
+        if (nth(space, &all, i, &s))
+            status = fn(user, &s);
     everything_deinit(&all);
+    return status;
+}
+
+static enum yt_status count_one(void *user, const struct yt_schedule *s)
+{
+    (void)s;
+    (*(int64_t *)user)++;
+    return YT_OK;
+}
+
+enum yt_status yt_space_size(const struct yt_space *space, int64_t *size_out)
+{
+    int64_t size = 0;
+    YT_TRY(yt_space_each(space, count_one, &size));
+    *size_out = size;
     return YT_OK;
 }
 
 /* --------------------------------------------------------------- policy */
 
-static int first_untried(const struct list *list,
-                         const struct yt_trials *trials,
+/* @param sure so many at the begin are tried in any case. */
+static int first_untried(const struct yt_space *space, const struct list *list,
+                         int32_t sure, const struct yt_trials *trials,
                          struct yt_schedule *next_out)
 {
     for (int32_t i = 0; i < list->count; i++) {
-        if (!yt_trials_find(trials, &list->items[i])) {
+        if (!yt_trials_find(trials, &list->items[i]) &&
+            (i < sure || !space->worth ||
+             space->worth(space->user, &list->items[i]))) {
             *next_out = list->items[i];
             return 1;
         }
@@ -334,7 +356,7 @@ static void look_around(const struct yt_space *space,
     for (int32_t i = 0; i < found && i < most && !*any_out; i++) {
         list->count = 0;
         around(space, list, &trials->items[best[i]].schedule);
-        *any_out = first_untried(list, trials, next_out);
+        *any_out = first_untried(space, list, 0, trials, next_out);
     }
 }
 
@@ -352,8 +374,14 @@ enum yt_status yt_space_next(const struct yt_space *space,
         {list_neighbours, 1, 0},
     };
     struct list list = {.count = 0};
+    struct yt_schedule untuned;
+    yt_schedule_default(space->problem, space->isa, &untuned);
+    take(&list, &untuned);
+    for (int32_t i = 0; i < space->proposed_count; i++)
+        take(&list, &space->proposed[i]);
     list_shapes(space, &list);
-    *any_out = first_untried(&list, trials, next_out);
+    *any_out = first_untried(space, &list, 1 + space->proposed_count, trials,
+                             next_out);
     for (size_t i = 0; i < sizeof stages / sizeof stages[0] && !*any_out; i++)
         look_around(space, trials, stages[i].around, stages[i].most,
                     stages[i].per_shape, &list, any_out, next_out);

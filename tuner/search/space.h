@@ -17,11 +17,20 @@ struct yt_space {
     const struct yt_isa *isa;
     int32_t threads;    /* tasks should share out evenly over these */
     int32_t exhaustive; /* 1: go on with everything else after the search */
+    /* [proposed_count], what to try first of all, in this order; none is fine.
+     */
+    const struct yt_schedule *proposed;
+    int32_t proposed_count;
+    /* Whether a candidate of the later stages is worth a trial; NULL: all are.
+     * What is proposed and what runs untuned is not asked about. */
+    int (*worth)(void *user, const struct yt_schedule *s);
+    void *user;
 };
 
 /** The next candidate to try.
  *
- * Stages: the shapes of all algorithms in turn; bodies (unrolling, scheduling
+ * Stages: what runs untuned; what is proposed; the shapes of all algorithms in
+ * turn; bodies (unrolling, scheduling
  * model, loop order...) of the best three; task shapes of the best three;
  * neighbours of the best until none is better; then, if exhaustive, the rest of
  * the space in a fixed shuffle.
@@ -33,6 +42,13 @@ struct yt_space {
 enum yt_status yt_space_next(const struct yt_space *space,
                              const struct yt_trials *trials, int *any_out,
                              struct yt_schedule *next_out);
+
+/** Call @p fn with every schedule that the space holds, until it fails.
+ *  @return YT_OK; YT_NO_MEMORY; what @p fn returned. */
+enum yt_status yt_space_each(const struct yt_space *space,
+                             enum yt_status (*fn)(void *user,
+                                                  const struct yt_schedule *s),
+                             void *user);
 
 /** Schedules the space holds in all: of each algorithm every shape with every
  *  body, and with every task shape that shares out evenly (where none does, the

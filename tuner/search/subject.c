@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "runtime/fail.h"
+#include "tuner/search/cost_model.h"
 #include "tuner/search/search.h"
 
 double yt_subject_work(const struct yt_subject *subject)
@@ -139,8 +140,11 @@ void yt_search_destroy(struct yt_search *search)
 {
     if (!search)
         return;
-    for (int32_t i = 0; search->subjects && i < search->subject_count; i++)
+    for (int32_t i = 0; search->subjects && i < search->subject_count; i++) {
         yt_trials_deinit(&search->subjects[i].trials);
+        free(search->subjects[i].proposed);
+    }
+    yt_cost_model_destroy(search->model);
     free(search->subjects);
     free(search);
 }
