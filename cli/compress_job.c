@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "cli/opened.h"
 #include "runtime/fail.h"
 
 /* --------------------------------------------------------------- pictures */
@@ -85,6 +86,7 @@ static enum yt_status open_pictures(struct yt_compress_job *job)
 static enum yt_status open_networks(struct yt_compress_job *job)
 {
     YT_TRY(yt_graph_read(yt_cli_model(&job->engine), &job->graph));
+    yt_cli_graph_notes(job->graph);
     if (job->teacher_path)
         YT_TRY(yt_graph_read(job->teacher_path, &job->teacher));
     job->options.teacher = job->teacher;

@@ -75,6 +75,7 @@ enum yt_status yt_cli_open(const struct yt_cli_wanted *wanted,
     memset(opened_out, 0, sizeof *opened_out);
     yt_cli_engine_options(wanted->engine, &options);
     YT_TRY(yt_graph_read(yt_cli_model(wanted->engine), &opened_out->graph));
+    yt_cli_graph_notes(opened_out->graph);
     YT_TRY(open_site(wanted, opened_out));
     YT_TRY(find_quantisation(wanted, opened_out, &options, &found));
     const enum yt_status status =
@@ -99,6 +100,12 @@ const char *yt_cli_precision(const struct yt_engine *engine,
     snprintf(word_out, YT_PRECISION_WORD_MAX, "%.*s",
              (int)strcspn(engine->precision, "-"), engine->precision);
     return word_out;
+}
+
+void yt_cli_graph_notes(const struct yt_graph *graph)
+{
+    if (graph->note[0])
+        fprintf(stderr, "yolotune: %s is %s\n", graph->name, graph->note);
 }
 
 void yt_cli_engine_notes(const struct yt_engine *engine)

@@ -44,6 +44,9 @@ void yt_cli_close(struct yt_cli_opened *opened);
 const char *yt_cli_precision(const struct yt_engine *engine,
                              char word_out[YT_PRECISION_WORD_MAX]);
 
+/** Say on stderr what of a model's file is run otherwise than it says. */
+void yt_cli_graph_notes(const struct yt_graph *graph);
+
 /** Say on stderr what opening an engine had to do without. */
 void yt_cli_engine_notes(const struct yt_engine *engine);
 

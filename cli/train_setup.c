@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cli/opened.h"
 #include "compress/precision/calibrate.h"
 #include "compress/ratio/evaluate.h"
 #include "runtime/fail.h"
@@ -127,6 +128,7 @@ static enum yt_status match_classes(struct yt_train_job *job)
 static enum yt_status open_networks(struct yt_train_job *job)
 {
     YT_TRY(yt_graph_read(job->engine.model, &job->graph));
+    yt_cli_graph_notes(job->graph);
     job->train.h =
         job->engine.imgsz.h ? job->engine.imgsz.h : job->graph->imgsz;
     job->train.w =

@@ -63,6 +63,7 @@ void yt_graph_destroy(struct yt_graph *graph)
     }
     free_classes(graph);
     free(graph->ranges);
+    free(graph->limits);
     free(graph->nodes);
     free(graph);
 }

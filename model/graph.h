@@ -47,6 +47,13 @@ struct yt_graph_head {
     float anchors[YT_ANCHORS_MAX][2]; /* [na] width, height, input pixels */
 };
 
+/** Numbers that get codes; lo == hi: of this node none are made. */
+struct yt_graph_limits {
+    float lo, hi;
+};
+
+#define YT_GRAPH_NOTE_MAX 256
+
 struct yt_graph {
     struct yt_node *nodes; /* nodes[0] is the input */
     int32_t node_count, node_cap;
@@ -58,6 +65,11 @@ struct yt_graph {
     char *ranges;   /* what it was trained to be quantised with, as its file has
                        it (yt_quantisation_write()); NULL: nothing. Owned; not
                        copied, since filters of a copy may change */
+    /* What its file says 8-bit codes of each node's values cover, [node_count];
+     * NULL: nothing, or not enough. Owned; not copied. */
+    struct yt_graph_limits *limits;
+    char note[YT_GRAPH_NOTE_MAX]; /* what of the file is run otherwise than it
+                                     says, a sentence's rest; "": nothing */
     char name[YT_LAYER_NAME_MAX]; /* file name without directory, extension */
     char format[16];              /* "pt", "onnx", "built-in" */
     char hash[33]; /* XXH3-128 of the file, hex; of the name if built in; "":

@@ -10,10 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/onnx_codes.h"
 #include "model/onnx_eval.h"
+#include "model/onnx_expand.h"
 #include "model/onnx_external.h"
 #include "model/onnx_heads.h"
 #include "model/onnx_lazy.h"
+#include "model/onnx_limits.h"
 #include "model/onnx_meta.h"
 #include "model/onnx_net.h"
 #include "runtime/fail.h"
@@ -32,15 +35,13 @@ static const struct {
     const char *op, *reason;
 } refusals[] = {
     {"ConvTranspose", "YOLOv5's detectors have no transposed convolutions"},
-    {"DequantizeLinear", "a quantised model; export it in fp32 or fp16"},
     {"Gemm", "a classification model; only detection models run"},
     {"GlobalAveragePool", "a classification model; only detection models run"},
     {"If", "graphs that branch don't run"},
     {"Loop", "graphs that loop don't run"},
     {"MatMul", "networks with attention don't run"},
+    {"MatMulInteger", "networks with attention don't run"},
     {"NonMaxSuppression", "export the model without NMS"},
-    {"QLinearConv", "a quantised model; export it in fp32 or fp16"},
-    {"QuantizeLinear", "a quantised model; export it in fp32 or fp16"},
     {"ScatterND", "export the model without --inplace"},
     {"Softmax", "networks with attention don't run"},
 };
@@ -109,9 +110,15 @@ static enum yt_status visit(struct yt_onnx_scope *scope, int32_t n)
     for (int32_t i = 0; i < node->in_count; ++i)
         if (node->in[i] >= 0)
             YT_TRY(know(scope, node->in[i]));
-    enum yt_status status = yt_onnx_net_visit(scope, n);
+    YT_TRY(yt_onnx_codes_check(scope, n));
+    enum yt_status status = yt_onnx_codes_visit(scope, n);
+    if (status != YT_NOT_FOUND)
+        return status;
+    status = yt_onnx_net_visit(scope, n);
     if (status == YT_NOT_FOUND)
         status = yt_onnx_lazy_visit(scope, n);
+    if (status == YT_OK)
+        yt_onnx_codes_pass(scope, n);
     return status == YT_NOT_FOUND ? refuse(scope, n) : status;
 }
 
@@ -384,7 +391,9 @@ static enum yt_status build(const YtOnnx__ModelProto *model,
     int32_t *node_of = calloc((size_t)scope->net_count, sizeof *node_of);
     YT_FAIL_IF(!node_of, YT_NO_MEMORY, "no memory for %d nodes",
                (int)scope->net_count);
-    const enum yt_status status = yt_onnx_net_emit(scope, graph, node_of);
+    enum yt_status status = yt_onnx_net_emit(scope, graph, node_of);
+    if (status == YT_OK)
+        status = yt_onnx_limits(scope, heads, node_of, graph);
     graph->head_count = heads->count;
     for (int32_t i = 0; i < heads->count; ++i) {
         const struct yt_onnx_head *head = &heads->heads[i];
@@ -400,19 +409,25 @@ static enum yt_status build(const YtOnnx__ModelProto *model,
     return yt_graph_check(graph);
 }
 
-static enum yt_status import(const YtOnnx__ModelProto *model,
+static enum yt_status import(YtOnnx__ModelProto *model,
                              struct yt_onnx_scope *scope,
                              struct yt_graph *graph)
 {
     struct yt_onnx_heads heads = {0};
+    enum yt_status status;
     YT_TRY(check_opset(model));
     YT_FAIL_IF(!model->graph, YT_BAD_INPUT, "the ONNX file holds no graph");
+    YT_TRY(yt_onnx_expand(model->graph));
     YT_TRY(yt_onnx_scope_init(scope, model->graph));
     scope->steps_left = SHAPE_STEPS;
     YT_TRY(find_image(scope, &graph->imgsz));
     for (int32_t i = 0; i < scope->order_count; ++i)
         YT_TRY(visit(scope, scope->order[i]));
-    YT_TRY(find_heads(scope, &heads));
+    status = find_heads(scope, &heads);
+    /* Its grid and anchors, rounded to codes, are not YOLOv5's any more. */
+    if (status == YT_UNSUPPORTED && scope->is_quantised)
+        yt_fail_prefix(status, "quantise without the decode tail");
+    YT_TRY(status);
     YT_TRY(find_strides(scope, &heads));
     snprintf(graph->format, sizeof graph->format, "onnx");
     return build(model, scope, &heads, graph);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/onnx_codes.h"
 #include "model/onnx_eval.h"
 #include "model/onnx_net.h"
 #include "runtime/fail.h"
@@ -114,10 +115,25 @@ static enum yt_status read_floats(struct yt_onnx_scope *scope, int32_t v,
             to[i] = (float)yt_onnx_tensor_at(&value->t, i);
         return YT_OK;
     }
+    /* All weights of a quantised network are such formulas. They are no more
+     * than the file has. */
+    if (yt_onnx_codes_are_stored(scope, v))
+        scope->steps_left += (uint64_t)count * YT_ONNX_CODE_STEPS;
     struct yt_onnx_probe probe = {.scope = scope};
     for (int64_t i = 0; i < count && probe.status == YT_OK; ++i)
         to[i] = (float)yt_onnx_eval(&probe, v, i);
     return probe.status;
+}
+
+/* One number may be there for all channels, or none at all. */
+static double norm_at(struct yt_onnx_probe *probe,
+                      const struct yt_onnx_net *net, int32_t which, int64_t at,
+                      double absent)
+{
+    const int32_t v = net->norm[which];
+    if (v < 0)
+        return absent;
+    return yt_onnx_eval(probe, v, probe->scope->values[v].t.count > 1 ? at : 0);
 }
 
 static enum yt_status fold_norm(struct yt_onnx_scope *scope,
@@ -127,10 +143,10 @@ static enum yt_status fold_norm(struct yt_onnx_scope *scope,
     struct yt_onnx_probe probe = {.scope = scope};
     for (int64_t k = 0; k < net->c; ++k) {
         const int64_t at = net->norm_first + k;
-        const double scale = yt_onnx_eval(&probe, net->norm[0], at);
-        const double shift = yt_onnx_eval(&probe, net->norm[1], at);
-        const double mean = yt_onnx_eval(&probe, net->norm[2], at);
-        const double variance = yt_onnx_eval(&probe, net->norm[3], at);
+        const double scale = norm_at(&probe, net, 0, at, 1);
+        const double shift = norm_at(&probe, net, 1, at, 0);
+        const double mean = norm_at(&probe, net, 2, at, 0);
+        const double variance = norm_at(&probe, net, 3, at, 1);
         const double gain = scale / sqrt(variance + net->norm_eps);
         for (int64_t i = 0; i < filter_elems; ++i) {
             float *weight = &node->weights[k * filter_elems + i];

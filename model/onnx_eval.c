@@ -117,6 +117,25 @@ static double eval_gather(struct yt_onnx_probe *probe,
                         (outer * along + (int64_t)at) * inner + index % inner);
 }
 
+/* Halves go to the even code, as ONNX says of QuantizeLinear. */
+static double eval_codes(struct yt_onnx_probe *probe,
+                         const struct yt_onnx_value *value, int64_t index)
+{
+    const int32_t rank = value->t.rank;
+    int64_t at[YT_ONNX_RANK_MAX] = {0};
+    unravel(&value->t, index, at);
+    const double x = yt_onnx_eval(probe, value->in[0], index);
+    const double scale =
+        yt_onnx_eval(probe, value->in[1], dot(at, value->steps[1], rank));
+    const double zero =
+        value->in_count > 2 && value->in[2] >= 0
+            ? yt_onnx_eval(probe, value->in[2], dot(at, value->steps[2], rank))
+            : 0;
+    return value->formula == YT_ONNX_DEQUANTISE
+               ? (x - zero) * scale
+               : fmin(fmax(rint(x / scale) + zero, value->low), value->high);
+}
+
 static double eval_lazy(struct yt_onnx_probe *probe,
                         const struct yt_onnx_value *value, int64_t index)
 {
@@ -161,6 +180,9 @@ static double eval_lazy(struct yt_onnx_probe *probe,
         return eval_gather(probe, value, index);
     case YT_ONNX_RANGE:
         return value->start + (double)index * value->delta;
+    case YT_ONNX_QUANTISE:
+    case YT_ONNX_DEQUANTISE:
+        return eval_codes(probe, value, index);
     }
     return 0;
 }

@@ -101,6 +101,8 @@ static const struct type_row type_rows[] = {
     {1, 4, YT_ONNX_F32, LIST_FLOAT, YT_ONNX_F32},          /* FLOAT */
     {2, 1, YT_ONNX_U8, LIST_INT32, YT_ONNX_I32},           /* UINT8 */
     {3, 1, YT_ONNX_I8, LIST_INT32, YT_ONNX_I32},           /* INT8 */
+    {4, 2, YT_ONNX_U16, LIST_INT32, YT_ONNX_I32},          /* UINT16 */
+    {5, 2, YT_ONNX_I16, LIST_INT32, YT_ONNX_I32},          /* INT16 */
     {6, 4, YT_ONNX_I32, LIST_INT32, YT_ONNX_I32},          /* INT32 */
     {7, 8, YT_ONNX_I64, LIST_INT64, YT_ONNX_I64},          /* INT64 */
     {9, 1, YT_ONNX_U8, LIST_INT32, YT_ONNX_I32},           /* BOOL */
@@ -152,7 +154,8 @@ enum yt_status yt_onnx_tensor_view(const YtOnnx__TensorProto *proto,
                "tensor '%s' has ONNX element type %d, which isn't read", what,
                (int)proto->data_type);
 
-    struct yt_onnx_tensor tensor = {.rank = (int32_t)proto->n_dims};
+    struct yt_onnx_tensor tensor = {.rank = (int32_t)proto->n_dims,
+                                    .type = proto->data_type};
     for (size_t d = 0; d < proto->n_dims; ++d) {
         YT_FAIL_IF(proto->dims[d] < 0, YT_BAD_INPUT,
                    "tensor '%s': dimension %zu is %lld", what, d,
@@ -242,6 +245,14 @@ double yt_onnx_tensor_at(const struct yt_onnx_tensor *tensor, int64_t i)
     }
     case YT_ONNX_I8: {
         LOAD(int8_t, i);
+        return value;
+    }
+    case YT_ONNX_U16: {
+        LOAD(uint16_t, i);
+        return value;
+    }
+    case YT_ONNX_I16: {
+        LOAD(int16_t, i);
         return value;
     }
     }

@@ -23,7 +23,9 @@ enum yt_onnx_storage {
     YT_ONNX_I32,
     YT_ONNX_I64,
     YT_ONNX_U8, /* bool and uint8 */
-    YT_ONNX_I8
+    YT_ONNX_I8,
+    YT_ONNX_U16,
+    YT_ONNX_I16
 };
 
 /** A constant: dims[rank] elements, row-major, borrowed from the messages. */
@@ -31,6 +33,7 @@ struct yt_onnx_tensor {
     int32_t rank;
     int64_t dims[YT_ONNX_RANK_MAX];
     int64_t count; /* elements */
+    int32_t type;  /* TensorProto.DataType; 0: that of no tensor in the file */
     enum yt_onnx_storage storage;
     const void *data;
 };

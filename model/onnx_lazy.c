@@ -102,6 +102,16 @@ void yt_onnx_lazy_set_ints(struct yt_onnx_scope *scope, int32_t n,
         value->fold[i] = (double)ints[i];
 }
 
+void yt_onnx_lazy_set_number(struct yt_onnx_scope *scope, int32_t n, int32_t i,
+                             double number)
+{
+    struct yt_onnx_value *value = &scope->values[scope->nodes[n].out[i]];
+    value->kind = YT_ONNX_CONST;
+    value->t = (struct yt_onnx_tensor){
+        .count = 1, .storage = YT_ONNX_F64, .data = value->fold};
+    value->fold[0] = number;
+}
+
 enum yt_status yt_onnx_axis(const struct yt_onnx_scope *scope, int32_t n,
                             int64_t axis, int32_t rank, int32_t *axis_out)
 {
@@ -434,8 +444,8 @@ static const struct yt_onnx_op other_ops[] = {
     {NULL, 0, NULL},
 };
 
-static enum yt_status has_inputs(const struct yt_onnx_scope *scope, int32_t n,
-                                 int32_t least)
+enum yt_status yt_onnx_has_inputs(const struct yt_onnx_scope *scope, int32_t n,
+                                  int32_t least)
 {
     char who[YT_ONNX_WHO_MAX];
     for (int32_t i = 0; i < least; ++i)
@@ -450,7 +460,7 @@ static enum yt_status visit_table(struct yt_onnx_scope *scope, int32_t n,
     for (const struct yt_onnx_op *row = rows; row->name; ++row) {
         if (strcmp(row->name, op) != 0)
             continue;
-        YT_TRY(has_inputs(scope, n, row->in_least));
+        YT_TRY(yt_onnx_has_inputs(scope, n, row->in_least));
         return row->visit(scope, n);
     }
     return YT_NOT_FOUND;
@@ -462,13 +472,13 @@ enum yt_status yt_onnx_lazy_visit(struct yt_onnx_scope *scope, int32_t n)
     for (size_t i = 0; i < sizeof unary_rows / sizeof unary_rows[0]; ++i) {
         if (strcmp(unary_rows[i].op, op) != 0)
             continue;
-        YT_TRY(has_inputs(scope, n, 1));
+        YT_TRY(yt_onnx_has_inputs(scope, n, 1));
         return unary(scope, n, unary_rows[i].fn);
     }
     for (size_t i = 0; i < sizeof binary_rows / sizeof binary_rows[0]; ++i) {
         if (strcmp(binary_rows[i].op, op) != 0)
             continue;
-        YT_TRY(has_inputs(scope, n, 2));
+        YT_TRY(yt_onnx_has_inputs(scope, n, 2));
         return binary(scope, n, &binary_rows[i]);
     }
     const enum yt_status status = visit_table(scope, n, op, other_ops);

@@ -28,6 +28,11 @@ extern const struct yt_onnx_op yt_onnx_moves[];
 /** Input @p i of node @p n, or -1 where it's absent. */
 int32_t yt_onnx_input(const struct yt_onnx_scope *scope, int32_t n, int32_t i);
 
+/** Whether the first @p least inputs of node @p n are there.
+ *  @return YT_OK; YT_BAD_INPUT naming the node. */
+enum yt_status yt_onnx_has_inputs(const struct yt_onnx_scope *scope, int32_t n,
+                                  int32_t least);
+
 /** Output @p i of node @p n as a LAZY value over the node's inputs, or NULL
  *  where the file left that output out. The caller fills in the shape and
  *  whatever the formula reads, then calls yt_onnx_lazy_end(). */
@@ -38,6 +43,10 @@ struct yt_onnx_value *yt_onnx_lazy_begin(struct yt_onnx_scope *scope, int32_t n,
 /** Check the shape and depth; small values free of the image become CONST. */
 enum yt_status yt_onnx_lazy_end(struct yt_onnx_scope *scope, int32_t n,
                                 struct yt_onnx_value *value);
+
+/** Output @p i of node @p n is one number. */
+void yt_onnx_lazy_set_number(struct yt_onnx_scope *scope, int32_t n, int32_t i,
+                             double number);
 
 /** Output 0 of node @p n is value @p v under another name. */
 void yt_onnx_lazy_alias(struct yt_onnx_scope *scope, int32_t n, int32_t v);

@@ -281,6 +281,8 @@ enum yt_status yt_onnx_net_add(struct yt_onnx_scope *scope,
         scope->net_cap = cap;
     }
     scope->nets[scope->net_count] = *net;
+    scope->nets[scope->net_count].lo = 0; /* of what it was made of */
+    scope->nets[scope->net_count].hi = 0;
     *index_out = scope->net_count++;
     return YT_OK;
 }

@@ -38,7 +38,22 @@ enum yt_onnx_formula {
     YT_ONNX_SELECT, /* in[0] ? in[1] : in[2], broadcast by steps[0..2] */
     YT_ONNX_JOIN,   /* in[*] one after another along axis */
     YT_ONNX_GATHER, /* in[0] at in[1] along axis */
-    YT_ONNX_RANGE   /* start + i * delta */
+    YT_ONNX_RANGE,  /* start + i * delta */
+    /* in[0] to codes, and codes to numbers, by the scale in[1] and the zero
+     * point in[2], which may be absent; steps[1..2] are theirs */
+    YT_ONNX_QUANTISE, /* limited to low..high */
+    YT_ONNX_DEQUANTISE
+};
+
+/** What a value of a quantised network stands for (model/onnx_codes.h). The
+ *  importer computes with the numbers that codes are of, so that a code's value
+ *  differs from a number's in nothing but who may read it. */
+enum yt_onnx_code {
+    YT_ONNX_NUMBERS,    /* what it says: numbers, or codes of a constant */
+    YT_ONNX_CODES,      /* codes of a feature map, by scale and zero */
+    YT_ONNX_SUMS,       /* sums of products of such codes and weights */
+    YT_ONNX_CODE_SCALE, /* what is measured while the network runs: a scale */
+    YT_ONNX_CODE_ZERO   /* and a zero point */
 };
 
 struct yt_onnx_value {
@@ -70,6 +85,10 @@ struct yt_onnx_value {
         double (*binary)(double, double);
     } fn;
     double fold[YT_ONNX_FOLD_MAX]; /* data of a CONST that was computed */
+
+    enum yt_onnx_code code;
+    double code_scale, code_zero;
+    int32_t code_node; /* the node that measures scale and zero; -1: none */
 };
 
 struct yt_onnx_node {
@@ -96,10 +115,12 @@ struct yt_onnx_net {
     int is_focus;          /* CONV: of the input's quarters */
     struct yt_focus_part focus[YT_FOCUS_PARTS];
     int has_norm;       /* CONV: a batch normalisation follows, of */
-    int32_t norm[4];    /* values scale, shift, mean, variance */
+    int32_t norm[4];    /* values scale, shift, mean, variance; -1: that of
+                           which there is nothing to see */
     int32_t norm_first; /* whose channel it is that is the first here */
     double norm_eps;
     int needed;
+    double lo, hi; /* what 8-bit codes are of; lo == hi: none are made of it */
 };
 
 struct yt_onnx_scope {
@@ -118,6 +139,8 @@ struct yt_onnx_scope {
     int32_t *picks; /* channels of nets that some nets choose */
     int32_t pick_count;
     uint64_t steps_left; /* element evaluations until we give up */
+    int is_quantised;    /* feature maps have codes */
+    int is_measured;     /* some by scales that are measured as they come */
 };
 
 /** Name all values, find the nodes the outputs need, and order them.

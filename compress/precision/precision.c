@@ -369,15 +369,15 @@ static int wants_ranges(const struct yt_precision_wish *wish)
     return wish->calib || wish->method || wish->images || wish->learn_rounding;
 }
 
-/* What the network was trained with, unless something else is asked for. */
+/* What the network's file says, unless something else is asked for. */
 static enum yt_status find_own(struct search *s)
 {
     const struct yt_precision_wish *wish = s->wish;
     const struct yt_graph *graph = s->engine->graph;
-    if (!graph->ranges || wants_ranges(wish))
+    if (wants_ranges(wish))
         return YT_NOT_FOUND;
     const enum yt_status status =
-        yt_quantisation_read(graph, graph->ranges, &s->found->quantisation);
+        yt_quantisation_own(graph, &s->found->quantisation);
     return status == YT_STALE ? YT_NOT_FOUND : status;
 }
 

@@ -158,6 +158,23 @@ enum yt_status yt_quantisation_move(const struct yt_quantisation *q,
     return YT_OK;
 }
 
+enum yt_status yt_quantisation_own(const struct yt_graph *graph,
+                                   struct yt_quantisation **q_out)
+{
+    if (graph->ranges)
+        return yt_quantisation_read(graph, graph->ranges, q_out);
+    if (!graph->limits)
+        return YT_NOT_FOUND;
+    YT_TRY(yt_quantisation_create(graph, q_out));
+    for (int32_t i = 0; i < graph->node_count; i++) {
+        const struct yt_graph_limits *limits = &graph->limits[i];
+        if (limits->lo < limits->hi)
+            (*q_out)->ranges[i] =
+                (struct yt_node_range){limits->lo, limits->hi, 1, 0, NULL};
+    }
+    return YT_OK;
+}
+
 void yt_quantisation_destroy(struct yt_quantisation *q)
 {
     if (!q)

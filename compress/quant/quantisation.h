@@ -61,6 +61,13 @@ enum yt_status yt_quantisation_move(const struct yt_quantisation *q,
                                     const struct yt_graph *graph,
                                     struct yt_quantisation **moved_out);
 
+/** What the graph's file says of it: the ranges that it was trained with, or
+ *  those that a quantised file has. Types are those there, or all f32.
+ *  @return YT_OK; YT_NOT_FOUND when it says nothing; as yt_quantisation_read().
+ */
+enum yt_status yt_quantisation_own(const struct yt_graph *graph,
+                                   struct yt_quantisation **q_out);
+
 /** NULL is fine. */
 void yt_quantisation_destroy(struct yt_quantisation *q);
 
