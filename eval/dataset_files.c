@@ -12,7 +12,16 @@
 #include "eval/dataset_build.h"
 #include "runtime/fail.h"
 
-#define DEPTH_MAX 32 /* folders in folders: ends circles of links */
+#define DEPTH_MAX 32 /* folders in folders */
+
+/* A folder that is being read, and those that it is in. Links may lead back to
+ * one of them: with two such links each level would have twice as many. */
+struct walk {
+    const struct walk *above;
+    dev_t device;
+    ino_t inode;
+    int depth;
+};
 
 /* YOLOv5's endings, and the two more that are read here. Of another picture's
  * kind than eval/image.h reads, it is told as a problem, not passed over. */
@@ -33,17 +42,18 @@ int yt_path_is_picture(const char *path)
 }
 
 static enum yt_status add_folder(struct yt_dataset *dataset, const char *path,
-                                 int depth);
+                                 const struct stat *info,
+                                 const struct walk *above);
 
 static enum yt_status add_entry(struct yt_dataset *dataset, const char *folder,
-                                const char *name, int depth)
+                                const char *name, const struct walk *walk)
 {
     struct stat info;
     char *path = yt_path_join(folder, name);
     YT_FAIL_IF(path == NULL, YT_NO_MEMORY, "no memory for the data set");
     const int exists = stat(path, &info) == 0;
     if (exists && S_ISDIR(info.st_mode)) {
-        const enum yt_status status = add_folder(dataset, path, depth + 1);
+        const enum yt_status status = add_folder(dataset, path, &info, walk);
         free(path);
         return status;
     }
@@ -54,18 +64,23 @@ static enum yt_status add_entry(struct yt_dataset *dataset, const char *folder,
 }
 
 static enum yt_status add_folder(struct yt_dataset *dataset, const char *path,
-                                 int depth)
+                                 const struct stat *info,
+                                 const struct walk *above)
 {
-    YT_FAIL_IF(depth > DEPTH_MAX, YT_BAD_INPUT,
-               "%s: folders more than %d deep: a circle of links?", path,
-               DEPTH_MAX);
+    const struct walk walk = {above, info->st_dev, info->st_ino,
+                              above ? above->depth + 1 : 0};
+    YT_FAIL_IF(walk.depth > DEPTH_MAX, YT_BAD_INPUT,
+               "%s: folders more than %d deep", path, DEPTH_MAX);
+    for (const struct walk *w = above; w != NULL; w = w->above)
+        YT_FAIL_IF(w->device == walk.device && w->inode == walk.inode,
+                   YT_BAD_INPUT, "%s: a link to a folder that it is in", path);
     DIR *folder = opendir(path);
     YT_FAIL_IF(folder == NULL, YT_IO, "%s: %s", path, strerror(errno));
     enum yt_status status = YT_OK;
     const struct dirent *entry;
     while (status == YT_OK && (entry = readdir(folder)) != NULL)
         if (entry->d_name[0] != '.') /* as glob's "*" */
-            status = add_entry(dataset, path, entry->d_name, depth);
+            status = add_entry(dataset, path, entry->d_name, &walk);
     closedir(folder);
     return status;
 }
@@ -122,7 +137,7 @@ enum yt_status yt_dataset_add_files(struct yt_dataset *dataset,
     YT_FAIL_IF(stat(path, &info) != 0, YT_NOT_FOUND, "%s: %s", path,
                strerror(errno));
     if (S_ISDIR(info.st_mode))
-        return add_folder(dataset, path, 0);
+        return add_folder(dataset, path, &info, NULL);
     const int32_t before = dataset->image_count;
     YT_TRY(add_list(dataset, path));
     YT_FAIL_IF(dataset->image_count == before, YT_NOT_FOUND,

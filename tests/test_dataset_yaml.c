@@ -174,6 +174,23 @@ static void bad_yaml_fails(void **state)
 }
 
 /* "../" over and over, wherever files are named. */
+/* Of two links to the folder that they are in, each level has twice as many. */
+static void circles_of_links_are_refused(void **state)
+{
+    (void)state;
+    write_file("circle/1.jpg", "");
+    assert_int_equal(symlink(".", at("circle/a")), 0);
+    assert_int_equal(symlink("../circle", at("circle/b")), 0);
+    write_file("circle.yaml", "val: circle\nnames: [a]\n");
+    assert_fails("circle.yaml", YT_BAD_INPUT, "a link to a folder that it is in");
+    /* One folder twice is none. */
+    write_file("twice/x/1.jpg", "");
+    write_file("twice/x/1.txt", "0 .5 .5 .1 .1\n");
+    assert_int_equal(symlink("x", at("twice/y")), 0);
+    write_file("circle.yaml", "val: twice\nnames: [a]\n");
+    yt_dataset_close(open_good("circle.yaml"));
+}
+
 static void endless_names_are_refused(void **state)
 {
     (void)state;
@@ -208,6 +225,7 @@ int main(void)
         DATASET_TEST(reads_splits_lists_and_names),
         DATASET_TEST(sources_are_found_as_yolov5_finds_them),
         DATASET_TEST(bad_yaml_fails),
+        DATASET_TEST(circles_of_links_are_refused),
         DATASET_TEST(endless_names_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
