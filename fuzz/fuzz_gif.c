@@ -1,0 +1,14 @@
+/* GIF pictures as libFuzzer has them, whatever their first bytes.
+ *
+ *     build-fuzz/fuzz/fuzz_gif fuzz/corpus/image
+ */
+
+#include "fuzz/image_one.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    image_one_of("GIF89a", 6, data, size);
+    return 0;
+}
