@@ -94,6 +94,20 @@ void yt_text_put_safe(FILE *to, const char *text, size_t length)
     }
 }
 
+void yt_text_make_safe(char *text)
+{
+    size_t length = strlen(text);
+    for (char *at = text; length > 0;) {
+        const size_t control =
+            control_length((const unsigned char *)at, length);
+        const size_t step = control ? control : 1;
+        if (control)
+            memset(at, ' ', control);
+        at += step;
+        length -= step;
+    }
+}
+
 static int column_width(const struct yt_table *table, int column)
 {
     int widest = 0;

@@ -37,4 +37,7 @@ int yt_text_width(const char *text);
  */
 void yt_text_put_safe(FILE *to, const char *text, size_t length);
 
+/** The same in place. */
+void yt_text_make_safe(char *text);
+
 #endif

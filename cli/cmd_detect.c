@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/table.h"
 #include "cli/cli.h"
 #include "cli/detect_output.h"
 #include "cli/frame_options.h"
@@ -90,8 +91,11 @@ static enum yt_status load(const char *path, struct yt_picture *picture_out)
                ? yt_picture_read(STDIN_FILENO, shown_name(path), picture_out)
                : yt_picture_load(path, picture_out));
     const char *text = yt_picture_end_text(picture_out->end);
-    if (text)
-        fprintf(stderr, "yolotune: %s: %s\n", shown_name(path), text);
+    if (text) {
+        fputs("yolotune: ", stderr);
+        yt_text_put_safe(stderr, shown_name(path), strlen(shown_name(path)));
+        fprintf(stderr, ": %s\n", text);
+    }
     return YT_OK;
 }
 

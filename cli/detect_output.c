@@ -8,6 +8,7 @@
 #include <strings.h>
 #include <sys/stat.h>
 
+#include "base/table.h"
 #include "cli/cli.h"
 #include "cli/opened.h"
 #include "cli/report.h"
@@ -32,8 +33,9 @@ static void print_text(const struct yt_detect_output *o,
 {
     const struct yt_frame_times *t = &f->times;
     char total[YT_TEXT_MAX];
-    printf("%s: %dx%d, %zu object%s, %s\n", f->file, f->picture.width,
-           f->picture.height, f->count, f->count == 1 ? "" : "s",
+    yt_text_put_safe(stdout, f->file, strlen(f->file));
+    printf(": %dx%d, %zu object%s, %s\n", f->picture.width, f->picture.height,
+           f->count, f->count == 1 ? "" : "s",
            yt_text_time(
                (double)(t->preprocess_ns + t->network_ns + t->postprocess_ns),
                total));

@@ -11,8 +11,10 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/table.h"
 #include "eval/dataset_build.h"
 #include "model/digest.h"
+#include "model/graph.h"
 #include "runtime/fail.h"
 
 #define ID_DIGITS_MAX 18 /* all numbers of so many digits fit int64_t */
@@ -107,6 +109,8 @@ enum yt_status yt_dataset_add_class(struct yt_dataset *dataset,
                                     const char *name, int64_t category)
 {
     const int32_t at = dataset->class_count;
+    YT_FAIL_IF(!yt_graph_name_prints(name), YT_BAD_INPUT,
+               "the name of class %d is not printable UTF-8", at);
     if (at == dataset->class_cap) {
         const int32_t more = at == 0 ? 128 : at * 2;
         int64_t *bigger = realloc(dataset->categories,
@@ -137,6 +141,7 @@ enum yt_status yt_dataset_add_problem(struct yt_dataset *dataset,
     const int length = vasprintf(&text, format, list);
     va_end(list);
     YT_FAIL_IF(length < 0, YT_NO_MEMORY, "no memory for the data set");
+    yt_text_make_safe(text); /* it quotes names of files and what is in them */
     const enum yt_status status =
         grow(&dataset->problems, dataset->problem_count, &dataset->problem_cap,
              sizeof *dataset->problems);

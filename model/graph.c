@@ -233,9 +233,7 @@ enum yt_status yt_graph_conv_storage(struct yt_graph *graph, int32_t index)
     return YT_OK;
 }
 
-/* Names go to terminals, JSON and C strings: UTF-8 (RFC 3629, section 4)
- * without control characters. */
-static bool prints(const char *text)
+bool yt_graph_name_prints(const char *text)
 {
     const unsigned char *c = (const unsigned char *)text;
     while (*c) {
@@ -247,9 +245,11 @@ static bool prints(const char *text)
                                      : -1;
         if (more < 0 || *c < 0x20 || *c == 0x7f)
             return false;
-        /* Overlong forms, surrogates and what lies beyond U+10FFFF. */
-        if ((*c == 0xe0 && c[1] < 0xa0) || (*c == 0xed && c[1] > 0x9f) ||
-            (*c == 0xf0 && c[1] < 0x90) || (*c == 0xf4 && c[1] > 0x8f))
+        /* More controls, overlong forms, surrogates and what lies beyond
+         * U+10FFFF. */
+        if ((*c == 0xc2 && c[1] < 0xa0) || (*c == 0xe0 && c[1] < 0xa0) ||
+            (*c == 0xed && c[1] > 0x9f) || (*c == 0xf0 && c[1] < 0x90) ||
+            (*c == 0xf4 && c[1] > 0x8f))
             return false;
         c++;
         for (int i = 0; i < more; i++, c++)
@@ -265,7 +265,7 @@ enum yt_status yt_graph_set_classes(struct yt_graph *graph, int32_t nc,
     YT_FAIL_IF(nc < 1 || nc > CLASSES_MAX, YT_BAD_INPUT,
                "%d classes; 1 to %d are possible", nc, CLASSES_MAX);
     for (int32_t i = 0; names && i < nc; i++)
-        YT_FAIL_IF(!prints(names[i]), YT_BAD_INPUT,
+        YT_FAIL_IF(!yt_graph_name_prints(names[i]), YT_BAD_INPUT,
                    "the name of class %d is not printable UTF-8", i);
     free_classes(graph);
     graph->classes = calloc((size_t)nc, sizeof *graph->classes);

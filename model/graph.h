@@ -6,6 +6,7 @@
  * follow from an input size (model/net.h).
  */
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "runtime/act.h"
@@ -121,6 +122,10 @@ enum yt_status yt_graph_add(struct yt_graph *graph, const struct yt_node *node,
 
 /** Allocate a CONV node's weights and bias, zeroed. */
 enum yt_status yt_graph_conv_storage(struct yt_graph *graph, int32_t node);
+
+/** Whether a name may go to terminals, JSON and C strings: UTF-8 (RFC 3629,
+ *  section 4) without control characters. */
+bool yt_graph_name_prints(const char *text);
 
 /** Set the class names; copies them. NULL names become "class0", ... */
 enum yt_status yt_graph_set_classes(struct yt_graph *graph, int32_t nc,

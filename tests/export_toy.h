@@ -98,9 +98,9 @@ static void toy_step(struct yt_step *step, const char *name,
 static void toy_plan(struct toy *toy)
 {
     struct yt_plan *plan = &toy->plan;
-    snprintf(plan->model, sizeof plan->model, "toy \"net\" v1");
+    snprintf(plan->model, sizeof plan->model, "toy \"net\" v1 */ $() \\");
     toy->classes[0] = "cat";
-    toy->classes[1] = "quote\" back\\slash ?\?/ tab\t";
+    toy->classes[1] = "quote\" back\\slash ?\?/ tab\t */ // %s%n $(x) `x` '";
     toy->classes[2] = "\xc3\xa9l\xc3\xa9phant";
     toy->isa = *yt_isa_get(YT_ISA_SCALAR);
     plan->isa = &toy->isa;

@@ -86,6 +86,15 @@ says 'cut.jpg: the file is truncated'
 [ "$(grep -c truncated "$work/err")" -eq 1 ] || complain "said more than once"
 json 'd["images"][0]["height"] == 1080'
 
+# A name that would steer a terminal steers none.
+cp "$bus" "$work/"$'a\e[31m\n.jpg'
+run 0 detect -m "$model" "$work/"$'a\e[31m\n.jpg'
+says 'a \[31m .jpg: 810x1080' out
+head -c 300 "$bus" >"$work/"$'b\e[31m.jpg'
+run 3 detect -m "$model" "$work/"$'b\e[31m.jpg'
+says 'b \[31m.jpg: JPEG: '
+grep -q $'\e' "$work/out" "$work/err" && complain "a name reached the terminal"
+
 # Drawings: the same size, other pixels, and never over the input.
 run 0 detect -m "$model" --out "$work/drawn" "$bus"
 [ -s "$work/drawn/bus.jpg" ] || complain "no drawing was written"
