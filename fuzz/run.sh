@@ -47,7 +47,7 @@ for target in "$@"; do
     status=0
     # Libraries that keep what they allocated until the end are not ours, but a
     # run's own leaks are: libFuzzer tells them apart by running inputs twice.
-    "$program" -max_total_time="$seconds" -timeout=60 -rss_limit_mb=4096 \
+    "$program" -max_total_time="$seconds" -timeout=300 -rss_limit_mb=4096 \
         -max_len=65536 -print_final_stats=1 -artifact_prefix="$found/" \
         "$grown" "$here/corpus/$(corpus_of "$target")" \
         >"$found.log" 2>&1 || status=$?
