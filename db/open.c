@@ -14,6 +14,9 @@
 #define PATH_CAP           4096
 #define TIMEOUT_MS         10000
 #define JOURNAL_TIMEOUT_MS 1000
+/* Of a value: a quantisation of the largest network with a learned rounding has
+ * 16 MB of text. SQLite's own limit is a gigabyte. */
+#define VALUE_BYTES_MAX (64 << 20)
 
 /* STRICT tables came with 3.37, JSON in every build with 3.38. */
 #if SQLITE_VERSION_NUMBER < 3038000
@@ -44,6 +47,7 @@ enum yt_status yt_db_connect(const char *path, const char *uri, int flags,
     sqlite3_db_config(db->sql, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     sqlite3_db_config(db->sql, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
     sqlite3_db_config(db->sql, SQLITE_DBCONFIG_ENABLE_FKEY, 1, NULL);
+    sqlite3_limit(db->sql, SQLITE_LIMIT_LENGTH, VALUE_BYTES_MAX);
     *db_out = db;
     db = NULL;
 done:
@@ -80,6 +84,46 @@ void yt_db_set_timeout(struct yt_db *db, int32_t milliseconds)
 
 /* ------------------------------------------------------------------- trust */
 
+/* Whether a statement is one of those that make our schema, of any version. */
+static int is_ours(const char *sql)
+{
+    size_t count;
+    const struct yt_db_migration *rows = yt_db_migrations(&count);
+    for (size_t i = 0; sql && i < count; i++)
+        if (strcmp(rows[i].sql, sql) == 0)
+            return 1;
+    return 0;
+}
+
+/** Refuse what would run by itself when rows are written or read: our schema
+ *  has no triggers, and its views are known to the letter. */
+static enum yt_status check_programs(struct yt_db *db)
+{
+    sqlite3_stmt *statement = NULL;
+    enum yt_status status = YT_OK;
+    int code = sqlite3_prepare_v2(db->sql,
+                                  "SELECT type, name, sql FROM sqlite_schema"
+                                  " WHERE type NOT IN ('table', 'index')",
+                                  -1, &statement, NULL);
+    if (code == SQLITE_OK)
+        code = sqlite3_step(statement);
+    for (; code == SQLITE_ROW && status == YT_OK;
+         code = sqlite3_step(statement)) {
+        const char *type = (const char *)sqlite3_column_text(statement, 0);
+        const char *name = (const char *)sqlite3_column_text(statement, 1);
+        if (!type || strcmp(type, "view") != 0 ||
+            !is_ours((const char *)sqlite3_column_text(statement, 2)))
+            status = yt_fail(YT_BAD_INPUT,
+                             "%s: the database is damaged, or a stranger's: "
+                             "its %.16s '%.64s' is not of our schema",
+                             db->path, type ? type : "?", name ? name : "?");
+    }
+    if (status == YT_OK && code != SQLITE_DONE)
+        status = yt_db_fail(db, code);
+    sqlite3_finalize(statement);
+    return status;
+}
+
 /** Refuse a database that is not ours or from the future.
  *  @param[out] version_out  0 for an empty file. */
 static enum yt_status check_schema(struct yt_db *db, int32_t *version_out)
@@ -115,7 +159,7 @@ static enum yt_status check_schema(struct yt_db *db, int32_t *version_out)
     YT_FAIL_IF(version < 0, YT_BAD_INPUT, "%s: schema %d does not exist",
                db->path, (int)version);
     *version_out = (int32_t)version;
-    return YT_OK;
+    return check_programs(db);
 }
 
 /* ----------------------------------------------------------------- journal */
