@@ -3,6 +3,8 @@
 #
 #   ./setup.sh run [ARG]...       install packages, build, run yolotune ARG...
 #                                 (by default the main job on YOLOv5n)
+#   ./setup.sh video              install packages, those for videos and cameras
+#                                 too, and build
 #   ./setup.sh test [ARG]...      install packages, build, run ctest ARG...
 #   ./setup.sh packages [NAME]... install packages, and those named
 #
@@ -23,8 +25,13 @@ packages='
     libwebp-dev libtiff-dev libgif-dev
     libjansson-dev libxxhash-dev libyaml-dev libdnnl-dev'
 
+# FFmpeg's headers and libraries, about a hundred packages with what they need:
+# without them all but videos and cameras is there.
+video_packages='
+    libavformat-dev libavcodec-dev libswscale-dev libavutil-dev libavdevice-dev'
+
 # What the tests call besides.
-test_packages='sqlite3 python3 g++ qemu-user'
+test_packages="sqlite3 python3 g++ qemu-user $video_packages"
 
 say()
 {
@@ -88,6 +95,11 @@ run)
     [ $# -gt 0 ] || set -- --scenario realtime
     exec "$build/yolotune" "$@"
     ;;
+video)
+    # shellcheck disable=SC2086 # a list
+    install_packages $video_packages
+    build --target yolotune
+    ;;
 test)
     # shellcheck disable=SC2086 # a list
     install_packages $test_packages
@@ -103,7 +115,7 @@ help | -h | --help)
     sed -n 's/^# \{0,1\}//; 2,/^set -eu/ { /^set -eu/q; p; }' "$0"
     ;;
 *)
-    say "$command: not run, test or packages"
+    say "$command: not run, video, test or packages"
     exit 2
     ;;
 esac

@@ -53,3 +53,20 @@ find_library(YT_DNNL_LIBRARY dnnl REQUIRED)
 add_library(yt_dnnl INTERFACE)
 target_include_directories(yt_dnnl SYSTEM INTERFACE ${YT_DNNL_INCLUDE})
 target_link_libraries(yt_dnnl INTERFACE ${YT_DNNL_LIBRARY} gomp)
+
+# FFmpeg's libraries, for videos. Only their headers are wanted: the program
+# loads them when it opens a video (eval/video_av.h).
+option(YT_VIDEO "Read and write videos where FFmpeg's headers are found" ON)
+set(YT_HAS_VIDEO OFF)
+if(YT_VIDEO)
+  pkg_check_modules(YT_AV IMPORTED_TARGET libavformat>=59 libavcodec>=59
+                    libswscale>=6 libavutil>=57)
+  pkg_check_modules(YT_AVDEVICE IMPORTED_TARGET libavdevice>=59)
+  set(YT_HAS_VIDEO ${YT_AV_FOUND})
+endif()
+if(NOT YT_HAS_VIDEO)
+  message(STATUS "Built without video: install libavformat-dev, libavcodec-dev, "
+    "libswscale-dev, libavutil-dev and libavdevice-dev for it.")
+elseif(NOT YT_AVDEVICE_FOUND)
+  message(STATUS "Built without cameras: install libavdevice-dev for them.")
+endif()

@@ -82,7 +82,20 @@ yt_layer(codegen ROOMS algo target SOURCES ${YT_VERSION_SOURCE}
 yt_layer(db LINKS yt_base yt_runtime PkgConfig::YT_SQLITE PkgConfig::YT_JANSSON)
 yt_layer(eval LINKS yt_base yt_runtime yt_model PkgConfig::YT_JPEG PkgConfig::YT_PNG
                     PkgConfig::YT_WEBP PkgConfig::YT_TIFF yt_gif
-                    PkgConfig::YT_JANSSON PkgConfig::YT_YAML PkgConfig::YT_XXHASH m)
+                    PkgConfig::YT_JANSSON PkgConfig::YT_YAML PkgConfig::YT_XXHASH
+                    ${CMAKE_DL_LIBS} Threads::Threads m)
+# Videos: their headers alone, or sentences in their place.
+get_target_property(YT_EVAL_SOURCES yt_eval SOURCES)
+if(YT_HAS_VIDEO)
+  list(FILTER YT_EVAL_SOURCES EXCLUDE REGEX "/eval/video_none\\.c$")
+  target_include_directories(yt_eval SYSTEM PRIVATE ${YT_AV_INCLUDE_DIRS})
+  if(YT_AVDEVICE_FOUND)
+    target_compile_definitions(yt_eval PRIVATE YT_CAMERAS)
+  endif()
+else()
+  list(FILTER YT_EVAL_SOURCES EXCLUDE REGEX "/eval/video_(av|read|write)\\.c$")
+endif()
+set_target_properties(yt_eval PROPERTIES SOURCES "${YT_EVAL_SOURCES}")
 yt_layer(tuner/build LINKS yt_runtime yt_model yt_compress_quant yt_codegen
                            yt_db PkgConfig::YT_CPUID m)
 yt_layer(tuner/measure LINKS yt_tuner_build m)

@@ -40,10 +40,56 @@ static int ends_in(const char *path, const char *ending)
     return dot && strcasecmp(dot, ending) == 0;
 }
 
-/* GIFs are no pictures of data sets, but may be looked at. */
-static int is_picture(const char *path)
+static int is_file(const char *path)
 {
-    return yt_path_is_picture(path) || ends_in(path, ".gif");
+    struct stat info;
+    return stat(path, &info) == 0;
+}
+
+/* YOLOv5's VID_FORMATS, and WebM. GIFs are pictures here. */
+static int is_video(const char *path)
+{
+    static const char *const endings[] = {".asf", ".avi",  ".m4v", ".mkv",
+                                          ".mov", ".mp4",  ".mpg", ".mpeg",
+                                          ".ts",  ".webm", ".wmv"};
+    for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++)
+        if (ends_in(path, endings[i]))
+            return 1;
+    return 0;
+}
+
+/* "rtsp://..." */
+static int is_address(const char *path)
+{
+    static const char scheme[] = "abcdefghijklmnopqrstuvwxyz"
+                                 "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-.";
+    const size_t length = strspn(path, scheme);
+    return length > 1 && strncmp(path + length, "://", 3) == 0;
+}
+
+static int is_camera(const char *path)
+{
+    static const char device[] = "/dev/video";
+    const char *number = path;
+    if (strncmp(path, device, sizeof device - 1) == 0)
+        number += sizeof device - 1;
+    return *number && number[strspn(number, "0123456789")] == '\0' &&
+           (number != path || !is_file(path));
+}
+
+enum yt_source_kind yt_source_kind(const char *path)
+{
+    if (is_address(path))
+        return YT_SOURCE_ADDRESS;
+    if (is_camera(path))
+        return YT_SOURCE_CAMERA;
+    return is_video(path) ? YT_SOURCE_VIDEO : YT_SOURCE_PICTURE;
+}
+
+/* GIFs are no pictures of data sets, but may be looked at. */
+static int is_looked_at(const char *path)
+{
+    return yt_path_is_picture(path) || ends_in(path, ".gif") || is_video(path);
 }
 
 static int compare_paths(const void *a, const void *b)
@@ -59,12 +105,12 @@ static enum yt_status add_folder(struct yt_sources *sources, const char *path)
     enum yt_status status = YT_OK;
     const struct dirent *entry;
     while (status == YT_OK && (entry = readdir(folder)) != NULL)
-        if (entry->d_name[0] != '.' && is_picture(entry->d_name))
+        if (entry->d_name[0] != '.' && is_looked_at(entry->d_name))
             status = add_path(sources, yt_path_join(path, entry->d_name));
     closedir(folder);
     YT_TRY(status);
     YT_FAIL_IF(sources->count == before, YT_NOT_FOUND,
-               "%s: no picture in this folder", path);
+               "%s: no picture or video in this folder", path);
     qsort(sources->paths + before, (size_t)(sources->count - before),
           sizeof *sources->paths, compare_paths);
     return YT_OK;
@@ -79,14 +125,14 @@ static enum yt_status add_matches(struct yt_sources *sources,
     const int32_t before = sources->count;
     enum yt_status status = YT_OK;
     for (size_t i = 0; i < count && status == YT_OK; i++)
-        if (is_picture(found.gl_pathv[i]))
+        if (is_looked_at(found.gl_pathv[i]))
             status = add_path(sources, strdup(found.gl_pathv[i]));
     globfree(&found);
     YT_TRY(status);
     YT_FAIL_IF(code == GLOB_NOSPACE, YT_NO_MEMORY,
                "no memory for a list of pictures");
     YT_FAIL_IF(sources->count == before, YT_NOT_FOUND,
-               "%s: no picture is called like this", pattern);
+               "%s: no picture or video is called like this", pattern);
     return YT_OK;
 }
 
@@ -94,6 +140,13 @@ static enum yt_status add_matches(struct yt_sources *sources,
 static enum yt_status add_place(struct yt_sources *sources, const char *what)
 {
     struct stat info;
+    YT_FAIL_IF(
+        (strcmp(what, "screen") == 0 || strncmp(what, "screen ", 7) == 0) &&
+            !is_file(what),
+        YT_UNSUPPORTED, "%s: a screen is not looked at; record it into a video",
+        what);
+    if (is_address(what))
+        return add_path(sources, strdup(what));
     if (stat(what, &info) != 0 && strpbrk(what, "*?["))
         return add_matches(sources, what);
     if (stat(what, &info) == 0 && S_ISDIR(info.st_mode))
@@ -105,7 +158,9 @@ static enum yt_status add_lines(struct yt_sources *sources, const char *folder,
                                 char *text)
 {
     for (char *line; (line = yt_list_line(&text)) != NULL;) {
-        char *path = yt_path_listed(folder, line);
+        char *path = yt_source_kind(line) < YT_SOURCE_ADDRESS
+                         ? yt_path_listed(folder, line)
+                         : strdup(line);
         YT_FAIL_IF(!path, YT_NO_MEMORY, "no memory for a list of pictures");
         const enum yt_status status = add_place(sources, path);
         free(path);
@@ -135,7 +190,8 @@ static enum yt_status add_list(struct yt_sources *sources, const char *path)
 enum yt_status yt_sources_add(struct yt_sources *sources, const char *what)
 {
     struct stat info;
-    if (ends_in(what, ".txt") && stat(what, &info) == 0 &&
+    const int is_list = ends_in(what, ".txt") || ends_in(what, ".streams");
+    if (is_list && !is_address(what) && stat(what, &info) == 0 &&
         !S_ISDIR(info.st_mode))
         return add_list(sources, what);
     return add_place(sources, what);

@@ -2,7 +2,8 @@
 #define YT_SOURCES_H
 
 /* Where pictures to look at come from, as YOLOv5's detect.py takes them: files,
- * folders, patterns and lists become paths. */
+ * folders, patterns and lists become paths; addresses and cameras stay what
+ * they are. */
 
 #include <stdint.h>
 
@@ -13,16 +14,31 @@ struct yt_sources {
     int32_t count, cap;
 };
 
+/** What opens a source. */
+enum yt_source_kind {
+    YT_SOURCE_PICTURE, /* yt_picture_load(), or standard input: "-" */
+    YT_SOURCE_VIDEO,   /* yt_video_open(), as the rest: called like a video */
+    YT_SOURCE_ADDRESS, /* SCHEME://... */
+    YT_SOURCE_CAMERA   /* /dev/videoN, or N where no file is called so */
+};
+
+/** @param path one of struct yt_sources. */
+enum yt_source_kind yt_source_kind(const char *path);
+
 /** Add what a word stands for:
  *
  *   -          standard input: the path "-"
- *   a folder   the pictures in it, not below it, by name
- *   a pattern  with *, ? or []: the pictures it matches, by name
- *   x.txt      a list: a picture, a folder or a pattern in each line
- *   else       a picture's file, which is not looked at yet
+ *   a folder   the pictures and videos in it, not below it, by name
+ *   a pattern  with *, ? or []: the pictures and videos it matches, by name
+ *   x.txt      a list: one of the others in each line
+ *   x.streams  the same: they are looked at one after the other
+ *   SCHEME://  an address
+ *   digits     a camera's number
+ *   else       a file, which is not looked at yet
  *
  * @return YT_OK; YT_NOT_FOUND when a folder, pattern or list has no picture;
- *         YT_IO; YT_BAD_INPUT for a list that is none; YT_NO_MEMORY.
+ *         YT_UNSUPPORTED for "screen"; YT_IO; YT_BAD_INPUT for a list that is
+ *         none; YT_NO_MEMORY.
  */
 enum yt_status yt_sources_add(struct yt_sources *sources, const char *what);
 

@@ -42,8 +42,8 @@ run 2 "${try[@]}" --device cuda:1 "$work/in" && says 'device cuda:1'
 run 2 "${try[@]}" - - && says 'can be read once'
 run 2 "${try[@]}" --dump-heads h "$work/in" && says 'takes one picture'
 run 2 "${try[@]}" --img 320 0 "$work/in" && says 'not a size'
-run 3 "${try[@]}" "$work/empty" && says 'no picture in this folder'
-run 3 "${try[@]}" "$work/in/*.png" && says 'no picture is called like this'
+run 3 "${try[@]}" "$work/empty" && says 'no picture or video in this folder'
+run 3 "${try[@]}" "$work/in/*.png" && says 'no picture or video is called like this'
 : >"$work/blank.txt"
 run 3 "${try[@]}" "$work/blank.txt" && says 'names no picture'
 

@@ -75,6 +75,8 @@ foreign=(
     'webp/:eval'
     'tiffio\.h:eval'
     'gif_lib\.h:eval'
+    'libav:eval'
+    'libsw:eval'
     'jansson\.h:db eval export cli'
     'yaml\.h:eval'
     'math\.h:base model codegen db eval cli compress/quant compress/precision

@@ -13,11 +13,13 @@ static void write_some(void)
     write_file("in/b.JPG", "");
     write_file("in/a.png", "");
     write_file("in/c.gif", "");
+    write_file("in/v.MP4", "");
     write_file("in/.hidden.png", "");
     write_file("in/notes.md", "");
     write_file("in/deep/d.png", "");
     write_file("odd[1].png", "");
     write_file("empty/notes.md", "");
+    write_file("all.streams", "rtsp://h/1?a=[x]\n0\n/dev/video1\nin/v.MP4\n");
     write_file("list.txt", "in/b.JPG\n\n  ./in/a.png \r\nin/*.gif\nin/deep\n"
                            "gone.png\n");
 }
@@ -40,12 +42,13 @@ static void words_become_pictures(void **state)
     static const struct {
         const char *what, *names;
     } rows[] = {
-        {"in", "a.png b.JPG c.gif"}, /* not below it */
-        {"in/*", "a.png b.JPG c.gif"},
+        {"in", "a.png b.JPG c.gif v.MP4"}, /* not below it */
+        {"in/*", "a.png b.JPG c.gif v.MP4"},
         {"in/[ab].*", "a.png b.JPG"},
         {"*/?.png", "a.png"},
         {"odd[1].png", "odd[1].png"}, /* a file is no pattern */
         {"list.txt", "b.JPG a.png c.gif d.png gone.png"},
+        {"all.streams", "1?a=[x] 0 video1 v.MP4"},
         {"gone.jpg", "gone.jpg"}, /* who opens it says what is wrong */
         {"in/notes.md", "notes.md"},
     };
@@ -61,8 +64,46 @@ static void words_become_pictures(void **state)
     struct yt_sources s = {0};
     assert_ok(yt_sources_add(&s, "-"));
     assert_ok(yt_sources_add(&s, at("in")));
-    assert_int_equal(s.count, 4);
+    assert_int_equal(s.count, 5);
     assert_string_equal(s.paths[0], "-");
+    yt_sources_deinit(&s);
+}
+
+static void words_say_what_opens_them(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *path;
+        enum yt_source_kind kind;
+    } rows[] = {
+        {"a.jpg", YT_SOURCE_PICTURE},
+        {"-", YT_SOURCE_PICTURE},
+        {"a.gif", YT_SOURCE_PICTURE},
+        {"", YT_SOURCE_PICTURE},
+        {"a.Mp4", YT_SOURCE_VIDEO},
+        {"a.b/c.mkv", YT_SOURCE_VIDEO},
+        {"a.mp4.jpg", YT_SOURCE_PICTURE},
+        {"mp4", YT_SOURCE_PICTURE},
+        {"0", YT_SOURCE_CAMERA},
+        {"12", YT_SOURCE_CAMERA},
+        {"0x", YT_SOURCE_PICTURE},
+        {"/dev/video0", YT_SOURCE_CAMERA},
+        {"/dev/video", YT_SOURCE_PICTURE},
+        {"/dev/videox", YT_SOURCE_PICTURE},
+        {"rtsp://a", YT_SOURCE_ADDRESS},
+        {"HTTP://a/b.jpg", YT_SOURCE_ADDRESS},
+        {"://a.jpg", YT_SOURCE_PICTURE},
+        {"a/b://c.mp4", YT_SOURCE_VIDEO},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        if (yt_source_kind(rows[i].path) != rows[i].kind)
+            fail_msg("%s", rows[i].path);
+    struct yt_sources s = {0};
+    assert_int_equal(yt_sources_add(&s, "screen"), YT_UNSUPPORTED);
+    assert_int_equal(yt_sources_add(&s, "screen 0 1 1 9 9"), YT_UNSUPPORTED);
+    assert_says(yt_error(), "record it into a video");
+    assert_ok(yt_sources_add(&s, "http://host/a?b=[c]*"));
+    assert_string_equal(s.paths[0], "http://host/a?b=[c]*");
     yt_sources_deinit(&s);
 }
 
@@ -74,9 +115,10 @@ static void what_has_no_picture_is_told(void **state)
         enum yt_status status;
         const char *says;
     } rows[] = {
-        {"empty", YT_NOT_FOUND, "empty: no picture in this folder"},
-        {"in/*.tif", YT_NOT_FOUND, "in/*.tif: no picture is called like this"},
-        {"in/*.md", YT_NOT_FOUND, "no picture is called like this"},
+        {"empty", YT_NOT_FOUND, "empty: no picture or video in this folder"},
+        {"in/*.tif", YT_NOT_FOUND,
+         "in/*.tif: no picture or video is called like this"},
+        {"in/*.md", YT_NOT_FOUND, "no picture or video is called like this"},
         {"blank.txt", YT_NOT_FOUND, "blank.txt: this list names no picture"},
         {"bad.txt", YT_NOT_FOUND, "bad.txt: "},
     };
@@ -119,6 +161,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         DATASET_TEST(words_become_pictures),
+        cmocka_unit_test(words_say_what_opens_them),
         DATASET_TEST(what_has_no_picture_is_told),
         cmocka_unit_test(shared_names_are_found),
     };
