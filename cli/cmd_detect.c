@@ -1,51 +1,60 @@
-/* yolotune detect: objects in pictures, as text, as JSON and drawn. */
+/* yolotune detect: objects in pictures and videos, as text, as JSON and drawn.
+ * Reading, the network and writing go on at the same time. */
 
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/table.h"
 #include "cli/cli.h"
 #include "cli/detect_output.h"
+#include "cli/detect_read.h"
 #include "cli/frame_options.h"
 #include "cli/opened.h"
 #include "cli/precision_options.h"
-#include "eval/image.h"
-#include "eval/sources.h"
 #include "runtime/fail.h"
 #include "runtime/model.h"
+#include "tuner/build/engine_shapes.h"
 
 #define MAX_DET 300 /* the default of yt_detect_options */
 
 static const struct yt_manual manual = {
     .command = "detect",
-    .summary = "find objects in pictures",
-    .synopsis = "--model FILE [OPTION]... PICTURE|DIR|LIST.txt|'PATTERN'|-...",
+    .summary = "find objects in pictures and videos",
+    .synopsis = "--model FILE [OPTION]... "
+                "PICTURE|VIDEO|DIR|LIST.txt|'PATTERN'|URL|CAMERA|-...",
     .description =
         "Runs the model on each picture (BMP, GIF, JPEG, PNG, PPM, TIFF or "
-        "WebP; of several frames or pages the first) and prints the boxes, "
-        "names and scores it finds, in pixels of the picture, best score "
-        "first. Pictures are scaled and padded to the model's input as YOLOv5 "
-        "does, unless --fit or --filter say otherwise; EXIF orientation is "
-        "applied.\n\n"
-        "A folder stands for the pictures in it, a pattern for those it "
-        "matches, a text file for what its lines name, and - for a picture on "
-        "standard input. One picture is in memory at a time, however many "
-        "there are.\n\n"
+        "WebP; of several frames or pages the first) and on each frame of "
+        "videos, and prints the boxes, names and scores it finds, in pixels of "
+        "the picture, best score first. Pictures are scaled and padded to the "
+        "model's input as YOLOv5 does, unless --fit or --filter say otherwise; "
+        "EXIF orientation and that of videos are applied.\n\n"
+        "A folder stands for the pictures and videos in it, a pattern for "
+        "those it matches, a text file or FILE.streams for what its lines "
+        "name, and - for a picture on standard input. rtsp://... and other "
+        "addresses, and cameras by number or as /dev/video0, are read as they "
+        "come: frames that nobody has time for are dropped, and counted. A few "
+        "pictures are in memory at a time, however many there are.\n\n"
+        "A picture is searched at its minimal rectangle, the input's longer "
+        "side kept, as detect.py does it; with an ONNX model, or --no-rect, at "
+        "the input as it is. Each shape has a network of its own.\n\n"
         "The fastest plan that the database holds for this model on this "
-        "machine is used. Without one the model runs untuned, and a note says "
-        "so.\n\n"
+        "machine is used, also for other shapes than the one that was tuned. "
+        "Without one the model runs untuned, and a note says so.\n\n"
         "A picture that cannot be read is reported and the others go on; the "
         "exit status is then 3. A JPEG that is cut off is read as far as it "
-        "goes, and a note says so.",
+        "goes, and a note says so; so is a video. At the end, and at Ctrl-C, "
+        "what was written is completed, and where the time went is told.",
     .examples =
         " yolotune detect -m yolov5s.pt bus.jpg\n"
         " yolotune detect -m yolov5s.pt --conf 0.4 --out drawn *.jpg\n"
         " yolotune detect -m yolov5s.pt --json bus.jpg | jq .images\n"
         " yolotune detect --weights yolov5s.pt --source dir --classes 0 2\n"
+        " yolotune detect -m yolov5s.pt --out drawn --vid-stride 2 walk.mp4\n"
+        " yolotune detect -m yolov5s.pt --json-lines rtsp://camera/stream\n"
         " curl $URL | yolotune detect -m yolov5s.pt --json-lines -",
 };
 
@@ -60,44 +69,22 @@ struct job {
     struct yt_texts classes; /* as typed */
     const char *device;
     const char *heads; /* file for the raw head tensors of one picture */
+    int32_t rect, no_rect, vid_stride, quiet;
 
     struct yt_sources sources;
-    struct yt_cli_opened opened;
-    struct yt_engine *engine; /* opened's */
-    struct yt_model_info info;
-    uint8_t *wanted; /* [info.classes]; NULL: all classes are */
-    void *workspace;
-    size_t workspace_bytes;
-    struct yt_box *boxes;
+    struct yt_cli_opened opened; /* to look things up: unbuilt */
+    struct yt_engine *engine;    /* opened's first */
+    struct yt_engine_shapes *shapes;
+    uint8_t *wanted; /* [classes]; NULL: all classes are */
+    const volatile int *stop;
+    struct yt_detect_reader reader;
+    struct yt_detected slots[YT_PIPELINE_SLOTS];
     struct yt_detect_output output;
+    struct yt_detect_tally tally;
+    int code; /* of the last failure */
 };
 
 /* -------------------------------------------------------------- pictures */
-
-static int is_stdin(const char *path)
-{
-    return strcmp(path, "-") == 0;
-}
-
-/* What a picture is called in sentences and results. */
-static const char *shown_name(const char *path)
-{
-    return is_stdin(path) ? "stdin" : path;
-}
-
-static enum yt_status load(const char *path, struct yt_picture *picture_out)
-{
-    YT_TRY(is_stdin(path)
-               ? yt_picture_read(STDIN_FILENO, shown_name(path), picture_out)
-               : yt_picture_load(path, picture_out));
-    const char *text = yt_picture_end_text(picture_out->end);
-    if (text) {
-        fputs("yolotune: ", stderr);
-        yt_text_put_safe(stderr, shown_name(path), strlen(shown_name(path)));
-        fprintf(stderr, ": %s\n", text);
-    }
-    return YT_OK;
-}
 
 static struct yt_image image_of(const struct yt_picture *picture)
 {
@@ -108,6 +95,20 @@ static struct yt_image image_of(const struct yt_picture *picture)
         .stride_bytes = 3 * (int64_t)picture->width,
         .format = YT_PIXEL_RGB,
     };
+}
+
+/* The network for a picture of this shape. */
+static enum yt_status find_shape(struct job *job,
+                                 const struct yt_picture *picture,
+                                 struct yt_engine_shape **shape_out)
+{
+    const struct yt_plan *plan = &job->engine->build->plan;
+    int32_t h = plan->h;
+    int32_t w = plan->w;
+    if (job->rect)
+        yt_shape_of(h, w, yt_graph_max_stride(job->opened.graph),
+                    picture->height, picture->width, &h, &w);
+    return yt_engine_shapes_get(job->shapes, h, w, shape_out);
 }
 
 static enum yt_status find_boxes(struct job *job, struct yt_detected *f)
@@ -124,47 +125,93 @@ static enum yt_status find_boxes(struct job *job, struct yt_detected *f)
         .flip = job->frame.flip,
         .only_classes = job->wanted,
     };
-    const struct yt_augment passes = yt_engine_set_passes(&job->opened.set);
     const size_t cap = (size_t)job->max_det;
+    struct yt_engine_shape *shape = NULL;
+    YT_TRY(find_shape(job, &f->picture, &shape));
+    const struct yt_augment passes = yt_engine_set_passes(&shape->set);
     const enum yt_status status =
         job->frame.augment
-            ? yt_augment_detect(&passes, &image, &options, job->workspace,
-                                job->workspace_bytes, job->boxes, cap,
+            ? yt_augment_detect(&passes, &image, &options, shape->workspace,
+                                shape->workspace_bytes, f->boxes, cap,
                                 &f->count, &f->times)
-            : yt_model_detect(job->engine->model, &image, &options,
-                              job->workspace, job->workspace_bytes, job->boxes,
-                              cap, &f->count, &f->times);
+            : yt_model_detect(shape->set.engines[0]->model, &image, &options,
+                              shape->workspace, shape->workspace_bytes,
+                              f->boxes, cap, &f->count, &f->times);
     return status == YT_OK ? YT_OK : yt_fail_prefix(status, "%s", f->file);
 }
 
-static enum yt_status detect_one(struct job *job, const char *path)
+/* ---------------------------------------------------------------- stages */
+
+static int read_next(void *job_, void *found)
 {
-    struct yt_detected f = {.file = shown_name(path), .boxes = job->boxes};
-    YT_TRY(load(path, &f.picture));
-    enum yt_status status = find_boxes(job, &f);
+    struct job *job = job_;
+    return yt_detect_read(&job->reader, found);
+}
+
+static void search(void *job_, void *found_)
+{
+    struct job *job = job_;
+    struct yt_detected *found = found_;
+    if (found->status == YT_OK)
+        yt_detect_keep_failure(found, find_boxes(job, found));
+}
+
+/* Failures of single pictures are told; the last one is the exit code. */
+static void give_out(void *job_, void *found_,
+                     const struct yt_pipeline_times *times)
+{
+    struct job *job = job_;
+    struct yt_detected *f = found_;
+    yt_detect_tally_add(&job->tally, f, times);
+    if (atomic_load(&job->reader.given_up) == f->file)
+        return;
+    yt_progress_end(&job->tally.progress);
+    const char *end = yt_picture_end_text(f->picture.end);
+    enum yt_status status = f->status;
+    if (status != YT_OK)
+        (void)yt_fail(status, "%s", f->error);
+    else if (end)
+    {
+        fputs("yolotune: ", stderr);
+        yt_text_put_safe(stderr, f->file, strlen(f->file));
+        fprintf(stderr, ": %s\n", end);
+    }
     if (status == YT_OK)
-        status = yt_detect_output_add(&job->output, &f);
-    yt_picture_deinit(&f.picture);
-    return status;
+        status = yt_detect_output_add(&job->output, f);
+    if (status == YT_OK) {
+        yt_detect_tally_show(&job->tally, f);
+        return;
+    }
+    job->code = yt_cli_fail(status);
+    yt_detect_output_fail(&job->output, f);
+    if (f->is_frame) /* the next one would fail, too */
+        atomic_store(&job->reader.given_up, f->file);
+}
+
+static int may_drop(void *job, const void *found_)
+{
+    const struct yt_detected *found = found_;
+    (void)job;
+    return found->is_live && found->status == YT_OK;
 }
 
 /* -------------------------------------------------------------- classes */
 
 /* A class by number or name; -1: there is none. */
-static int32_t find_class(const struct yt_model_info *info, const char *word)
+static int32_t find_class(const struct yt_plan *plan, const char *word)
 {
     char *end = NULL;
     const long id = strtol(word, &end, 10);
     if (end != word && *end == '\0')
-        return id >= 0 && id < info->classes ? (int32_t)id : -1;
-    for (int32_t i = 0; i < info->classes; i++)
-        if (strcmp(info->class_names[i], word) == 0)
+        return id >= 0 && id < plan->nc ? (int32_t)id : -1;
+    for (int32_t i = 0; i < plan->nc; i++)
+        if (strcmp(plan->classes[i], word) == 0)
             return i;
     return -1;
 }
 
 /* Words apart by commas. */
-static enum yt_status want_classes(const struct yt_model_info *info,
+static enum yt_status want_classes(const struct yt_plan *plan,
                                    const char *words, uint8_t *wanted)
 {
     char *copy = strdup(words);
@@ -173,14 +220,14 @@ static enum yt_status want_classes(const struct yt_model_info *info,
     char *rest = copy;
     for (const char *word;
          status == YT_OK && (word = strsep(&rest, ",")) != NULL;) {
-        const int32_t id = find_class(info, word);
+        const int32_t id = find_class(plan, word);
         if (id >= 0)
             wanted[id] = 1;
         else
             status = yt_fail(YT_BAD_ARGUMENT,
                              "--classes %s: not a name or number of %s's %d "
                              "classes",
-                             word, info->name, info->classes);
+                             word, plan->model, plan->nc);
     }
     free(copy);
     return status;
@@ -190,10 +237,11 @@ static enum yt_status choose_classes(struct job *job)
 {
     if (job->classes.count == 0)
         return YT_OK;
-    job->wanted = calloc((size_t)job->info.classes + 1, 1);
+    const struct yt_plan *plan = &job->engine->build->plan;
+    job->wanted = calloc((size_t)plan->nc + 1, 1);
     YT_FAIL_IF(!job->wanted, YT_NO_MEMORY, "no memory for classes");
     for (int32_t i = 0; i < job->classes.count; i++)
-        YT_TRY(want_classes(&job->info, job->classes.items[i], job->wanted));
+        YT_TRY(want_classes(plan, job->classes.items[i], job->wanted));
     return YT_OK;
 }
 
@@ -210,7 +258,16 @@ static void note_plan(const struct job *job, const struct yt_engine *engine)
         fprintf(stderr,
                 "yolotune: %s%s is not tuned for this machine yet; it runs, "
                 "but slower than it could\n",
-                job->info.name, size);
+                plan->model, size);
+}
+
+/* detect.py asks for a rectangle of what has no input size of its own. */
+static void choose_rect(struct job *job)
+{
+    const int is_onnx = strcmp(job->opened.graph->format, "onnx") == 0;
+    if (!job->rect)
+        job->rect =
+            !job->no_rect && !is_onnx && job->frame.fit == YT_FIT_LETTERBOX;
 }
 
 static enum yt_status open_job(struct job *job)
@@ -218,21 +275,27 @@ static enum yt_status open_job(struct job *job)
     const struct yt_cli_wanted wanted = {.engine = &job->engine_options,
                                          .precision = &job->precision,
                                          .access = YT_SITE_READS,
-                                         .augment = job->frame.augment};
+                                         .augment = job->frame.augment,
+                                         .unbuilt = 1};
     YT_TRY(yt_cli_open(&wanted, &job->opened));
     job->engine = job->opened.engine;
-    yt_model_describe(job->engine->model, &job->info);
     for (int32_t i = 0; i < job->opened.set.count; i++)
         note_plan(job, job->opened.set.engines[i]);
-    const struct yt_augment passes = yt_engine_set_passes(&job->opened.set);
-    job->workspace_bytes = job->frame.augment
-                               ? yt_augment_workspace_bytes(&passes)
-                           : job->frame.flip ? job->info.flip_workspace_bytes
-                                             : job->info.workspace_bytes;
-    job->workspace = aligned_alloc(64, (job->workspace_bytes + 63) / 64 * 64);
-    job->boxes = calloc((size_t)job->max_det, sizeof *job->boxes);
-    YT_FAIL_IF(!job->workspace || !job->boxes, YT_NO_MEMORY,
-               "no memory for a workspace of %zu bytes", job->workspace_bytes);
+    choose_rect(job);
+    const struct yt_engine_shapes_options shapes = {
+        .site = job->opened.site,
+        .graph = job->opened.graph,
+        .like = &job->opened.set,
+        .augment = job->frame.augment,
+        .flip = job->frame.flip,
+    };
+    YT_TRY(yt_engine_shapes_open(&shapes, &job->shapes));
+    for (int i = 0; i < YT_PIPELINE_SLOTS; i++) {
+        struct yt_detected *slot = &job->slots[i];
+        slot->boxes = calloc((size_t)job->max_det, sizeof *slot->boxes);
+        YT_FAIL_IF(!slot->boxes, YT_NO_MEMORY, "no memory for %d boxes",
+                   job->max_det);
+    }
     return choose_classes(job);
 }
 
@@ -251,45 +314,61 @@ static int write_level(FILE *out, const struct yt_plan *plan,
     return 1;
 }
 
-static enum yt_status dump_heads(struct job *job)
+static enum yt_status run_heads(struct job *job, struct yt_detected *f,
+                                struct yt_engine_shape **shape_out)
 {
-    struct yt_picture picture = {0};
-    YT_TRY(load(job->sources.paths[0], &picture));
-    const struct yt_image image = image_of(&picture);
-    const struct yt_plan *plan = &job->engine->build->plan;
-    const struct yt_framing framing = {.h = plan->h,
-                                       .w = plan->w,
+    struct yt_engine_shape *shape = NULL;
+    if (!yt_detect_read(&job->reader, f) || f->status != YT_OK)
+        return yt_fail(f->status == YT_OK ? YT_INTERRUPTED : f->status, "%s",
+                       f->error);
+    YT_TRY(find_shape(job, &f->picture, &shape));
+    const struct yt_image image = image_of(&f->picture);
+    struct yt_model *model = shape->set.engines[0]->model;
+    const struct yt_framing framing = {.h = shape->h,
+                                       .w = shape->w,
                                        .fit = job->frame.fit,
                                        .filter = job->frame.filter};
-    yt_model_run_letterbox(job->engine->model, &image, &framing,
-                           job->workspace);
-    yt_model_run_steps(job->engine->model, -INFINITY, job->workspace, 0,
-                       plan->step_count);
-    yt_picture_deinit(&picture);
+    yt_model_run_letterbox(model, &image, &framing, shape->workspace);
+    yt_model_run_steps(model, -INFINITY, shape->workspace, 0,
+                       yt_model_plan(model)->step_count);
+    *shape_out = shape;
+    return YT_OK;
+}
+
+static enum yt_status dump_heads(struct job *job)
+{
+    struct yt_engine_shape *shape = NULL;
+    YT_TRY(run_heads(job, &job->slots[0], &shape));
+    const struct yt_plan *plan = yt_model_plan(shape->set.engines[0]->model);
     FILE *out = fopen(job->heads, "wbe");
     YT_FAIL_IF(!out, YT_IO, "%s: cannot write: %s", job->heads,
                strerror(errno));
     int ok = 1;
     for (int32_t i = 0; ok && i < plan->level_count; i++)
-        ok = write_level(out, plan, &plan->levels[i], job->workspace);
+        ok = write_level(out, plan, &plan->levels[i], shape->workspace);
     ok = fclose(out) == 0 && ok;
     YT_FAIL_IF(!ok, YT_IO, "%s: cannot write: %s", job->heads, strerror(errno));
     return YT_OK;
 }
 
-/* Failures of single pictures are told; the last one is the exit code. */
-static int detect_all(struct job *job)
+static enum yt_status detect_all(struct job *job)
 {
-    int code = YT_EXIT_OK;
-    for (int32_t i = 0; i < job->sources.count; i++) {
-        const char *path = job->sources.paths[i];
-        const enum yt_status status = detect_one(job, path);
-        if (status == YT_OK)
-            continue;
-        code = yt_cli_fail(status);
-        yt_detect_output_fail(&job->output, shown_name(path));
-    }
-    return code;
+    struct yt_pipeline pipeline = {.user = job,
+                                   .read = read_next,
+                                   .work = search,
+                                   .give = give_out,
+                                   .may_drop = may_drop};
+    int32_t kept = 0;
+    for (int i = 0; i < YT_PIPELINE_SLOTS; i++)
+        pipeline.slots[i] = &job->slots[i];
+    yt_detect_tally_begin(&job->tally, job->quiet);
+    const enum yt_status status = yt_pipeline_run(&pipeline, &job->tally.times);
+    yt_progress_end(&job->tally.progress);
+    yt_engine_shapes_count(job->shapes, &kept, &job->tally.networks);
+    YT_TRY(status);
+    YT_FAIL_IF(*job->stop, YT_INTERRUPTED,
+               "interrupted; what was written is complete up to there");
+    return YT_OK;
 }
 
 static int run_job(struct job *job)
@@ -301,9 +380,13 @@ static int run_job(struct job *job)
     }
     if (status == YT_OK)
         status = yt_detect_output_open(&job->output, &job->wish, job->engine);
-    const int code = status == YT_OK ? detect_all(job) : yt_cli_fail(status);
-    const int closed = yt_detect_output_close(&job->output);
-    return code == YT_EXIT_OK ? closed : code;
+    if (status == YT_OK)
+        status = detect_all(job);
+    if (status != YT_OK)
+        job->code = yt_cli_fail(status);
+    const int closed = yt_detect_output_close(&job->output, &job->tally);
+    yt_detect_tally_print(&job->tally);
+    return job->code == YT_EXIT_OK ? closed : job->code;
 }
 
 /* Every picture that is named, by --source or without. */
@@ -318,10 +401,12 @@ static int find_sources(struct job *job, int count, char **words)
         return yt_cli_fail(status);
     int streams = 0;
     for (int32_t i = 0; i < job->sources.count; i++)
-        streams += is_stdin(job->sources.paths[i]);
+        streams += yt_detect_is_stdin(job->sources.paths[i]);
     if (streams > 1)
         return yt_cli_usage("detect", "standard input can be read once");
-    if (job->heads && job->sources.count != 1)
+    if (job->heads &&
+        (job->sources.count != 1 ||
+         yt_source_kind(job->sources.paths[0]) != YT_SOURCE_PICTURE))
         return yt_cli_usage("detect", "--dump-heads takes one picture");
     return yt_detect_output_check(&job->wish, &job->sources);
 }
@@ -337,7 +422,13 @@ static int check_options(struct job *job, int operands)
                             "--device %s: yolotune runs on the CPU alone; "
                             "write cpu or leave it out",
                             job->device);
+    if (job->rect && job->no_rect)
+        return yt_cli_usage("detect", "--rect and --no-rect: one of them");
     const int code = yt_cli_frame_check("detect", &job->frame);
+    if (code < 0 && job->rect && job->frame.fit != YT_FIT_LETTERBOX)
+        return yt_cli_usage("detect",
+                            "--rect --fit stretch: what fills the input has "
+                            "no rectangle");
     return code < 0 ? yt_cli_precision_check("detect", &job->precision) : code;
 }
 
@@ -391,6 +482,48 @@ static int check_options(struct job *job, int operands)
             {"agnostic-nms"}                                                   \
     }
 
+static void close_job(struct job *job)
+{
+    yt_detect_reader_deinit(&job->reader);
+    for (int i = 0; i < YT_PIPELINE_SLOTS; i++) {
+        yt_picture_deinit(&job->slots[i].picture);
+        free(job->slots[i].boxes);
+    }
+    free(job->wanted);
+    yt_sources_deinit(&job->sources);
+    yt_engine_shapes_close(job->shapes);
+    yt_cli_close(&job->opened);
+}
+
+#define OPTION_ROWS_VIDEO(job)                                                 \
+    {"rect",                                                                   \
+     0,                                                                        \
+     YT_OPTION_FLAG,                                                           \
+     NULL,                                                                     \
+     &(job)->rect,                                                             \
+     0,                                                                        \
+     0,                                                                        \
+     "Search each picture at its minimal rectangle, also with an ONNX "        \
+     "model."},                                                                \
+        {"no-rect",                                                            \
+         0,                                                                    \
+         YT_OPTION_FLAG,                                                       \
+         NULL,                                                                 \
+         &(job)->no_rect,                                                      \
+         0,                                                                    \
+         0,                                                                    \
+         "Search every picture at the whole input, amid grey: one network "    \
+         "for all shapes."},                                                   \
+        {"vid-stride",                                                         \
+         0,                                                                    \
+         YT_OPTION_INT,                                                        \
+         "N",                                                                  \
+         &(job)->vid_stride,                                                   \
+         1,                                                                    \
+         100000,                                                               \
+         "Every Nth frame of a video (default: 1, all)."},                     \
+        YT_OPTION_ROW_QUIET(&(job)->quiet)
+
 int yt_cmd_detect(int argc, char **argv)
 {
     struct job job = {.conf = 0.25f, .iou = 0.45f, .max_det = MAX_DET};
@@ -401,6 +534,7 @@ int yt_cmd_detect(int argc, char **argv)
         YT_OPTION_ROWS_FRAME(&job.frame),
         YT_OPTION_ROWS_PRECISION(&job.precision),
         YT_OPTION_ROWS_DETECT_OUTPUT(&job.wish),
+        OPTION_ROWS_VIDEO(&job),
         {"device", 0, YT_OPTION_TEXT, "cpu", &job.device, 0, 0,
          "What YOLOv5 runs on; here it can only be the CPU."},
         {"dump-heads", 0, YT_OPTION_TEXT, "FILE", &job.heads, 0, 0,
@@ -416,12 +550,12 @@ int yt_cmd_detect(int argc, char **argv)
     code = check_options(&job, argc - first);
     if (code < 0)
         code = find_sources(&job, argc - first, argv + first);
+    job.stop = yt_cli_stop_flag();
+    job.reader.sources = &job.sources;
+    job.reader.stride = job.vid_stride;
+    job.reader.stop = job.stop;
     if (code < 0)
         code = run_job(&job);
-    free(job.wanted);
-    free(job.boxes);
-    free(job.workspace);
-    yt_sources_deinit(&job.sources);
-    yt_cli_close(&job.opened);
+    close_job(&job);
     return code;
 }

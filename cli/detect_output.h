@@ -2,24 +2,14 @@
 #define YT_CLI_DETECT_OUTPUT_H
 
 /* What detect makes of the boxes it found: text or JSON on standard output,
- * drawings and label files in a folder, a COCO results file. But for the one
- * document of --json nothing is kept from one picture to the next. */
+ * and what cli/detect_files.h writes. Nothing is kept from one picture to the
+ * next. */
 
-#include <stdio.h>
-
+#include "cli/detect_files.h"
+#include "cli/detect_tally.h"
 #include "cli/json.h"
-#include "eval/image.h"
-#include "eval/sources.h"
-#include "yolotune/runtime.h"
 
 struct yt_engine;
-
-/** What was asked for. */
-struct yt_detect_wish {
-    const char *out;  /* folder of drawings and labels; NULL: neither */
-    const char *coco; /* file of results; NULL: none */
-    int32_t save_txt, save_conf, nosave, json, json_lines;
-};
 
 #define YT_OPTION_ROWS_DETECT_OUTPUT(wish)                                     \
     {"out",                                                                    \
@@ -29,7 +19,8 @@ struct yt_detect_wish {
      &(wish)->out,                                                             \
      0,                                                                        \
      0,                                                                        \
-     "Write each picture with its boxes drawn into this folder."},             \
+     "Write each picture, and each video as MP4, with its boxes drawn into "   \
+     "this folder."},                                                          \
         {"save-txt",                                                           \
          0,                                                                    \
          YT_OPTION_FLAG,                                                       \
@@ -37,9 +28,10 @@ struct yt_detect_wish {
          &(wish)->save_txt,                                                    \
          0,                                                                    \
          0,                                                                    \
-         "Write DIR/labels/PICTURE.txt, a line of class, centre and size in "  \
-         "shares of the picture for each box, as YOLOv5 does; none without "   \
-         "boxes."},                                                            \
+         "Write DIR/labels/PICTURE.txt, of a video VIDEO_FRAME.txt: a line "   \
+         "of "                                                                 \
+         "class, centre and size in shares of the picture for each box, as "   \
+         "YOLOv5 does; none without boxes."},                                  \
         {"save-conf",                                                          \
          0,                                                                    \
          YT_OPTION_FLAG,                                                       \
@@ -73,25 +65,15 @@ struct yt_detect_wish {
          &(wish)->json_lines,                                                  \
          0,                                                                    \
          0,                                                                    \
-         "Print one JSON object a line for each picture, once it is done: "    \
-         "for more pictures than a document should hold."}
-
-/** One picture's results. */
-struct yt_detected {
-    const char *file;          /* as it was named; "stdin" */
-    struct yt_picture picture; /* is drawn into */
-    const struct yt_box *boxes;
-    size_t count;
-    struct yt_frame_times times;
-};
+         "Print one JSON object a line for each picture or frame, as soon as " \
+         "it is done."}
 
 struct yt_detect_output {
     const struct yt_detect_wish *wish;
-    struct yt_model_info info;
-    struct yt_json doc; /* of --json */
-    json_t *images;
-    FILE *coco;
-    int32_t coco_count; /* boxes in it */
+    struct yt_model_info info; /* without sizes */
+    struct yt_json_list list;  /* of --json */
+    int is_begun;              /* it has to be ended */
+    struct yt_detect_files files;
 };
 
 /** Whether the wishes go together and each picture's files have names of their
@@ -116,10 +98,13 @@ enum yt_status yt_detect_output_add(struct yt_detect_output *output,
                                     struct yt_detected *found);
 
 /** Tell the reader of JSON that a picture failed, by yt_error(). */
-void yt_detect_output_fail(struct yt_detect_output *output, const char *file);
+void yt_detect_output_fail(struct yt_detect_output *output,
+                           const struct yt_detected *found);
 
 /** End the files and documents.
+ *  @param tally how it went, for those who read JSON.
  *  @return an enum yt_exit; a sentence was printed if not YT_EXIT_OK. */
-int yt_detect_output_close(struct yt_detect_output *output);
+int yt_detect_output_close(struct yt_detect_output *output,
+                           const struct yt_detect_tally *tally);
 
 #endif

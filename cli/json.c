@@ -3,6 +3,7 @@
 #include "cli/json.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli/cli.h"
@@ -111,4 +112,66 @@ enum yt_status yt_json_print_line(struct yt_json *doc)
     YT_TRY(dump(doc, JSON_COMPACT));
     YT_FAIL_IF(fflush(stdout) != 0, YT_IO, "cannot write to standard output");
     return YT_OK;
+}
+
+/* ------------------------------------------------------------- in pieces */
+
+/* The members of an object as JSON_INDENT(2) has them, without the braces:
+ * "\n  "a": 1", or nothing. Frees the document. malloc'ed. */
+static enum yt_status dump_members(struct yt_json *doc, char **text_out)
+{
+    char *text =
+        doc->failed
+            ? NULL
+            : json_dumps(doc->root, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
+    json_decref(doc->root);
+    doc->root = NULL;
+    YT_FAIL_IF(!text, YT_NO_MEMORY, "no memory for the output");
+    const size_t length = strlen(text);
+    const size_t rest = length > 2 ? length - 3 : 0; /* "{" and "\n}" */
+    memmove(text, text + 1, rest);
+    text[rest] = '\0';
+    *text_out = text;
+    return YT_OK;
+}
+
+static enum yt_status told(int ok)
+{
+    YT_FAIL_IF(!ok, YT_IO, "cannot write to standard output");
+    return YT_OK;
+}
+
+enum yt_status yt_json_list_begin(struct yt_json_list *list,
+                                  struct yt_json *doc, const char *name)
+{
+    char *members = NULL;
+    list->elements = 0;
+    YT_TRY(dump_members(doc, &members));
+    const int ok =
+        printf("{%s%s\n  \"%s\": [", members, *members ? "," : "", name) > 0;
+    free(members);
+    return told(ok);
+}
+
+enum yt_status yt_json_list_add(struct yt_json_list *list,
+                                struct yt_json *element)
+{
+    char *members = NULL;
+    YT_TRY(dump_members(element, &members));
+    int ok = printf("%s\n    {", list->elements++ ? "," : "") > 0;
+    /* Strings hold no line ends: each begins a line of the document. */
+    for (const char *c = members; ok && *c; c++)
+        ok = putchar(*c) != EOF && (*c != '\n' || printf("    ") > 0);
+    free(members);
+    return told(ok && printf("\n    }") > 0);
+}
+
+enum yt_status yt_json_list_end(struct yt_json_list *list, struct yt_json *rest)
+{
+    char *members = NULL;
+    YT_TRY(dump_members(rest, &members));
+    const int ok = printf("%s]%s%s\n}\n", list->elements ? "\n  " : "",
+                          *members ? "," : "", members) > 0;
+    free(members);
+    return told(ok && fflush(stdout) == 0);
 }

@@ -43,4 +43,27 @@ int yt_json_print(struct yt_json *doc);
  *  @return YT_OK; YT_NO_MEMORY; YT_IO. */
 enum yt_status yt_json_print_line(struct yt_json *doc);
 
+/** Print a document piece by piece, so that a long list needs no memory: its
+ *  members so far, the beginning of array @p name, then elements as they come,
+ *  and members that follow. What comes out is what yt_json_print() would have
+ *  printed of the whole. */
+struct yt_json_list {
+    int64_t elements;
+};
+
+/** @param doc is freed.
+ *  @return YT_OK; YT_NO_MEMORY; YT_IO. */
+enum yt_status yt_json_list_begin(struct yt_json_list *list,
+                                  struct yt_json *doc, const char *name);
+
+/** @param element is freed.
+ *  @return as yt_json_list_begin(). */
+enum yt_status yt_json_list_add(struct yt_json_list *list,
+                                struct yt_json *element);
+
+/** @param rest members behind the array; is freed.
+ *  @return as yt_json_list_begin(). */
+enum yt_status yt_json_list_end(struct yt_json_list *list,
+                                struct yt_json *rest);
+
 #endif

@@ -78,6 +78,7 @@ enum yt_status yt_cli_open(const struct yt_cli_wanted *wanted,
     yt_cli_graph_notes(opened_out->graph);
     YT_TRY(open_site(wanted, opened_out));
     YT_TRY(find_quantisation(wanted, opened_out, &options, &found));
+    options.unbuilt = wanted->unbuilt;
     const enum yt_status status =
         yt_engine_set_open(opened_out->site, opened_out->graph, &options,
                            wanted->augment, &opened_out->set);

@@ -15,6 +15,7 @@ struct yt_cli_wanted {
      * YT_SITE_READS. */
     enum yt_site_access access;
     int32_t augment; /* 1: an engine for each scale */
+    int32_t unbuilt; /* 1: looked up only, as struct yt_engine_options has it */
     /* Where another model was opened, which outlives this one; NULL: a site of
      * its own. Borrowed. */
     struct yt_site *site;
