@@ -73,6 +73,13 @@ struct yt_algo {
     int64_t (*tasks)(const struct yt_problem *p, const struct yt_schedule *s,
                      const struct yt_isa *isa);
 
+    /* Of a schedule with a row in each task (tiles is 1) of a problem that
+     * holds rows: how many tasks make a row, one after the other; those of all
+     * rows follow in order, once or several times over. NULL: the row's tasks
+     * are no rows. */
+    int64_t (*row_tasks)(const struct yt_problem *p,
+                         const struct yt_schedule *s, const struct yt_isa *isa);
+
     /* As yt_schedule_splits_pixels(). NULL: no. */
     int (*splits_pixels)(const struct yt_problem *p,
                          const struct yt_schedule *s, const struct yt_isa *isa);

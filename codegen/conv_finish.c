@@ -166,7 +166,7 @@ void yt_conv_finish(struct yt_conv_emit *c, const struct yt_conv_place *at)
             LLVMValueRef v[4];
             for (int32_t i = 0; i < count; i++) {
                 const int64_t offset =
-                    (first + i) * c->t.out_pixel + n * c->t.out_block;
+                    (first + i) * c->t.out_pixel + n * c->t.add_block;
                 LLVMValueRef addend = add ? yt_emit_at(e, add, offset) : NULL;
                 v[i] = value(c, at, first + i, n);
                 if (yt_dtype_is_integer(c->out))

@@ -17,7 +17,7 @@ void yt_conv_tiles(const struct yt_problem *problem,
     t->oh = yt_conv2d_out_h(p);
     t->ow = yt_conv2d_out_w(p);
     t->flat = p->r == 1 && p->stride == 1 && p->pad == 0 &&
-              p->add != YT_ADD_UP2 && p->c != 3;
+              p->add != YT_ADD_UP2 && p->c != 3 && !yt_conv2d_holds_rows(p);
     t->row = t->flat ? t->oh * t->ow : t->ow;
     t->rows = t->flat ? 1 : t->oh;
     t->tiles = yt_ceil_div(t->row, s->mr);
@@ -37,14 +37,16 @@ void yt_conv_tiles(const struct yt_problem *problem,
     t->vec_bytes = 4 * (int64_t)isa->lanes;
     t->in_pixel = in_bytes * t->ic_block;
     t->in_row = t->in_pixel * (t->window ? p->w + 2 * p->pad : p->w);
-    t->in_block = t->in_row * p->h;
+    t->in_block = t->in_row * (p->in_rows ? p->in_rows : p->h);
     t->out_pixel = out_bytes * isa->lanes;
     t->out_row = t->out_pixel * t->ow;
-    t->out_block = t->out_row * t->oh;
+    t->out_block = t->out_row * (p->out_rows ? p->out_rows : t->oh);
     const int half = p->add == YT_ADD_UP2;
     t->add_pixel = half ? t->vec_bytes : t->out_pixel;
     t->add_row = t->add_pixel * (half ? t->ow / 2 : t->ow);
     t->add_block = t->add_row * (half ? t->oh / 2 : t->oh);
+    if (p->add_rows)
+        t->add_block = t->add_row * p->add_rows;
 
     t->weight_step = t->vec_bytes * t->taps * s->nr;
     const int64_t block = t->weight_step * t->steps;
@@ -78,4 +80,12 @@ int yt_conv_splits_pixels(const struct yt_problem *p,
     struct yt_conv_tiles t;
     yt_conv_tiles(p, s, isa, &t);
     return s->order == YT_ORDER_CHANNELS || t.k_tiles == 1;
+}
+
+int64_t yt_conv_row_tasks(const struct yt_problem *p,
+                          const struct yt_schedule *s, const struct yt_isa *isa)
+{
+    struct yt_conv_tiles t;
+    yt_conv_tiles(p, s, isa, &t);
+    return s->order == YT_ORDER_CHANNELS ? t.k_tiles : 1;
 }

@@ -56,4 +56,9 @@ int yt_conv_splits_pixels(const struct yt_problem *p,
                           const struct yt_schedule *s,
                           const struct yt_isa *isa);
 
+/** And as yt_algo.row_tasks asks. */
+int64_t yt_conv_row_tasks(const struct yt_problem *p,
+                          const struct yt_schedule *s,
+                          const struct yt_isa *isa);
+
 #endif

@@ -178,6 +178,41 @@ int64_t yt_schedule_tasks(const struct yt_problem *p,
     return row->tasks ? row->tasks(p, s, isa) : 1;
 }
 
+/* Knobs that the algorithm does not have stay at their least. */
+static struct yt_schedule cut_by_rows(const struct yt_problem *p,
+                                      struct yt_schedule s)
+{
+    const struct yt_algo *row = yt_algo_get(s.algo);
+    if (p->op != YT_OP_CONV2D)
+        return s;
+    const int32_t width = yt_conv2d_out_w(&p->u.conv2d);
+    s.mr = s.mr > width ? width : s.mr;
+    if (has(row, YT_KNOB_TILES))
+        s.tiles = yt_conv2d_out_h(&p->u.conv2d) > 1;
+    return s;
+}
+
+struct yt_schedule yt_schedule_by_rows(const struct yt_problem *p,
+                                       const struct yt_schedule *s,
+                                       const struct yt_isa *isa)
+{
+    struct yt_schedule cut = cut_by_rows(p, *s);
+    if (yt_algo_get(s->algo)->row_tasks && yt_schedule_applies(p, &cut, isa))
+        return cut;
+    yt_schedule_default(p, isa, &cut);
+    cut = cut_by_rows(p, cut);
+    assert(yt_algo_get(cut.algo)->row_tasks);
+    assert(yt_schedule_applies(p, &cut, isa));
+    return cut;
+}
+
+int64_t yt_schedule_row_tasks(const struct yt_problem *p,
+                              const struct yt_schedule *s,
+                              const struct yt_isa *isa)
+{
+    return yt_algo_get(s->algo)->row_tasks(p, s, isa);
+}
+
 int64_t yt_schedule_scratch_bytes(const struct yt_problem *p,
                                   const struct yt_schedule *s,
                                   const struct yt_isa *isa)

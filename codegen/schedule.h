@@ -41,6 +41,22 @@ int64_t yt_schedule_tasks(const struct yt_problem *p,
                           const struct yt_schedule *s,
                           const struct yt_isa *isa);
 
+/** The schedule with tasks of a row, for a problem that holds rows
+ *  (runtime/band.h): the tile no wider than a row, the sums in the same order,
+ *  so the outputs are the same bits. Where the algorithm has no such tasks it
+ *  is what yt_schedule_default() chooses, with tasks of a row.
+ *  @param p the problem that holds rows.
+ *  @param s solves the same problem with all rows. */
+struct yt_schedule yt_schedule_by_rows(const struct yt_problem *p,
+                                       const struct yt_schedule *s,
+                                       const struct yt_isa *isa);
+
+/** Tasks that make a row, one after the other, of a schedule that
+ *  yt_schedule_by_rows() gave. */
+int64_t yt_schedule_row_tasks(const struct yt_problem *p,
+                              const struct yt_schedule *s,
+                              const struct yt_isa *isa);
+
 /** Bytes that each thread's yt_args.scratch points to, 0 mostly.
  *  @pre yt_schedule_applies(). */
 int64_t yt_schedule_scratch_bytes(const struct yt_problem *p,

@@ -20,9 +20,11 @@
 #define I64 "%" PRId64
 
 static_assert(sizeof(struct yt_isa) == 56, "print the new field");
-static_assert(sizeof(struct yt_step) == 256, "print the new field");
-static_assert(sizeof(struct yt_level) == 344, "print the new field");
-static_assert(sizeof(struct yt_plan) == 2816, "print the new field");
+static_assert(sizeof(struct yt_step) == 280, "print the new field");
+static_assert(sizeof(struct yt_level) == 368, "print the new field");
+static_assert(sizeof(struct yt_buffer) == 32, "print the new field");
+static_assert(sizeof(struct yt_band) == 792, "print the new field");
+static_assert(sizeof(struct yt_plan) == 15712, "print the new field");
 
 static const char *const op_ids[] = {
 #define YT_OP(id, name) "YT_OP_" #id,
@@ -92,9 +94,15 @@ static void print_step(FILE *f, const struct yt_step *s, const char *symbol)
     print_string(f, s->schedule);
     fprintf(f,
             ",\n     .kernel = %s,\n     .tasks = " I64 ", .in = " I64
-            ", .out = " I64 ", .add = " I64 ", .weights = " I64 ", .bias = " I64
-            "}",
+            ", .out = " I64 ", .add = " I64 ", .weights = " I64
+            ", .bias = " I64,
             symbol, s->tasks, s->in, s->out, s->add, s->weights, s->bias);
+    if (s->row_tasks)
+        fprintf(f,
+                ",\n     .in_buffer = " I32 ", .out_buffer = " I32
+                ", .add_buffer = " I32 ", .row_tasks = " I32,
+                s->in_buffer, s->out_buffer, s->add_buffer, s->row_tasks);
+    fputc('}', f);
 }
 
 static enum yt_status print_level(FILE *f, const struct yt_level *l,
@@ -186,6 +194,35 @@ static void print_steps(FILE *f, const struct yt_step *steps,
     }
 }
 
+static void print_band(FILE *f, const struct yt_band *band)
+{
+    fprintf(f,
+            "    {.first = " I32 ", .count = " I32 ", .rows = " I32
+            ", .letterbox = " I32 ", .level = " I32
+            ",\n     .buffer_count = " I32 ", .buffers = {\n",
+            band->first, band->count, band->rows, band->letterbox, band->level,
+            band->buffer_count);
+    for (int32_t i = 0; i < band->buffer_count; i++) {
+        const struct yt_buffer *b = &band->buffers[i];
+        fprintf(f,
+                "        {.at = " I64 ", .row_bytes = " I64 ", .blocks = " I32
+                ", .rows = " I32 ", .h = " I32 ", .pad = " I32 "},\n",
+                b->at, b->row_bytes, b->blocks, b->rows, b->h, b->pad);
+    }
+    fputs("    }},\n", f);
+}
+
+/* C has no empty initialisers before C23. */
+static void print_bands(FILE *f, const struct yt_plan *plan)
+{
+    if (plan->band_count == 0)
+        return;
+    fputs("    .bands = {\n", f);
+    for (int32_t i = 0; i < plan->band_count; i++)
+        print_band(f, &plan->bands[i]);
+    fprintf(f, "    },\n    .band_count = " I32 ",\n", plan->band_count);
+}
+
 static enum yt_status print_plan(FILE *f, const struct yt_export_input *in)
 {
     const struct yt_plan *plan = in->plan;
@@ -209,11 +246,12 @@ static enum yt_status print_plan(FILE *f, const struct yt_export_input *in)
     fprintf(f, "    },\n    .level_count = " I32 ",\n    .nms = {\n",
             plan->level_count);
     print_steps(f, plan->nms, in->nms, plan->nms_count);
+    fprintf(f, "    },\n    .nms_count = " I32 ",\n", plan->nms_count);
+    print_bands(f, plan);
     fprintf(f,
-            "    },\n    .nms_count = " I32 ",\n    .arena_bytes = " I64
-            ", .scratch_bytes = " I64 ", .blob_bytes = " I64 "};\n\n",
-            plan->nms_count, plan->arena_bytes, plan->scratch_bytes,
-            plan->blob_bytes);
+            "    .arena_bytes = " I64 ", .scratch_bytes = " I64
+            ", .blob_bytes = " I64 "};\n\n",
+            plan->arena_bytes, plan->scratch_bytes, plan->blob_bytes);
     return YT_OK;
 }
 

@@ -3,6 +3,7 @@
 
 #include "runtime/bundle.h"
 
+#include "runtime/band.h"
 #include "runtime/fail.h"
 
 static enum yt_status check_range(const char *name, const char *what,
@@ -24,6 +25,12 @@ static enum yt_status check_bound(const struct yt_step *step, enum yt_op op)
     return YT_OK;
 }
 
+/* Bytes of what a tensor's offset is into. */
+static int64_t memory_of(const struct yt_plan *plan, int32_t buffer)
+{
+    return buffer ? plan->scratch_bytes : plan->arena_bytes;
+}
+
 static enum yt_status check_step(const struct yt_plan *plan,
                                  const struct yt_step *step)
 {
@@ -31,9 +38,12 @@ static enum yt_status check_step(const struct yt_plan *plan,
     YT_FAIL_IF(step->tasks < 1, YT_BAD_ARGUMENT,
                "plan: step '%s' has %lld tasks", step->name,
                (long long)step->tasks);
-    YT_TRY(check_range(step->name, "input", step->in, plan->arena_bytes));
-    YT_TRY(check_range(step->name, "output", step->out, plan->arena_bytes));
-    YT_TRY(check_range(step->name, "addend", step->add, plan->arena_bytes));
+    YT_TRY(check_range(step->name, "input", step->in,
+                       memory_of(plan, step->in_buffer)));
+    YT_TRY(check_range(step->name, "output", step->out,
+                       memory_of(plan, step->out_buffer)));
+    YT_TRY(check_range(step->name, "addend", step->add,
+                       memory_of(plan, step->add_buffer)));
     YT_TRY(check_range(step->name, "weights", step->weights, plan->blob_bytes));
     return check_range(step->name, "bias", step->bias, plan->blob_bytes);
 }
@@ -63,6 +73,8 @@ static enum yt_status check_level(const struct yt_plan *plan,
     const int64_t channels = (int64_t)p->na * (5 + p->nc);
     const int64_t head_bytes = (channels + lanes - 1) / lanes * lanes * p->h *
                                p->w * (int64_t)sizeof(float);
+    if (level->decode.in_buffer) /* yt_bands_check() */
+        return YT_OK;
     YT_FAIL_IF(level->head < 0 || level->head > plan->arena_bytes - head_bytes,
                YT_BAD_ARGUMENT, "plan: level '%s': head at byte %lld of %lld",
                name, (long long)level->head, (long long)plan->arena_bytes);
@@ -78,6 +90,8 @@ static enum yt_status check_input(const struct yt_plan *plan)
     YT_FAIL_IF(p->h != plan->h || p->w != plan->w, YT_BAD_ARGUMENT,
                "plan '%s': letterbox to %dx%d, not %dx%d", plan->model, p->w,
                p->h, plan->w, plan->h);
+    if (plan->letterbox.out_buffer) /* yt_bands_check() */
+        return YT_OK;
     const int64_t bytes = ((int64_t)p->h + 2 * p->pad) *
                           ((int64_t)p->w + 2 * p->pad) * 3 *
                           yt_dtype_bytes(problem->dtype);
@@ -108,6 +122,7 @@ static enum yt_status check_plan(const struct yt_plan *plan)
         YT_TRY(check_step(plan, &plan->steps[i]));
     for (int32_t i = 0; i < plan->level_count; i++)
         YT_TRY(check_level(plan, &plan->levels[i]));
+    YT_TRY(yt_bands_check(plan));
     YT_FAIL_IF(plan->nms_count < 1 || plan->nms_count > YT_NMS_MAX,
                YT_BAD_ARGUMENT, "plan '%s': %d ways of NMS, want 1..%d",
                plan->model, plan->nms_count, YT_NMS_MAX);

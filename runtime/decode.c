@@ -30,7 +30,8 @@ static const float *channel(const struct yt_decode_args *args, int32_t c,
                             int32_t y)
 {
     const int32_t lanes = args->lanes;
-    const int64_t row = (int64_t)(c / lanes) * args->h + y;
+    const int32_t rows = args->rows ? args->rows : args->h;
+    const int64_t row = (int64_t)(c / lanes) * rows + y;
     return args->head + row * args->w * lanes + c % lanes;
 }
 

@@ -34,6 +34,7 @@ struct yt_decode_args {
     const float *head;
     int32_t lanes; /* B */
     int32_t na, nc, h, w;
+    int32_t rows; /* of each channel block in memory, as in struct yt_decode */
     int32_t stride;                   /* input pixels per cell */
     float anchors[YT_ANCHORS_MAX][2]; /* width, height in input pixels */
     float min_logit;          /* of objectness: yt_decode_min_logit(conf) */

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "runtime/augment.h"
+#include "runtime/band.h"
 #include "runtime/fail.h"
 #include "runtime/letterbox.h"
 #include "runtime/pool.h"
@@ -29,10 +30,16 @@ struct layout {
     int64_t counts;
     int64_t kept;
     int64_t nms;
-    int64_t thread_args;            /* struct yt_args [threads] */
-    int64_t thread_pointers;        /* const void * [threads] */
+    int64_t letterbox_args;  /* struct yt_letterbox_args, of a band */
+    int64_t thread_args;     /* struct yt_args or yt_band_args [threads] */
+    int64_t thread_pointers; /* const void * [threads] */
     int64_t scratch, scratch_bytes; /* [threads][scratch_bytes] */
     int64_t total_bytes;
+};
+
+union thread_args {
+    struct yt_args step;
+    struct yt_band_args band;
 };
 
 struct yt_model {
@@ -68,8 +75,10 @@ static struct layout plan_workspace(const struct yt_plan *plan, int32_t cells,
     layout.counts = yt_workspace_add(total, segments * 4);
     layout.kept = yt_workspace_add(total, (int64_t)cells * 4);
     layout.nms = yt_workspace_add(total, yt_nms_scratch_bytes(cells, plan->nc));
+    layout.letterbox_args =
+        yt_workspace_add(total, (int64_t)sizeof(struct yt_letterbox_args));
     layout.thread_args =
-        yt_workspace_add(total, threads * (int64_t)sizeof(struct yt_args));
+        yt_workspace_add(total, threads * (int64_t)sizeof(union thread_args));
     layout.thread_pointers =
         yt_workspace_add(total, threads * (int64_t)sizeof(void *));
     layout.scratch_bytes = yt_align(plan->scratch_bytes);
@@ -214,6 +223,12 @@ void yt_model_run_letterbox(struct yt_model *model,
     char *base = workspace;
     struct yt_letterbox_args args;
     assert(framing->h == plan->h && framing->w == plan->w);
+    if (plan->letterbox.out_buffer) { /* a band makes the rows it needs */
+        yt_letterbox_setup(
+            image, framing, &plan->letterbox.problem, base + layout->tables,
+            NULL, (struct yt_letterbox_args *)(base + layout->letterbox_args));
+        return;
+    }
     yt_letterbox_setup(image, framing, &plan->letterbox.problem,
                        base + layout->tables,
                        base + layout->arena + plan->letterbox.out, &args);
@@ -249,13 +264,46 @@ static void run_step(struct yt_model *model, const struct yt_step *step,
     yt_pool_run(model->pool, step->kernel, NULL, pointers, step->tasks);
 }
 
+/* Each thread takes strips from top to bottom, in buffers of its own. */
+static void run_band(struct yt_model *model, const struct yt_band *band,
+                     float threshold, const struct yt_decode_args *decode,
+                     char *base)
+{
+    const struct layout *layout = &model->layout;
+    struct yt_band_args *each =
+        (struct yt_band_args *)(base + layout->thread_args);
+    const void **pointers = (const void **)(base + layout->thread_pointers);
+    for (int32_t i = 0; i < model->threads; i++) {
+        each[i] = (struct yt_band_args){
+            .plan = model->bundle->plan,
+            .band = band,
+            .arena = base + layout->arena,
+            .blob = model->bundle->blob,
+            .scratch = base + layout->scratch + i * layout->scratch_bytes,
+            .threshold = threshold,
+            .letterbox =
+                (const struct yt_letterbox_args *)(base +
+                                                   layout->letterbox_args),
+            .decode = decode,
+        };
+        pointers[i] = &each[i];
+    }
+    yt_pool_run(model->pool, yt_band_run, NULL, pointers,
+                yt_band_strips(model->bundle->plan, band));
+}
+
 void yt_model_run_steps(struct yt_model *model, float threshold,
                         void *workspace, int32_t first, int32_t last)
 {
     const struct yt_plan *plan = model->bundle->plan;
     assert(first >= 0 && last <= plan->step_count);
-    for (int32_t i = first; i < last; i++)
-        run_step(model, &plan->steps[i], threshold, workspace);
+    for (int32_t i = first; i < last; i++) {
+        const struct yt_band *band = yt_band_of(plan, i);
+        if (!band)
+            run_step(model, &plan->steps[i], threshold, workspace);
+        else if (i == band->first && !band->level)
+            run_band(model, band, threshold, NULL, workspace);
+    }
 }
 
 struct yt_candidates yt_model_candidates(const struct yt_model *model,
@@ -285,12 +333,16 @@ int32_t yt_model_run_decode(struct yt_model *model, float conf, void *workspace)
     for (int32_t i = 0; i < plan->level_count; i++) {
         const struct yt_level *level = &plan->levels[i];
         struct yt_decode_args args = {
-            .head = (const float *)(base + model->layout.arena + level->head),
+            .head =
+                level->decode.in_buffer
+                    ? NULL /* a band knows */
+                    : (const float *)(base + model->layout.arena + level->head),
             .lanes = plan->isa->lanes,
             .na = level->na,
             .nc = plan->nc,
             .h = level->h,
             .w = level->w,
+            .rows = level->decode.problem.u.decode.rows,
             .stride = level->stride,
             .min_logit = min_logit,
             .conf = conf,
@@ -298,8 +350,12 @@ int32_t yt_model_run_decode(struct yt_model *model, float conf, void *workspace)
             .counts = counts,
         };
         memcpy(args.anchors, level->anchors, sizeof args.anchors);
-        yt_pool_run(model->pool, level->decode.kernel, &args, NULL,
-                    level->decode.tasks);
+        const struct yt_band *band = yt_band_of_level(plan, i);
+        if (band)
+            run_band(model, band, min_logit, &args, base);
+        else
+            yt_pool_run(model->pool, level->decode.kernel, &args, NULL,
+                        level->decode.tasks);
         count = yt_decode_compact(&args, &all, count);
         first += level_cells(level);
         counts += level->decode.tasks;

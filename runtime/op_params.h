@@ -68,6 +68,10 @@ struct yt_conv2d {
                         whole */
     int32_t outputs; /* output channels of a block, >= 1 */
     int32_t pattern; /* digest of which blocks are kept, > 0 */
+    /* Rows that are in memory of each tensor's channel blocks, where it is not
+     * all of them (runtime/band.h): blocks are so many rows apart, and the
+     * tensor's address is where its row 0 would be. 0: all rows. */
+    int32_t in_rows, out_rows, add_rows;
 };
 
 /** Max-pool of an odd window, stride 1, "same" size. SPPF chains three and
@@ -97,6 +101,7 @@ struct yt_letterbox {
 /** One detection level's raw tensor [na*(5+nc)][h][w] to candidates. */
 struct yt_decode {
     int32_t na, nc, h, w, stride;
+    int32_t rows; /* of each channel block in memory, as in_rows above */
 };
 
 /** Non-maximum suppression (runtime/nms.h) where candidates are about as many;
@@ -128,5 +133,11 @@ const char *yt_op_name(enum yt_op op);
 /** Output rows and columns: (h + 2*pad - r) / stride + 1, rounded down. */
 int32_t yt_conv2d_out_h(const struct yt_conv2d *p);
 int32_t yt_conv2d_out_w(const struct yt_conv2d *p);
+
+/** Whether only some rows of some tensor are in memory. */
+static inline int yt_conv2d_holds_rows(const struct yt_conv2d *p)
+{
+    return p->in_rows || p->out_rows || p->add_rows;
+}
 
 #endif

@@ -32,6 +32,40 @@ struct yt_step {
     int64_t tasks;                       /* independent tasks of one run */
     int64_t in, out, add;                /* bytes into the arena, -1: none */
     int64_t weights, bias;               /* bytes into the blob, -1: none */
+    /* Of a band's member: tensors that lie in one of its buffers, counted from
+     * 1; their offsets are bytes into the thread's scratch then. 0: arena. */
+    int32_t in_buffer, out_buffer, add_buffer;
+    int32_t row_tasks; /* of a band's member: tasks that make a row of output,
+                          one after the other; those of all rows follow in
+                          order, once or several times over. 0: no member */
+};
+
+#define YT_BANDS_MAX        16
+#define YT_BAND_STEPS_MAX   32
+#define YT_BAND_BUFFERS_MAX 24
+#define YT_BUFFER_SLACK     64 /* bytes behind each buffer */
+
+/** Rows of one tensor, or of all slices of a concat: [blocks][rows][...]. */
+struct yt_buffer {
+    int64_t at; /* bytes into the thread's scratch */
+    int64_t
+        row_bytes;  /* of a row of a channel block; an image's with padding */
+    int32_t blocks; /* of channels */
+    int32_t rows;   /* of each block in memory */
+    int32_t h;      /* of the whole tensor */
+    int32_t pad;    /* of an image: so many rows more above and below */
+};
+
+/** Steps that run together, a few rows at a time, see runtime/band.h. */
+struct yt_band {
+    int32_t first, count; /* steps [first, first + count) */
+    int32_t rows;         /* of what the last member makes, at a time */
+    int32_t letterbox;    /* 1: it is a member, before the first step */
+    int32_t level; /* 0: none; i + 1: decoding of levels[i] is a member, behind
+                      the last step, and the band runs when that level is
+                      decoded */
+    int32_t buffer_count;
+    struct yt_buffer buffers[YT_BAND_BUFFERS_MAX];
 };
 
 struct yt_level {
@@ -61,8 +95,11 @@ struct yt_plan {
     struct yt_step nms[YT_NMS_MAX];
     int32_t nms_count;
 
+    struct yt_band bands[YT_BANDS_MAX]; /* in the order of their steps */
+    int32_t band_count;
+
     int64_t arena_bytes;   /* tensors only; the executor adds its own needs */
-    int64_t scratch_bytes; /* per thread, 0 mostly */
+    int64_t scratch_bytes; /* per thread, 0 mostly; bands' buffers too */
     int64_t blob_bytes;    /* packed weights and biases */
 };
 

@@ -280,7 +280,7 @@ static void generate(struct yt_emit *e, const struct yt_problem *problem,
         .args = yt_emit_param(e, 0),
     };
     d.row = d.pixel * p->w;
-    d.block = d.row * p->h;
+    d.block = d.row * (p->rows ? p->rows : p->h);
     d.min_logit =
         yt_emit_field(e, d.args, e->f32,
                       offsetof(struct yt_decode_args, min_logit), "min_logit");
@@ -306,6 +306,15 @@ static int64_t task_count(const struct yt_problem *p,
     (void)s;
     (void)isa;
     return (int64_t)p->u.decode.na * p->u.decode.h;
+}
+
+static int64_t row_tasks(const struct yt_problem *p,
+                         const struct yt_schedule *s, const struct yt_isa *isa)
+{
+    (void)p;
+    (void)s;
+    (void)isa;
+    return 1;
 }
 
 static int first(const struct yt_problem *p, const struct yt_isa *isa,
@@ -351,5 +360,6 @@ const struct yt_algo yt_algo_decode = {
     .body_count = 2,
     .values = values,
     .tasks = task_count,
+    .row_tasks = row_tasks,
     .generate = generate,
 };

@@ -232,6 +232,7 @@ const struct yt_algo yt_algo_direct = {
     .body_count = 5,
     .values = yt_conv_values,
     .tasks = yt_conv_task_count,
+    .row_tasks = yt_conv_row_tasks,
     .splits_pixels = yt_conv_splits_pixels,
     .weight_bytes = weight_bytes,
     .pack = pack,

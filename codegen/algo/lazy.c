@@ -219,8 +219,9 @@ static void passing_pixels(struct lazy *c, LLVMValueRef in, LLVMValueRef out)
     LLVMPositionBuilderAtEnd(e->b, done);
 }
 
+/* Tiles [from, to) of one shape, of the row that in and out stand at. */
 static void tiles(struct lazy *c, LLVMValueRef from, LLVMValueRef to,
-                  int32_t first)
+                  int32_t first, LLVMValueRef row_in, LLVMValueRef row_out)
 {
     struct yt_emit *e = c->e;
     const int32_t pixels = yt_conv_tile_pixels(&c->t, first);
@@ -230,9 +231,9 @@ static void tiles(struct lazy *c, LLVMValueRef from, LLVMValueRef to,
                                       yt_conv_tile_start(&c->t, first) -
                                           (int64_t)first * pixels);
     LLVMValueRef in =
-        yt_emit_index(e, c->in, yt_emit_muli(e, start, c->t.in_pixel));
+        yt_emit_index(e, row_in, yt_emit_muli(e, start, c->t.in_pixel));
     LLVMValueRef out =
-        yt_emit_index(e, c->out, yt_emit_muli(e, start, c->t.out_pixel));
+        yt_emit_index(e, row_out, yt_emit_muli(e, start, c->t.out_pixel));
     for (int32_t m = 0; m < pixels; m++)
         yt_emit_set(e, c->acc[m], c->object_start);
     object_sums(c, in, pixels);
@@ -243,20 +244,38 @@ static void tiles(struct lazy *c, LLVMValueRef from, LLVMValueRef to,
     yt_emit_endfor(e, &loop);
 }
 
+/* Tiles [from, to) of a row, or of the whole flattened image. */
+static void tiles_of_row(struct lazy *c, LLVMValueRef from, LLVMValueRef to,
+                         LLVMValueRef in, LLVMValueRef out)
+{
+    struct yt_emit *e = c->e;
+    LLVMValueRef large = yt_emit_i64(e, c->t.large);
+    if (c->t.large)
+        tiles(c, from, yt_emit_min(e, to, large), 0, in, out);
+    if (c->t.large < c->t.tiles)
+        tiles(c, yt_emit_max(e, from, large), to, c->t.large, in, out);
+}
+
 static void task(struct lazy *c, LLVMValueRef group)
 {
     struct yt_emit *e = c->e;
     LLVMValueRef from = yt_emit_i64(e, 0);
-    LLVMValueRef to = yt_emit_i64(e, c->t.tiles);
-    LLVMValueRef large = yt_emit_i64(e, c->t.large);
+    LLVMValueRef to = yt_emit_i64(e, c->t.flat ? c->t.tiles : c->t.rows);
     if (c->s->tiles) {
         from = yt_emit_muli(e, group, c->s->tiles);
         to = yt_emit_min(e, yt_emit_addi(e, from, c->s->tiles), to);
     }
-    if (c->t.large)
-        tiles(c, from, yt_emit_min(e, to, large), 0);
-    if (c->t.large < c->t.tiles)
-        tiles(c, yt_emit_max(e, from, large), to, c->t.large);
+    if (c->t.flat) {
+        tiles_of_row(c, from, to, c->in, c->out);
+        return;
+    }
+    struct yt_loop row;
+    yt_emit_for(e, &row, "row", from, to, 1, 1);
+    tiles_of_row(
+        c, yt_emit_i64(e, 0), yt_emit_i64(e, c->t.tiles),
+        yt_emit_index(e, c->in, yt_emit_muli(e, row.i, c->t.in_row)),
+        yt_emit_index(e, c->out, yt_emit_muli(e, row.i, c->t.out_row)));
+    yt_emit_endfor(e, &row);
 }
 
 static void generate(struct yt_emit *e, const struct yt_problem *problem,
@@ -386,6 +405,15 @@ static int64_t task_count(const struct yt_problem *p,
     return t.pixel_groups;
 }
 
+static int64_t row_tasks(const struct yt_problem *p,
+                         const struct yt_schedule *s, const struct yt_isa *isa)
+{
+    (void)p;
+    (void)s;
+    (void)isa;
+    return 1;
+}
+
 static int splits_pixels(const struct yt_problem *p,
                          const struct yt_schedule *s, const struct yt_isa *isa)
 {
@@ -407,6 +435,7 @@ const struct yt_algo yt_algo_lazy = {
     .body_count = 2,
     .values = yt_conv_values,
     .tasks = task_count,
+    .row_tasks = row_tasks,
     .splits_pixels = splits_pixels,
     .weight_bytes = weight_bytes,
     .pack = pack,

@@ -383,6 +383,7 @@ const struct yt_algo yt_algo_sparse = {
     .body_count = 3,
     .values = values,
     .tasks = yt_conv_task_count,
+    .row_tasks = yt_conv_row_tasks,
     .splits_pixels = yt_conv_splits_pixels,
     .weight_bytes = weight_bytes,
     .pack = pack,

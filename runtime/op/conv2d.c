@@ -13,13 +13,15 @@
 #define LANES_MAX 64
 
 static const struct yt_op_param params[] = {
-    YT_OP_PARAM(conv2d, c),       YT_OP_PARAM(conv2d, h),
-    YT_OP_PARAM(conv2d, w),       YT_OP_PARAM(conv2d, k),
-    YT_OP_PARAM(conv2d, r),       YT_OP_PARAM(conv2d, stride),
-    YT_OP_PARAM(conv2d, pad),     YT_OP_PARAM(conv2d, act),
-    YT_OP_PARAM(conv2d, slope),   YT_OP_PARAM(conv2d, add),
-    YT_OP_PARAM(conv2d, lazy),    YT_OP_PARAM(conv2d, kept),
-    YT_OP_PARAM(conv2d, outputs), YT_OP_PARAM(conv2d, pattern),
+    YT_OP_PARAM(conv2d, c),        YT_OP_PARAM(conv2d, h),
+    YT_OP_PARAM(conv2d, w),        YT_OP_PARAM(conv2d, k),
+    YT_OP_PARAM(conv2d, r),        YT_OP_PARAM(conv2d, stride),
+    YT_OP_PARAM(conv2d, pad),      YT_OP_PARAM(conv2d, act),
+    YT_OP_PARAM(conv2d, slope),    YT_OP_PARAM(conv2d, add),
+    YT_OP_PARAM(conv2d, lazy),     YT_OP_PARAM(conv2d, kept),
+    YT_OP_PARAM(conv2d, outputs),  YT_OP_PARAM(conv2d, pattern),
+    YT_OP_PARAM(conv2d, in_rows),  YT_OP_PARAM(conv2d, out_rows),
+    YT_OP_PARAM(conv2d, add_rows),
 };
 YT_OP_PARAMS_CHECK(params, struct yt_conv2d);
 static_assert(YT_ACT_COUNT == 9 && YT_ADD_COUNT == 3,
@@ -90,6 +92,19 @@ static enum yt_status check_pattern(const struct yt_problem *problem)
     return YT_OK;
 }
 
+static enum yt_status check_rows(const struct yt_conv2d *p)
+{
+    const int32_t oh = yt_conv2d_out_h(p);
+    const int32_t most_add = !p->add ? 0 : p->add == YT_ADD_UP2 ? oh / 2 : oh;
+    YT_FAIL_IF(p->in_rows < 0 || p->in_rows > p->h || p->out_rows < 0 ||
+                   p->out_rows > oh || p->add_rows < 0 ||
+                   p->add_rows > most_add,
+               YT_BAD_ARGUMENT,
+               "conv2d in%d out%d add%d: rows in memory, of %d, %d and %d",
+               p->in_rows, p->out_rows, p->add_rows, p->h, oh, most_add);
+    return YT_OK;
+}
+
 static enum yt_status check(const struct yt_problem *problem)
 {
     const struct yt_conv2d *p = &problem->u.conv2d;
@@ -105,6 +120,7 @@ static enum yt_status check(const struct yt_problem *problem)
                p->w, p->k);
     YT_TRY(check_lazy(problem));
     YT_TRY(check_pattern(problem));
+    YT_TRY(check_rows(p));
     const int64_t oh = yt_conv2d_out_h(p);
     const int64_t ow = yt_conv2d_out_w(p);
     YT_FAIL_IF(!yt_op_fits(p->k, oh, ow, 4), YT_UNSUPPORTED,
@@ -373,7 +389,8 @@ const struct yt_op_row yt_op_conv2d = {
     .form = "{c}x{h}x{w}-k{k}r{r}s{stride}p{pad}"
             "[act:-silu|-relu|-leaky|-hardswish|-hardsigmoid|-relu6|-mish|"
             "-sigmoid][slope:-by{}][add:-res|-up2]"
-            "[lazy:-lazy{}][kept:-kept{}][outputs:-of{}][pattern:-x{}]",
+            "[lazy:-lazy{}][kept:-kept{}][outputs:-of{}][pattern:-x{}]"
+            "[in_rows:-in{}][out_rows:-out{}][add_rows:-add{}]",
     .kind = "conv {r}x{r} s{stride}",
     .check = check,
     .flops = flops,

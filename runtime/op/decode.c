@@ -9,7 +9,7 @@
 static const struct yt_op_param params[] = {
     YT_OP_PARAM(decode, na),     YT_OP_PARAM(decode, nc),
     YT_OP_PARAM(decode, h),      YT_OP_PARAM(decode, w),
-    YT_OP_PARAM(decode, stride),
+    YT_OP_PARAM(decode, stride), YT_OP_PARAM(decode, rows),
 };
 YT_OP_PARAMS_CHECK(params, struct yt_decode);
 
@@ -22,7 +22,7 @@ static enum yt_status check(const struct yt_problem *p)
 {
     const struct yt_decode *v = &p->u.decode;
     YT_FAIL_IF(v->na < 1 || v->na > 16 || v->nc < 1 || v->nc > 65536 ||
-                   v->stride < 1,
+                   v->stride < 1 || v->rows < 0 || v->rows > v->h,
                YT_BAD_ARGUMENT, "decode na%d nc%d: out of range", v->na, v->nc);
     return yt_op_check_size(p, channels(v), v->h, v->w);
 }
@@ -38,7 +38,7 @@ const struct yt_op_row yt_op_decode = {
     .member = "decode",
     .params = params,
     .param_count = sizeof params / sizeof params[0],
-    .form = "a{na}c{nc}-{h}x{w}-s{stride}",
+    .form = "a{na}c{nc}-{h}x{w}-s{stride}[rows:-in{}]",
     .kind = "decode of {nc} classes",
     .check = check,
     .tensors = tensors,
