@@ -85,11 +85,18 @@ static enum yt_status lower(struct yt_ir *ir, struct yt_net *net)
     yt_ir_fuse(ir);
     count_totals(ir->graph, ir->shapes, net);
     YT_TRY(measure(ir, net));
+    if (ir->options.bands)
+        YT_TRY(yt_ir_band(ir));
     int64_t *offsets = malloc((size_t)ir->store_count * sizeof *offsets);
     YT_FAIL_IF(!offsets, YT_NO_MEMORY, "no memory to place tensors");
-    enum yt_status status = yt_ir_place(ir, offsets, &net->arena_bytes);
+    int64_t floor = 0;
+    enum yt_status status = yt_ir_place(ir, offsets, &net->arena_bytes, &floor);
+    if (ir->band_count > 0)
+        net->floor_bytes = floor;
     if (status == YT_OK)
         status = yt_ir_emit(ir, offsets, net);
+    if (status == YT_OK)
+        status = yt_ir_emit_bands(ir, net);
     free(offsets);
     return status;
 }

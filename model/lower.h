@@ -72,6 +72,14 @@ struct yt_ir_op {
     enum yt_addend addend;
 };
 
+/** Ops that run together, see runtime/band.h. */
+struct yt_ir_band {
+    int32_t first, count;
+    int32_t rows;
+    int32_t letterbox; /* 1: it is a member */
+    int32_t level;     /* 0: none; i + 1: decoding of level i is a member */
+};
+
 struct yt_ir {
     const struct yt_graph *graph;
     struct yt_net_options options;
@@ -81,6 +89,9 @@ struct yt_ir {
     struct yt_ir_store *stores;
     struct yt_ir_op *ops;
     int32_t value_count, store_count, op_count, cap;
+
+    struct yt_ir_band bands[YT_BANDS_MAX]; /* by first */
+    int32_t band_count;
 
     int32_t *leaves;
     int32_t leaf_count, leaf_cap;
@@ -169,6 +180,21 @@ enum yt_status yt_ir_type(struct yt_ir *ir);
 /** Values that take over memory, twins, SPPF (lower_fuse.c). */
 void yt_ir_fuse(struct yt_ir *ir);
 
+/** Bands, where they take less memory (lower_bands.c). */
+enum yt_status yt_ir_band(struct yt_ir *ir);
+
+/** The band that has all of a root to itself: index, -1: none. Uses the
+ *  liveness of yt_ir_liveness(). */
+int32_t yt_ir_root_band(const struct yt_ir *ir, int32_t root);
+
+/** When an op runs: those of a band at once, with decoding last of all.
+ *  @param op -1: the letterbox; op_count: behind all others. */
+int32_t yt_ir_time(const struct yt_ir *ir, int32_t op);
+
+/** The bands with their buffers, and where band members' tensors lie, into a
+ *  network that yt_ir_emit() filled (lower_bands.c). */
+enum yt_status yt_ir_emit_bands(const struct yt_ir *ir, struct yt_net *net);
+
 /** Ops to layers with physical filters, at the places yt_ir_place() gave
  *  (lower_emit.c). */
 enum yt_status yt_ir_emit(const struct yt_ir *ir, const int64_t *offsets,
@@ -204,10 +230,11 @@ enum yt_status yt_place(struct yt_place_item *items, int32_t count,
 /** Place an intermediate network's roots; each lives as long as anything in it.
  *
  * @param offsets [store_count], the caller's: arena bytes of each root; -1 for
- *                stores inside others.
+ *                stores inside others and those in bands' buffers.
+ * @param[out] floor_out the most bytes of roots at one time.
  */
 enum yt_status yt_ir_place(const struct yt_ir *ir, int64_t *offsets,
-                           int64_t *total_out);
+                           int64_t *total_out, int64_t *floor_out);
 
 /** Most bytes needed at one step: no placement is smaller. */
 int64_t yt_place_floor(const struct yt_place_item *items, int32_t count);

@@ -10,6 +10,7 @@
 
 #include "model/graph.h"
 #include "runtime/integers.h"
+#include "runtime/plan.h"
 #include "runtime/problem.h"
 
 /** One step. Tensors with memory of their own start at multiples of YT_ALIGN;
@@ -37,9 +38,10 @@ struct yt_layer {
     struct yt_integers
         *integers;        /* filled by compress/quant/quantise.h; owned */
     int64_t in, out, add; /* bytes into the arena; -1: none */
-    int32_t head;         /* detection level this conv feeds, -1: none */
-    uint64_t parameters;  /* of the graph's convs inside, folded: w + b */
-    uint64_t flops;       /* nominal: of the graph's convs inside */
+    int32_t in_buffer, out_buffer, add_buffer; /* as in struct yt_step */
+    int32_t head;        /* detection level this conv feeds, -1: none */
+    uint64_t parameters; /* of the graph's convs inside, folded: w + b */
+    uint64_t flops;      /* nominal: of the graph's convs inside */
 };
 
 struct yt_net {
@@ -49,13 +51,18 @@ struct yt_net {
                       f32, 64 bytes that nobody needs follow it */
     enum yt_dtype input_dtype;
     int32_t input_pad;       /* zeros around it, see struct yt_letterbox */
+    int32_t input_buffer;    /* of a band, then input is into it; 0: arena */
     struct yt_layer *layers; /* in order of execution */
     int32_t layer_count;
     struct {
         int64_t offset; /* raw head tensor, [ceil(na*(5+nc)/B)][h][w][B] */
         int32_t h, w, stride;
+        int32_t buffer; /* of a band, then offset is into it; 0: arena */
     } heads[YT_LEVELS_MAX];
     int32_t head_count;
+    struct yt_band bands[YT_BANDS_MAX]; /* steps are layers */
+    int32_t band_count;
+    int64_t band_bytes;    /* of scratch that bands need for each thread */
     int64_t arena_bytes;   /* what the placement needs */
     int64_t floor_bytes;   /* most bytes live at once: no placement is below */
     int64_t feature_bytes; /* sum of all tensors, as if none were shared */
@@ -69,6 +76,9 @@ struct yt_net_options {
     int32_t no_fuse_upsample; /* 1: an UPSAMPLE step instead of the split 1x1 */
     int32_t dense_heads;   /* 1: heads are computed whole, see yt_conv2d.lazy */
     int32_t no_fuse_twin;  /* 1: C3's cv1 and cv2 stay two convs */
+    int32_t bands;         /* 1: layers run in bands (runtime/band.h) where
+                              that takes less memory; the outputs are the same
+                              bits */
     int32_t keep_nodes;    /* 1: layers tell their nodes in all types */
     const uint8_t *dtypes; /* [node_count] enum yt_dtype of each CONV node's
                               arithmetic; NULL: all F32. Those that read the

@@ -92,8 +92,38 @@ int64_t yt_place_floor(const struct yt_place_item *items, int32_t count)
     return most;
 }
 
+/* The root that a value lies in is needed at a time. */
+static void need(const struct yt_ir *ir, struct yt_place_item *items,
+                 int32_t value, int32_t time)
+{
+    struct yt_place_item *item = &items[yt_ir_locate(ir, value).root];
+    if (time < item->first)
+        item->first = time;
+    if (time > item->last)
+        item->last = time;
+}
+
+/* When each root is needed. */
+static void find_times(const struct yt_ir *ir, struct yt_place_item *items)
+{
+    need(ir, items, 0, yt_ir_time(ir, -1));
+    for (int32_t i = 0; i < ir->op_count; i++) {
+        const struct yt_ir_op *op = &ir->ops[i];
+        const int32_t time = yt_ir_time(ir, i);
+        need(ir, items, op->in, time);
+        for (int32_t j = 0; j < op->part_count; j++) {
+            need(ir, items, op->parts[j].out, time);
+            if (op->parts[j].add >= 0)
+                need(ir, items, op->parts[j].add, time);
+        }
+    }
+    for (int32_t i = 0; i < ir->value_count; i++)
+        if (ir->values[i].head >= 0)
+            need(ir, items, i, yt_ir_time(ir, ir->op_count));
+}
+
 enum yt_status yt_ir_place(const struct yt_ir *ir, int64_t *offsets,
-                           int64_t *total_out)
+                           int64_t *total_out, int64_t *floor_out)
 {
     struct yt_place_item *items =
         calloc((size_t)ir->store_count, sizeof *items);
@@ -101,16 +131,10 @@ enum yt_status yt_ir_place(const struct yt_ir *ir, int64_t *offsets,
     for (int32_t i = 0; i < ir->store_count; i++)
         items[i] = (struct yt_place_item){
             .first = INT32_MAX, .last = -1, .bytes = ir->stores[i].bytes};
-    for (int32_t i = 0; i < ir->value_count; i++) {
-        const struct yt_ir_value *v = &ir->values[i];
-        struct yt_place_item *item = &items[yt_ir_locate(ir, i).root];
-        if (v->leaf_count > 0)
-            continue;
-        if (v->first < item->first)
-            item->first = v->first;
-        if (v->last > item->last)
-            item->last = v->last;
-    }
+    find_times(ir, items);
+    for (int32_t i = 0; i < ir->store_count; i++)
+        if (yt_ir_root_band(ir, i) >= 0)
+            items[i].first = INT32_MAX;
     /* Stores inside others, and those a fusion left empty, take no place. */
     int32_t count = 0;
     for (int32_t i = 0; i < ir->store_count; i++)
@@ -121,6 +145,7 @@ enum yt_status yt_ir_place(const struct yt_ir *ir, int64_t *offsets,
             offsets[i] = count++;
         }
     const enum yt_status status = yt_place(items, count, total_out);
+    *floor_out = yt_place_floor(items, count);
     for (int32_t i = 0; i < ir->store_count; i++)
         offsets[i] = offsets[i] >= 0 ? items[offsets[i]].offset : -1;
     free(items);

@@ -197,8 +197,9 @@ static void play_graph(const struct yt_graph *graph,
     assert_int_equal(yt_ir_type(&ir), YT_OK);
     yt_ir_fuse(&ir);
     int64_t *offsets = malloc((size_t)ir.store_count * sizeof *offsets);
+    int64_t floor = 0;
     assert_non_null(offsets);
-    assert_int_equal(yt_ir_place(&ir, offsets, &p.total), YT_OK);
+    assert_int_equal(yt_ir_place(&ir, offsets, &p.total, &floor), YT_OK);
     p.offsets = offsets;
     p.owner = malloc((size_t)(p.total / p.unit + 1) * sizeof *p.owner);
     assert_non_null(p.owner);

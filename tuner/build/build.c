@@ -8,8 +8,10 @@
 #include <string.h>
 
 #include "compress/quant/quantise.h"
+#include "runtime/band.h"
 #include "runtime/fail.h"
 #include "runtime/memory.h"
+#include "runtime/op.h"
 #include "runtime/workspace.h"
 
 /* ------------------------------------------------------------- kernels */
@@ -22,7 +24,9 @@ static void wish_for(struct yt_kernel_wish *wishes, int32_t *count,
         wishes[(*count)++] = (struct yt_kernel_wish){&step->problem, schedule};
 }
 
-static enum yt_status compile_missing(struct yt_build *build, int32_t threads)
+static enum yt_status compile_missing(struct yt_build *build,
+                                      const struct yt_schedule *run,
+                                      int32_t threads)
 {
     const struct yt_plan *plan = &build->plan;
     int32_t count = 0;
@@ -31,7 +35,7 @@ static enum yt_status compile_missing(struct yt_build *build, int32_t threads)
     YT_FAIL_IF(!wishes, YT_NO_MEMORY, "no memory to compile %d layers",
                plan->step_count);
     for (int32_t i = 0; i < plan->step_count; i++)
-        wish_for(wishes, &count, &plan->steps[i], &build->schedules[i]);
+        wish_for(wishes, &count, &plan->steps[i], &run[i]);
     for (int32_t i = 0; i < yt_frame_steps(plan); i++)
         wish_for(wishes, &count, yt_frame_step_of(plan, i),
                  &build->frame.of[i]);
@@ -58,6 +62,28 @@ static void bind_step(struct yt_build *build, struct yt_step *step,
     step->tasks = yt_schedule_tasks(&step->problem, schedule, build->isa);
 }
 
+struct yt_schedule yt_build_schedule(const struct yt_build *build, int32_t i)
+{
+    const struct yt_schedule *s = &build->schedules[i];
+    if (!yt_band_of(&build->plan, i))
+        return *s;
+    return yt_schedule_by_rows(&build->plan.steps[i].problem, s, build->isa);
+}
+
+/* Of the members of bands; a row of letterbox or decoding is a task. */
+static void set_row_tasks(struct yt_build *build, const struct yt_schedule *run)
+{
+    struct yt_plan *plan = &build->plan;
+    for (int32_t i = 0; i < plan->step_count; i++)
+        if (yt_band_of(plan, i))
+            plan->steps[i].row_tasks = (int32_t)yt_schedule_row_tasks(
+                &plan->steps[i].problem, &run[i], build->isa);
+    plan->letterbox.row_tasks = plan->letterbox.out_buffer != 0;
+    for (int32_t i = 0; i < plan->level_count; i++)
+        plan->levels[i].decode.row_tasks =
+            plan->levels[i].decode.in_buffer != 0;
+}
+
 struct yt_weights yt_build_weights(const struct yt_layer *layer)
 {
     return (struct yt_weights){.weights = layer->weights,
@@ -66,25 +92,26 @@ struct yt_weights yt_build_weights(const struct yt_layer *layer)
 }
 
 /* Scratch that serves every step. */
-static void plan_scratch(struct yt_build *build)
+static void plan_scratch(struct yt_build *build, const struct yt_schedule *run)
 {
-    int64_t most = 0;
+    int64_t most = build->net->band_bytes;
     for (int32_t i = 0; i < build->net->layer_count; i++) {
         const int64_t bytes = yt_schedule_scratch_bytes(
-            &build->net->layers[i].problem, &build->schedules[i], build->isa);
+            &build->plan.steps[i].problem, &run[i], build->isa);
         most = bytes > most ? bytes : most;
     }
     build->plan.scratch_bytes = most;
 }
 
-static void place_constants(struct yt_build *build)
+static void place_constants(struct yt_build *build,
+                            const struct yt_schedule *run)
 {
     int64_t at = 0;
     for (int32_t i = 0; i < build->net->layer_count; i++) {
         const struct yt_layer *layer = &build->net->layers[i];
         struct yt_step *step = &build->plan.steps[i];
-        const size_t weights = yt_pack_weight_bytes(
-            &layer->problem, &build->schedules[i], build->isa);
+        const size_t weights =
+            yt_pack_weight_bytes(&step->problem, &run[i], build->isa);
         const size_t constants =
             yt_pack_constant_bytes(&layer->problem, build->isa);
         step->weights = weights ? at : -1;
@@ -95,7 +122,8 @@ static void place_constants(struct yt_build *build)
     build->plan.blob_bytes = at;
 }
 
-static enum yt_status pack_constants(struct yt_build *build)
+static enum yt_status pack_constants(struct yt_build *build,
+                                     const struct yt_schedule *run)
 {
     const size_t bytes = (size_t)build->plan.blob_bytes;
     void *blob = yt_memory_alloc(bytes);
@@ -106,8 +134,8 @@ static enum yt_status pack_constants(struct yt_build *build)
         const struct yt_step *step = &build->plan.steps[i];
         const struct yt_weights filter = yt_build_weights(layer);
         if (step->weights >= 0)
-            yt_pack_weights(&layer->problem, &build->schedules[i], build->isa,
-                            &filter, (char *)blob + step->weights);
+            yt_pack_weights(&step->problem, &run[i], build->isa, &filter,
+                            (char *)blob + step->weights);
         if (step->bias >= 0)
             yt_pack_constants(&layer->problem, build->isa, &filter,
                               (char *)blob + step->bias);
@@ -120,20 +148,35 @@ static enum yt_status pack_constants(struct yt_build *build)
     return YT_OK;
 }
 
-enum yt_status yt_build_make(struct yt_build *build, int32_t compile_threads)
+static enum yt_status make(struct yt_build *build,
+                           const struct yt_schedule *run,
+                           int32_t compile_threads)
 {
-    YT_TRY(compile_missing(build, compile_threads));
+    YT_TRY(compile_missing(build, run, compile_threads));
     struct yt_plan *plan = &build->plan;
     for (int32_t i = 0; i < plan->step_count; i++)
-        bind_step(build, &plan->steps[i], &build->schedules[i], NULL);
+        bind_step(build, &plan->steps[i], &run[i], NULL);
     for (int32_t i = 0; i < yt_frame_steps(plan); i++) {
         struct yt_step *step = yt_frame_step(plan, i);
         bind_step(build, step, &build->frame.of[i],
                   yt_frame_kernel_c(step->problem.op));
     }
-    plan_scratch(build);
-    place_constants(build);
-    return pack_constants(build);
+    set_row_tasks(build, run);
+    plan_scratch(build, run);
+    place_constants(build, run);
+    return pack_constants(build, run);
+}
+
+enum yt_status yt_build_make(struct yt_build *build, int32_t compile_threads)
+{
+    const int32_t layers = build->net->layer_count;
+    struct yt_schedule *run = calloc((size_t)layers + 1, sizeof *run);
+    YT_FAIL_IF(!run, YT_NO_MEMORY, "no memory for %d layers", layers);
+    for (int32_t i = 0; i < layers; i++)
+        run[i] = yt_build_schedule(build, i);
+    const enum yt_status status = make(build, run, compile_threads);
+    free(run);
+    return status;
 }
 
 /* -------------------------------------------------------------- create */
@@ -142,6 +185,40 @@ static void name_step(struct yt_step *step, const char *name)
 {
     snprintf(step->name, sizeof step->name, "%s", name);
     step->in = step->out = step->add = step->weights = step->bias = -1;
+}
+
+/* Rows in memory of each channel block of a tensor; 0: all. */
+static int32_t rows_in(const struct yt_band *band, int32_t buffer)
+{
+    return buffer ? band->buffers[buffer - 1].rows : 0;
+}
+
+static const struct yt_band *level_band(const struct yt_build *build, int32_t i)
+{
+    return yt_band_of_level(&build->plan, i);
+}
+
+/* What a layer reads and writes, and its problem where that is rows. */
+static void fill_tensors(struct yt_build *build, const struct yt_layer *layer,
+                         int32_t i)
+{
+    struct yt_step *step = &build->plan.steps[i];
+    const struct yt_band *band = yt_band_of(&build->plan, i);
+    step->problem = layer->problem;
+    step->in = layer->in;
+    step->out = layer->out;
+    step->add = layer->add;
+    step->in_buffer = layer->in_buffer;
+    step->out_buffer = layer->out_buffer;
+    step->add_buffer = layer->add_buffer;
+    if (!band)
+        return;
+    struct yt_tensors t;
+    yt_op_tensors(&step->problem, &t);
+    if (!t.in.is_image)
+        yt_op_set(&step->problem, "in_rows", rows_in(band, step->in_buffer));
+    yt_op_set(&step->problem, "out_rows", rows_in(band, step->out_buffer));
+    yt_op_set(&step->problem, "add_rows", rows_in(band, step->add_buffer));
 }
 
 static void fill_levels(struct yt_build *build, const struct yt_graph *graph)
@@ -160,6 +237,7 @@ static void fill_levels(struct yt_build *build, const struct yt_graph *graph)
         snprintf(name, sizeof name, "decode.%d", i);
         name_step(&level->decode, name);
         level->decode.in = level->head;
+        level->decode.in_buffer = build->net->heads[i].buffer;
         level->decode.problem.op = YT_OP_DECODE;
         level->decode.problem.u.decode = (struct yt_decode){
             .na = graph->na,
@@ -167,6 +245,7 @@ static void fill_levels(struct yt_build *build, const struct yt_graph *graph)
             .h = level->h,
             .w = level->w,
             .stride = level->stride,
+            .rows = rows_in(level_band(build, i), level->decode.in_buffer),
         };
     }
 }
@@ -205,19 +284,18 @@ static void fill_plan(struct yt_build *build, const struct yt_graph *graph,
     plan->threads = options->threads;
     plan->arena_bytes = net->arena_bytes;
     plan->step_count = net->layer_count;
+    plan->band_count = net->band_count;
+    memcpy(plan->bands, net->bands, sizeof plan->bands);
     for (int32_t i = 0; i < net->layer_count; i++) {
         const struct yt_layer *layer = &net->layers[i];
-        struct yt_step *step = &plan->steps[i];
-        name_step(step, layer->name);
-        step->problem = layer->problem;
-        step->in = layer->in;
-        step->out = layer->out;
-        step->add = layer->add;
+        name_step(&plan->steps[i], layer->name);
+        fill_tensors(build, layer, i);
         yt_schedule_default(&layer->problem, options->isa,
                             &build->schedules[i]);
     }
     name_step(&plan->letterbox, "letterbox");
     plan->letterbox.out = net->input;
+    plan->letterbox.out_buffer = net->input_buffer;
     plan->letterbox.problem.op = YT_OP_LETTERBOX;
     plan->letterbox.problem.dtype = net->input_dtype;
     plan->letterbox.problem.out = net->input_dtype;
@@ -268,6 +346,7 @@ enum yt_status yt_build_create(const struct yt_graph *graph,
         .dense_heads = options->dense_heads,
         .no_fuse_upsample = options->no_fuse_upsample,
         .no_fuse_twin = options->no_fuse_twin,
+        .bands = options->bands,
         .keep_nodes = options->keep_nodes,
         .dtypes = options->quantisation ? options->quantisation->dtypes : NULL,
     };

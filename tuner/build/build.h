@@ -17,6 +17,7 @@ struct yt_build_options {
     int32_t h, w;    /* network input, pixels */
     int32_t threads; /* goes into the plan; tasks are cut for it */
     int32_t dense_heads, no_fuse_upsample, no_fuse_twin; /* model/net.h */
+    int32_t bands;                                       /* model/net.h */
     int32_t keep_nodes; /* 1: for calibration, see struct yt_net_options */
     /* Which arithmetic each convolution uses; borrowed for the call; NULL: f32
      * everywhere. */
@@ -31,7 +32,9 @@ struct yt_build {
     const struct yt_graph *graph;         /* borrowed */
     struct yt_quantisation *quantisation; /* owned copy; NULL: f32 */
     struct yt_net *net;
-    struct yt_schedule *schedules;   /* [net->layer_count] */
+    /* [net->layer_count], of the layers' problems. Members of bands run them
+     * with tasks of a row. */
+    struct yt_schedule *schedules;
     struct yt_plan plan;             /* steps[i] is net->layers[i] */
     struct yt_bundle bundle;         /* valid after yt_build_make() */
     struct yt_frame_schedules frame; /* of letterbox, decoding, NMS */
@@ -66,6 +69,10 @@ enum yt_status yt_build_make(struct yt_build *build, int32_t compile_threads);
  *  @return as yt_model_open(). */
 enum yt_status yt_build_open(const struct yt_build *build, int32_t pin,
                              struct yt_model **model_out);
+
+/** The schedule that layer @p i runs with: the chosen one, in a band cut by
+ *  rows. */
+struct yt_schedule yt_build_schedule(const struct yt_build *build, int32_t i);
 
 /** What a layer computes with, borrowed from it. */
 struct yt_weights yt_build_weights(const struct yt_layer *layer);

@@ -90,6 +90,7 @@ static enum yt_status make_network(struct yt_engine *engine,
         .threads =
             options->threads ? options->threads : engine->site->host.threads,
         .dense_heads = options->dense_heads,
+        .bands = options->bands,
         .quantisation = quantisation,
         .kernels = engine->site->kernels,
     };

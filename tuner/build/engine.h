@@ -18,6 +18,8 @@ struct yt_engine_options {
                             there is no model to run */
     int32_t dense_heads; /* 1: compute detection heads whole, as other engines
                             do; the boxes are the same */
+    int32_t bands;       /* 1: run layers in bands where that takes less memory
+                            (model/net.h); plans are those without */
     /* Which arithmetic each convolution uses, of this very model; borrowed for
      * the call; NULL: f32 everywhere. */
     const struct yt_quantisation *quantisation;

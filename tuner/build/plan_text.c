@@ -11,6 +11,7 @@
  *   threads 2
  *   quant ...                         (compress/quant/quantisation.h)
  *   step model.0 conv2d-f32-3x640x640-k16r6s2p2-silu direct-m20n1k1-t5c-hl
+ *   band letterbox model.3 4          (absent: steps run one by one)
  *   frame nms.0 nms-f32-c80-n100 lists-k1-h         (absent: untuned)
  */
 
@@ -20,11 +21,13 @@
 #include <string.h>
 
 #include "runtime/fail.h"
+#include "runtime/op.h"
 #include "tuner/build/plan_text.h"
 
 #define HEADER "yolotune-plan 1"
 #define QUANT  "quant "
 #define FRAME  "frame "
+#define BAND   "band "
 #define F32    "f32"
 
 void yt_precision_name(const struct yt_quantisation *q,
@@ -52,12 +55,46 @@ static int write_quantisation(const struct yt_build *build,
                : yt_quantisation_write(build->quantisation, build->graph, out);
 }
 
+#define BAND_LINE_MAX (2 * YT_LAYER_NAME_MAX + 24)
+
+/* Its first and last member and the rows of a strip. What follows from them
+ * (buffers, problems of rows) is worked out anew. */
+static void band_line(const struct yt_plan *plan, const struct yt_band *band,
+                      char line[BAND_LINE_MAX])
+{
+    const int32_t last = band->first + band->count - 1;
+    snprintf(line, BAND_LINE_MAX, BAND "%s %s %d",
+             band->letterbox ? plan->letterbox.name
+                             : plan->steps[band->first].name,
+             band->level ? plan->levels[band->level - 1].decode.name
+                         : plan->steps[last].name,
+             band->rows);
+}
+
+static void write_bands(const struct yt_plan *plan, FILE *out)
+{
+    for (int32_t i = 0; i < plan->band_count; i++) {
+        char line[BAND_LINE_MAX];
+        band_line(plan, &plan->bands[i], line);
+        fprintf(out, "%s\n", line);
+    }
+}
+
+/* The problem with all rows in memory: schedules are chosen for that. */
+static struct yt_problem whole(const struct yt_problem *p)
+{
+    struct yt_problem all = *p;
+    yt_op_set(&all, "rows", 0);
+    return all;
+}
+
 static void write_frame(const struct yt_build *build, FILE *out)
 {
     for (int32_t i = 0; i < yt_frame_steps(&build->plan); i++) {
         const struct yt_step *step = yt_frame_step_of(&build->plan, i);
         char problem[YT_PROBLEM_NAME_MAX], schedule[YT_SCHEDULE_NAME_MAX];
-        yt_problem_name(&step->problem, problem);
+        const struct yt_problem p = whole(&step->problem);
+        yt_problem_name(&p, problem);
         yt_schedule_name(&build->frame.of[i], schedule);
         fprintf(out, FRAME "%s %s %s\n", step->name, problem, schedule);
     }
@@ -84,10 +121,11 @@ char *yt_plan_text_write(const struct yt_build *build,
     const int unwritten = write_quantisation(build, precision, out);
     for (int32_t i = 0; i < plan->step_count; i++) {
         char problem[YT_PROBLEM_NAME_MAX], schedule[YT_SCHEDULE_NAME_MAX];
-        yt_problem_name(&plan->steps[i].problem, problem);
+        yt_problem_name(&build->net->layers[i].problem, problem);
         yt_schedule_name(&build->schedules[i], schedule);
         fprintf(out, "step %s %s %s\n", plan->steps[i].name, problem, schedule);
     }
+    write_bands(plan, out);
     write_frame(build, out);
     const int failed = unwritten || ferror(out);
     if (fclose(out) != 0 || failed) {
@@ -217,15 +255,15 @@ static enum yt_status read_step(const struct yt_build *build, int32_t i,
     YT_FAIL_IF(i >= build->plan.step_count, YT_STALE,
                "plan: has more than this network's %d steps",
                build->plan.step_count);
-    yt_problem_name(&build->plan.steps[i].problem, expected);
+    yt_problem_name(&build->net->layers[i].problem, expected);
     YT_FAIL_IF(strcmp(problem, expected) != 0, YT_STALE,
                "plan: line %d is for %s, this network has %s there", number,
                problem, expected);
     if (yt_schedule_parse(build->plan.steps[i].problem.op, schedule,
                           schedule_out) != YT_OK)
         return yt_fail_prefix(YT_BAD_INPUT, "plan: line %d", number);
-    YT_FAIL_IF(!yt_schedule_applies(&build->plan.steps[i].problem, schedule_out,
-                                    build->isa),
+    YT_FAIL_IF(!yt_schedule_applies(&build->net->layers[i].problem,
+                                    schedule_out, build->isa),
                YT_BAD_INPUT, "plan: line %d: %s does not apply to %s", number,
                schedule, problem);
     return YT_OK;
@@ -238,7 +276,8 @@ static int32_t find_frame_step(const struct yt_plan *plan, const char *problem)
     int32_t i = 0;
     for (; i < yt_frame_steps(plan); i++) {
         char name[YT_PROBLEM_NAME_MAX];
-        yt_problem_name(&yt_frame_step_of(plan, i)->problem, name);
+        const struct yt_problem p = whole(&yt_frame_step_of(plan, i)->problem);
+        yt_problem_name(&p, name);
         if (strcmp(name, problem) == 0)
             break;
     }
@@ -267,6 +306,20 @@ static enum yt_status read_frame(const struct yt_build *build, const char *line,
     return YT_OK;
 }
 
+/* A plan of steps one by one goes with any bands: they change nothing about a
+ * schedule. One of other bands than the network's does not. */
+static enum yt_status read_band(const struct yt_plan *plan, int32_t i,
+                                const char *line, int number)
+{
+    char expected[BAND_LINE_MAX] = "none";
+    if (i < plan->band_count)
+        band_line(plan, &plan->bands[i], expected);
+    YT_FAIL_IF(strcmp(line, expected) != 0, YT_STALE,
+               "plan: line %d is '%.150s', this network has %s there", number,
+               line, expected);
+    return YT_OK;
+}
+
 enum yt_status yt_plan_text_read(struct yt_build *build, const char *text)
 {
     const int32_t steps = build->plan.step_count;
@@ -277,7 +330,7 @@ enum yt_status yt_plan_text_read(struct yt_build *build, const char *text)
     struct yt_plan_head head;
     struct yt_frame_schedules frame = build->frame;
     int number = 1;
-    int32_t count = 0;
+    int32_t count = 0, bands = 0;
     enum yt_status status;
     YT_TRY_GOTO(read_head(&at, &number, &head));
     YT_TRY_GOTO(check_head(build, &head));
@@ -289,11 +342,18 @@ enum yt_status yt_plan_text_read(struct yt_build *build, const char *text)
             YT_TRY_GOTO(read_frame(build, line, number, &frame));
             continue;
         }
+        if (strncmp(line, BAND, sizeof BAND - 1) == 0) {
+            YT_TRY_GOTO(read_band(&build->plan, bands++, line, number));
+            continue;
+        }
         YT_TRY_GOTO(read_step(build, count, line, number, &schedule));
         read[count++] = schedule;
     }
     YT_FAIL_IF_GOTO(count != steps, YT_STALE,
                     "plan: has %d steps, this network %d", count, steps);
+    YT_FAIL_IF_GOTO(bands != 0 && bands != build->plan.band_count, YT_STALE,
+                    "plan: has %d bands, this network %d", bands,
+                    build->plan.band_count);
     memcpy(build->schedules, read, (size_t)steps * sizeof *read);
     build->frame = frame;
     build->plan.threads = head.threads;
