@@ -29,6 +29,7 @@ void yt_cli_engine_options(const struct yt_cli_engine *cli,
         .w = cli->imgsz.w,
         .threads = cli->threads,
         .dense_heads = cli->dense_heads,
+        .bands = cli->bands,
     };
 }
 
