@@ -5,6 +5,7 @@
 #include "cli/analysis_print.h"
 #include "cli/json.h"
 #include "cli/opened.h"
+#include "cli/profile_print.h"
 
 static void add_shape(struct yt_json *doc, json_t *to, const char *name,
                       int32_t c, int32_t h, int32_t w)
@@ -128,6 +129,7 @@ int yt_analysis_print_json(const struct yt_analysis_report *report)
         yt_json_int(&doc, point, "kept", report->nms[i].kept);
         yt_json_real(&doc, point, "ms", report->nms[i].timing.min_ns * 1e-6);
     }
+    yt_profile_print_json(&doc, report);
     json_t *layers = yt_json_array(&doc, NULL, "layers");
     for (int32_t i = 0; i < report->analysis->layer_count; i++)
         add_layer(&doc, layers, report, report->order[i]);

@@ -6,6 +6,7 @@
 
 #include "tuner/measure/measured.h"
 #include "tuner/measure/nms_curve.h"
+#include "tuner/measure/profile.h"
 
 #define YT_NMS_POINTS 4
 
@@ -17,6 +18,9 @@ struct yt_analysis_report {
     uint64_t published_flops;     /* as Ultralytics counts; 0: unknown */
     const int32_t *order;         /* [layer_count] indexes of the rows */
     struct yt_nms_point nms[YT_NMS_POINTS]; /* boxes 0: was not measured */
+    struct yt_profile profile;              /* frames 0: was not asked for */
+    double profile_peaks[YT_DTYPE_COUNT];   /* GFLOP/s of its threads, measured
+                                               beside it; 0: not needed */
 };
 
 /** Both return an enum yt_exit. */

@@ -7,6 +7,7 @@
 #include "cli/analysis_print.h"
 #include "cli/cli.h"
 #include "cli/opened.h"
+#include "cli/profile_print.h"
 #include "cli/report.h"
 
 #define STATIC_COLUMNS                                                         \
@@ -182,5 +183,6 @@ int yt_analysis_print_text(const struct yt_analysis_report *report)
     else
         printf("\nNot tuned on this machine yet: no times.\n");
     print_nms(report->nms);
+    yt_profile_print_text(report);
     return YT_EXIT_OK;
 }

@@ -10,9 +10,11 @@
 #include "cli/cli.h"
 #include "cli/opened.h"
 #include "cli/precision_options.h"
+#include "eval/image.h"
 #include "model/analyze.h"
 #include "runtime/fail.h"
 #include "runtime/op.h"
+#include "tuner/build/host.h"
 
 static const struct yt_manual manual = {
     .command = "analyze",
@@ -33,12 +35,18 @@ static const struct yt_manual manual = {
         "over the measured bandwidth; and the schedule that was chosen.\n\n"
         "The cost of suppression (NMS), which depends on the picture, is "
         "measured each time as a curve over the number of candidate boxes.\n\n"
+        "With --profile, frames are run and a line for each step says where "
+        "their time went: in the kernel and which share of the peak that is, "
+        "waiting for the last thread, and between steps. The peak is measured "
+        "anew.\n\n"
         "Arithmetic counts a multiply-add as two. Parameters are those after "
         "batch normalisation was folded in. Channels are rounded up to whole "
         "vectors where a layer runs, so bytes depend on --isa.\n\n"
         "Without --model the model that comes with yolotune is analysed.",
     .examples = " yolotune analyze -m yolov5s.pt\n"
                 " yolotune analyze -m yolov5s.pt --imgsz 1280 --sort bytes\n"
+                " yolotune analyze -m yolov5s.pt --precision int8 --profile 100"
+                "\n"
                 " yolotune analyze -m yolov5s.onnx --json | jq .parameters",
 };
 
@@ -100,14 +108,54 @@ static enum yt_status measure_nms(const struct yt_engine *engine,
     return yt_nms_curve(plan, report->nms, YT_NMS_POINTS);
 }
 
-static enum yt_status make_report(const struct yt_cli_engine *cli,
-                                  const struct yt_precision_wish *precision,
-                                  const char *sort,
+struct wanted {
+    struct yt_cli_engine engine;
+    struct yt_precision_wish precision;
+    const char *sort, *image;
+    int32_t frames; /* to profile; 0: none */
+};
+
+/* The peaks beside the frames: the clock of a machine changes. */
+static enum yt_status profile_frames(const struct yt_engine *engine,
+                                     const struct wanted *wanted,
+                                     struct yt_analysis_report *report)
+{
+    struct yt_picture picture = {0};
+    YT_TRY(yt_cli_frame(wanted->image, &picture));
+    const struct yt_image image = {
+        .pixels = picture.rgb,
+        .width = picture.width,
+        .height = picture.height,
+        .stride_bytes = 3 * (int64_t)picture.width,
+        .format = YT_PIXEL_RGB,
+    };
+    const struct yt_profile_options options = {.frames = wanted->frames,
+                                               .stop = yt_cli_stop_flag()};
+    enum yt_status status = yt_profile_run(engine->build, engine->model, &image,
+                                           &options, &report->profile);
+    yt_picture_deinit(&picture);
+    for (int t = 0; status == YT_OK && t < YT_DTYPE_COUNT; t++) {
+        struct yt_peak peak;
+        if (!report->analysis->types[t].layers)
+            continue;
+        status = yt_peak_get(engine->site->db, &engine->site->here,
+                             engine->build->isa, (enum yt_dtype)t,
+                             report->profile.threads, 1, &peak);
+        if (status == YT_OK)
+            report->profile_peaks[t] = peak.gflops_n;
+    }
+    return status;
+}
+
+static enum yt_status make_report(const struct wanted *w,
                                   struct yt_cli_opened *opened,
                                   struct yt_analysis_report *report)
 {
     const struct yt_cli_wanted wanted = {
-        .engine = cli, .precision = precision, .access = YT_SITE_READS};
+        .engine = &w->engine,
+        .precision = &w->precision,
+        .access = YT_SITE_READS,
+    };
     YT_TRY(yt_cli_open(&wanted, opened));
     report->engine = opened->engine;
     yt_cli_engine_notes(report->engine);
@@ -117,25 +165,29 @@ static enum yt_status make_report(const struct yt_cli_engine *cli,
     if (status != YT_OK && status != YT_NOT_FOUND && status != YT_STALE)
         return status;
     YT_TRY(count_as_published(report->engine, report));
-    YT_TRY(find_order(sort, report, &report->order));
-    return measure_nms(report->engine, report);
+    YT_TRY(find_order(w->sort, report, &report->order));
+    YT_TRY(measure_nms(report->engine, report));
+    return w->frames ? profile_frames(report->engine, w, report) : YT_OK;
 }
 
 int yt_cmd_analyze(int argc, char **argv)
 {
-    struct yt_cli_engine engine = {0};
-    struct yt_precision_wish precision = {0};
+    struct wanted wanted = {.sort = "execution"};
     struct yt_cli_opened opened = {0};
     struct yt_analysis_report report = {0};
-    const char *sort = "execution";
     int32_t json = 0;
     int operand = 0;
     const struct yt_option options[] = {
-        YT_OPTION_ROWS_ENGINE(&engine),
-        YT_OPTION_ROWS_PRECISION(&precision),
-        {"sort", 's', YT_OPTION_TEXT, "KEY", &sort, 0, 0,
+        YT_OPTION_ROWS_ENGINE(&wanted.engine),
+        YT_OPTION_ROWS_PRECISION(&wanted.precision),
+        {"sort", 's', YT_OPTION_TEXT, "KEY", &wanted.sort, 0, 0,
          "Order of the layers: execution (default); time, flops, parameters or "
          "bytes, the largest first; intensity, the lowest first."},
+        {"profile", 0, YT_OPTION_INT, "N", &wanted.frames, 1, 100000,
+         "Run N frames and show where the time of each step goes."},
+        {"image", 0, YT_OPTION_TEXT, "FILE", &wanted.image, 0, 0,
+         "The picture to run them on (default: 1280x720 pixels of noise, in "
+         "which hardly anything is found)."},
         YT_OPTION_ROW_JSON(&json),
     };
     int code =
@@ -146,17 +198,17 @@ int yt_cmd_analyze(int argc, char **argv)
     if (operand < argc)
         return yt_cli_usage("analyze", "%s: takes no arguments", argv[operand]);
 
-    code = yt_cli_precision_check("analyze", &precision);
+    code = yt_cli_precision_check("analyze", &wanted.precision);
     if (code >= 0)
         return code;
-    const enum yt_status status =
-        make_report(&engine, &precision, sort, &opened, &report);
+    const enum yt_status status = make_report(&wanted, &opened, &report);
     if (status != YT_OK)
         code = yt_cli_fail(status);
     else if (json)
         code = yt_analysis_print_json(&report);
     else
         code = yt_analysis_print_text(&report);
+    yt_profile_deinit(&report.profile);
     yt_measured_destroy(report.measured);
     yt_analysis_destroy(report.analysis);
     yt_cli_close(&opened);
