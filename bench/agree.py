@@ -90,7 +90,7 @@ def ask(program, *words):
 
 def detected(program, model, image_file):
     said = ask(
-        program, "detect", "--model", model, image_file, "--json",
+        program, "detect", "--model", model, image_file, "--json", "--no-rect",
         "--conf", CONF, "--iou", IOU,
     )  # fmt: skip
     return [
@@ -128,7 +128,10 @@ def heads_error(program, model, picture, reference, folder):
     """Largest difference of the raw heads over the largest reference value."""
     dump = pathlib.Path(folder) / "heads.bin"
     dump.unlink(missing_ok=True)
-    ask(program, "detect", "--model", model, picture, "--dump-heads", dump)
+    ask(
+        program, "detect", "--model", model, picture, "--no-rect",
+        "--dump-heads", dump,
+    )  # fmt: skip
     heads = numpy.fromfile(dump, numpy.float32)
     if heads.size != reference.size:
         raise ValueError(f"{heads.size} head values, not {reference.size}")

@@ -1,6 +1,6 @@
 """What YOLOv5's own detect.py does around its network, as a reference.
 
-Written from its behaviour (v6.0 to v7.0, square letterbox, best class only),
+Written from its behaviour (v6.0 to v7.0, best class only),
 with the libraries it uses itself: cv2 for pixels, torchvision for NMS.
 """
 
@@ -22,8 +22,12 @@ ANCHORS = (
 )
 
 
-def letterbox(image, size):
-    """IMAGE (h, w, 3) inside a SIZE x SIZE square, aspect kept, centred."""
+def letterbox(image, size, stride=None):
+    """IMAGE (h, w, 3) inside a SIZE x SIZE square, aspect kept, centred.
+
+    With STRIDE inside the smallest rectangle of multiples of it instead, the
+    longer side SIZE: letterbox(auto=True), what detect.py asks for with a .pt.
+    """
     height, width = image.shape[:2]
     ratio = min(size / height, size / width)
     new_width, new_height = round(width * ratio), round(height * ratio)
@@ -32,7 +36,10 @@ def letterbox(image, size):
             image, (new_width, new_height), interpolation=cv2.INTER_LINEAR
         )
     # Half the rest on each side; an odd pixel goes below and to the right.
-    across, down = (size - new_width) / 2, (size - new_height) / 2
+    across, down = size - new_width, size - new_height
+    if stride:
+        across, down = across % stride, down % stride
+    across, down = across / 2, down / 2
     return cv2.copyMakeBorder(
         image,
         round(down - 0.1),
@@ -77,12 +84,14 @@ def decode(heads, size):
     return numpy.concatenate(rows)
 
 
-def detections(output, size, image_shape, conf, iou):
+def detections(output, size, image_shape, conf, iou, most=MAX_DETECTIONS):
     """Rows (x0, y0, x1, y1, score, class) in pixels of the image, best first.
 
     OUTPUT is the decode tail's [rows][5 + classes]: centre, size, objectness
-    and class probabilities, in pixels of the letterboxed square.
+    and class probabilities, in pixels of the letterboxed square, or of a
+    rectangle where SIZE is a pair: rows, columns.
     """
+    down, across = size if isinstance(size, tuple) else (size, size)
     rows = torch.from_numpy(numpy.ascontiguousarray(output))
     rows = rows[rows[:, 4] > conf]
     scores, classes = (rows[:, 5:] * rows[:, 4:5]).max(1)
@@ -100,14 +109,14 @@ def detections(output, size, image_shape, conf, iou):
     kept = torchvision.ops.nms(
         boxes + classes[:, None] * CLASS_STEP, scores, iou
     )
-    kept = kept[:MAX_DETECTIONS]
+    kept = kept[:most]
     boxes = boxes[kept].clone()
 
     # Back to the image: the letterbox's ratio and its unrounded borders.
     height, width = image_shape[:2]
-    gain = min(size / height, size / width)
-    boxes[:, 0::2] -= (size - width * gain) / 2
-    boxes[:, 1::2] -= (size - height * gain) / 2
+    gain = min(down / height, across / width)
+    boxes[:, 0::2] -= (across - width * gain) / 2
+    boxes[:, 1::2] -= (down - height * gain) / 2
     boxes /= gain
     boxes[:, 0::2] = boxes[:, 0::2].clamp(0, width)
     boxes[:, 1::2] = boxes[:, 1::2].clamp(0, height)
