@@ -170,8 +170,7 @@ static void give_out(void *job_, void *found_,
     enum yt_status status = f->status;
     if (status != YT_OK)
         (void)yt_fail(status, "%s", f->error);
-    else if (end)
-    {
+    else if (end) {
         fputs("yolotune: ", stderr);
         yt_text_put_safe(stderr, f->file, strlen(f->file));
         fprintf(stderr, ": %s\n", end);
