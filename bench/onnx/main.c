@@ -1,4 +1,4 @@
-/* yolotune-onnx: a network as an ONNX file, for engines that read nothing else. */
+/* yolotune-onnx: a network as an ONNX file, for engines that read only that. */
 
 #include "cli/cli.h"
 #include "model/graph.h"
