@@ -13,6 +13,7 @@
 #include "db/db.h"
 #include "export/export.h"
 #include "runtime/fail.h"
+#include "strategies/choice/config.h"
 #include "tuner/build/plan_store.h"
 
 /* Bytes; a plan has some thousand, and learned roundings a bit a weight. */
@@ -249,6 +250,14 @@ static void close_ground(struct ground *ground)
     yt_graph_destroy(ground->graph);
 }
 
+/* The database's plans are those without; their configuration may be with. */
+static int names_bands(const char *configuration)
+{
+    struct yt_config config;
+    return *configuration && yt_config_parse(configuration, &config) == YT_OK &&
+           config.bands;
+}
+
 static enum yt_status open_ground(const struct job *job, const char *text,
                                   const struct yt_plan_head *head,
                                   struct ground *ground)
@@ -267,6 +276,7 @@ static enum yt_status open_ground(const struct job *job, const char *text,
     options.h = head->h;
     options.w = head->w;
     options.threads = head->threads;
+    options.bands |= head->bands || names_bands(head->configuration);
     options.unbuilt = 1;
     options.untuned = 1;
     options.quantisation = q;

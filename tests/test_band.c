@@ -291,7 +291,12 @@ static void plans_name_their_bands(void **state)
     assert_memory_equal(whole, text, (size_t)(band - text));
     assert_int_equal(yt_plan_text_read(banded, whole), YT_OK);
     assert_int_equal(yt_plan_text_read(banded, text), YT_OK);
-    assert_int_equal(yt_plan_text_read(plain, text), YT_STALE);
+    assert_int_equal(yt_plan_text_read(plain, text), YT_OK);
+    struct yt_plan_head head;
+    assert_int_equal(yt_plan_text_head(whole, &head), YT_OK);
+    assert_int_equal(head.bands, 0);
+    assert_int_equal(yt_plan_text_head(text, &head), YT_OK);
+    assert_int_equal(head.bands, 1);
     char *again = yt_plan_text_write(banded, NULL);
     assert_string_equal(text, again);
     free(again);

@@ -144,6 +144,25 @@ static void constrained_wants_accuracy(void **state)
     assert_true(yt_figures_compare(&l, 0.01, &small, &big) < 0);
 }
 
+/* Among equals in speed and accuracy, only where memory is limited. */
+static void constrained_takes_less_memory(void **state)
+{
+    (void)state;
+    const struct yt_limits l = limits_of("constrained", NULL);
+    const struct yt_limits any = limits_of("realtime", NULL);
+    struct yt_figures all[] = {like(100, 0.4), like(99.5, 0.4), like(90, 0.4)};
+    all[0].memory_bytes = 20 * MIB;
+    all[1].memory_bytes = 10 * MIB;
+    all[1].changes = all[0].changes + 1;
+    all[2].memory_bytes = 5 * MIB; /* and slower */
+    assert_true(yt_figures_compare(&l, 0.02, &all[1], &all[0]) < 0);
+    assert_true(yt_figures_compare(&any, 0.02, &all[1], &all[0]) > 0);
+    assert_int_equal(yt_figures_best(&l, 0.02, all, 3), 1);
+    assert_int_equal(yt_figures_best(&any, 0.02, all, 3), 0);
+    all[1].memory_bytes = 20 * MIB - 1000; /* not worth a change */
+    assert_int_equal(yt_figures_best(&l, 0.02, all, 3), 0);
+}
+
 static void the_front_is_what_none_beats(void **state)
 {
     (void)state;
@@ -251,6 +270,7 @@ int main(void)
         cmocka_unit_test(limits_come_before_the_objective),
         cmocka_unit_test(inside_the_noise_the_simpler_one_wins),
         cmocka_unit_test(constrained_wants_accuracy),
+        cmocka_unit_test(constrained_takes_less_memory),
         cmocka_unit_test(the_front_is_what_none_beats),
         cmocka_unit_test(tuned_kernels_have_to_be_faster),
         cmocka_unit_test(small_steps_do_not_add_up),

@@ -38,7 +38,7 @@ static void names_are_distinct(void **state)
                          yt_strategies[count]);
         assert_true(strlen(yt_strategies[count]->cost) > 0);
     }
-    assert_int_equal(count, 8);
+    assert_int_equal(count, 9);
     assert_null(yt_strategy_find("luck"));
 }
 
@@ -62,6 +62,7 @@ static void for_all_settings(void (*check)(const struct yt_strategy *strategy,
     starts[2].augment = YT_TTA_FLIP;
     starts[3] = starts[0];
     starts[3].precision = YT_PRECISION_INT8;
+    starts[3].bands = 1;
     for (size_t i = 0; i < 4; i++)
         for (const struct yt_strategy *const *s = yt_strategies; *s; s++)
             for (int fine = 0; fine < 2; fine++) {
@@ -269,6 +270,7 @@ static void what_was_asked_for_is_no_choice(void **state)
     for (const struct yt_strategy *const *s = yt_strategies; *s; s++)
         assert_int_equal(yt_strategy_applies(*s, &asked),
                          *s == &yt_strategy_parallelism ||
+                             *s == &yt_strategy_bands ||
                              *s == &yt_strategy_kernels);
 }
 

@@ -92,6 +92,7 @@ static enum yt_status tune(struct yt_advisor *a, const struct yt_config *config,
     char name[YT_CONFIG_NAME_MAX];
     yt_config_name(config, a->choices, name);
     for (int32_t i = 0; i < count; i++) {
+        networks[i].bands = 0; /* kernels are chosen for whole layers */
         networks[i].tuned = yt_lab_is_tuned(a->lab, &networks[i]);
         const enum yt_status status = tune_network(
             a, name, &networks[i], room / count, budget_ns / (uint64_t)count);

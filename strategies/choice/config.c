@@ -60,6 +60,8 @@ void yt_config_name(const struct yt_config *c, const struct yt_choices *choices,
                 parallel_names[c->parallel], c->groups, c->threads);
     if (c->pin)
         yt_text_add(&text, "-pin");
+    if (c->bands)
+        yt_text_add(&text, "-bands");
     if (c->augment != YT_TTA_NONE)
         yt_text_add(&text, "-%s", augment_names[c->augment]);
     if (c->fit == YT_FIT_STRETCH)
@@ -84,6 +86,8 @@ static int read_word(const char *word, struct yt_config *c)
     int end = 0;
     if (strcmp(word, "pin") == 0)
         return c->pin = 1;
+    if (strcmp(word, "bands") == 0)
+        return c->bands = 1;
     if (strcmp(word, "flip") == 0)
         return c->augment = YT_TTA_FLIP;
     if (strcmp(word, "scales") == 0)
@@ -227,5 +231,5 @@ int yt_config_same(const struct yt_config *a, const struct yt_config *b)
 {
     return yt_config_same_boxes(a, b) && a->tuned == b->tuned &&
            a->parallel == b->parallel && a->groups == b->groups &&
-           a->threads == b->threads && a->pin == b->pin;
+           a->threads == b->threads && a->pin == b->pin && a->bands == b->bands;
 }

@@ -40,6 +40,7 @@ struct yt_config {
     enum yt_parallel parallel;
     int32_t groups, threads; /* of each group */
     int32_t pin;
+    int32_t bands; /* 1: layers run in bands where that takes less memory */
     enum yt_tta augment;
     enum yt_fit fit;
     enum yt_filter filter;

@@ -160,6 +160,27 @@ static int prefer(double a, double b, double noise)
     return a > b + margin ? -1 : b > a + margin;
 }
 
+/* What is compared in turn, more being better. */
+enum figure { KEPT, SPEED, ACCURACY, MEMORY, SIMPLICITY };
+
+static double value_of(enum figure figure, const struct yt_limits *limits,
+                       const struct yt_figures *f)
+{
+    switch (figure) {
+    case KEPT:
+        return -yt_limits_missed(limits, f, NULL, 0);
+    case SPEED:
+        return f->fps;
+    case ACCURACY:
+        return f->map;
+    case MEMORY: /* only of who is short of it */
+        return limits->max_memory_bytes ? -(double)f->memory_bytes : 0;
+    case SIMPLICITY:
+        break;
+    }
+    return -(double)f->changes;
+}
+
 int yt_figures_compare(const struct yt_limits *limits, double noise,
                        const struct yt_figures *a, const struct yt_figures *b)
 {
@@ -172,9 +193,11 @@ int yt_figures_compare(const struct yt_limits *limits, double noise,
     const int map = prefer(a->map, b->map, 0);
     const int first = limits->objective == YT_MOST_FPS ? speed : map;
     const int second = limits->objective == YT_MOST_FPS ? map : speed;
-    if (first)
-        return first;
-    return second ? second
+    const int memory =
+        prefer(value_of(MEMORY, limits, a), value_of(MEMORY, limits, b), noise);
+    if (first || second)
+        return first ? first : second;
+    return memory ? memory
                   : (a->changes > b->changes) - (a->changes < b->changes);
 }
 
@@ -190,30 +213,11 @@ int yt_figures_dominate(const struct yt_limits *limits, double noise,
            (map < 0 && a->fps >= b->fps);
 }
 
-/* What is compared in turn, more being better. */
-enum figure { KEPT, SPEED, ACCURACY, SIMPLICITY };
-
 struct hurdle {
     enum figure figure;
     double noise;
     double best; /* of those who passed the hurdles before */
 };
-
-static double value_of(enum figure figure, const struct yt_limits *limits,
-                       const struct yt_figures *f)
-{
-    switch (figure) {
-    case KEPT:
-        return -yt_limits_missed(limits, f, NULL, 0);
-    case SPEED:
-        return f->fps;
-    case ACCURACY:
-        return f->map;
-    case SIMPLICITY:
-        break;
-    }
-    return -(double)f->changes;
-}
 
 static int passes(const struct hurdle *hurdles, int32_t count,
                   const struct yt_limits *limits, const struct yt_figures *f)
@@ -233,7 +237,7 @@ int32_t yt_figures_best(const struct yt_limits *limits, double noise,
     const int fast = limits->objective == YT_MOST_FPS;
     struct hurdle hurdles[] = {
         {KEPT, 0, NAN},       fast ? speed : accuracy, fast ? accuracy : speed,
-        {SIMPLICITY, 0, NAN}, {SPEED, 0, NAN},
+        {MEMORY, noise, NAN}, {SIMPLICITY, 0, NAN},    {SPEED, 0, NAN},
     };
     int32_t first = -1;
     for (int32_t h = 0; h < (int32_t)(sizeof hurdles / sizeof *hurdles); h++) {

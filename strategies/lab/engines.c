@@ -113,6 +113,7 @@ static int holds(const struct yt_engines *engines, int i,
            engines->slots[i].h == h && engines->slots[i].w == w &&
            engines->slots[i].threads == config->threads &&
            engines->slots[i].tuned == config->tuned &&
+           engines->slots[i].bands == config->bands &&
            engines->slots[i].precision == config->precision &&
            engines->slots[i].mix == config->mix;
 }
@@ -176,6 +177,7 @@ enum yt_status yt_engines_get(struct yt_engines *engines,
     options.w = w;
     options.threads = config->threads;
     options.untuned = !config->tuned;
+    options.bands = config->bands;
     char stored[YT_PRECISION_MAX];
     name_stored(config, stored);
     options.quantisation =
@@ -195,6 +197,7 @@ enum yt_status yt_engines_get(struct yt_engines *engines,
     engines->slots[at].w = w;
     engines->slots[at].threads = config->threads;
     engines->slots[at].tuned = config->tuned;
+    engines->slots[at].bands = config->bands;
     engines->slots[at].precision = config->precision;
     engines->slots[at].mix = config->mix;
     engines->slots[at].used = engines->calls;
@@ -205,8 +208,11 @@ enum yt_status yt_engines_get(struct yt_engines *engines,
 void yt_engines_forget(struct yt_engines *engines,
                        const struct yt_config *config)
 {
+    struct yt_config other = *config;
+    other.bands = !config->bands;
     for (int i = 0; i < YT_ENGINES_MAX; i++)
-        if (holds(engines, i, config, config->h, config->w)) {
+        if (holds(engines, i, config, config->h, config->w) ||
+            holds(engines, i, &other, config->h, config->w)) {
             yt_engine_close(engines->slots[i].engine);
             engines->slots[i].engine = NULL;
         }

@@ -54,7 +54,7 @@ struct yt_engines {
     struct yt_quantisations quantisations; /* that engines are opened with */
     struct {
         struct yt_engine *engine;
-        int32_t model, h, w, threads, tuned;
+        int32_t model, h, w, threads, tuned, bands;
         enum yt_precision precision;
         uint32_t mix;
         uint64_t used; /* when, in calls */
@@ -73,7 +73,7 @@ enum yt_status yt_engines_get(struct yt_engines *engines,
                               const struct yt_config *config, int32_t h,
                               int32_t w, struct yt_engine **engine_out);
 
-/** Close the engines of a configuration's network. */
+/** Close the engines of a configuration's network, in bands and not. */
 void yt_engines_forget(struct yt_engines *engines,
                        const struct yt_config *config);
 

@@ -202,7 +202,9 @@ enum yt_status yt_plan_text_head(const char *text,
                                  struct yt_plan_head *head_out)
 {
     int number;
-    return read_head(&text, &number, head_out);
+    YT_TRY(read_head(&text, &number, head_out));
+    head_out->bands = strstr(text, "\n" BAND) != NULL;
+    return YT_OK;
 }
 
 enum yt_status yt_plan_text_quantisation(const struct yt_graph *graph,
@@ -306,12 +308,14 @@ static enum yt_status read_frame(const struct yt_build *build, const char *line,
     return YT_OK;
 }
 
-/* A plan of steps one by one goes with any bands: they change nothing about a
- * schedule. One of other bands than the network's does not. */
+/* Bands change nothing about a schedule: where either has none, a plan and a
+ * network go together. */
 static enum yt_status read_band(const struct yt_plan *plan, int32_t i,
                                 const char *line, int number)
 {
     char expected[BAND_LINE_MAX] = "none";
+    if (plan->band_count == 0)
+        return YT_OK;
     if (i < plan->band_count)
         band_line(plan, &plan->bands[i], expected);
     YT_FAIL_IF(strcmp(line, expected) != 0, YT_STALE,
@@ -351,8 +355,9 @@ enum yt_status yt_plan_text_read(struct yt_build *build, const char *text)
     }
     YT_FAIL_IF_GOTO(count != steps, YT_STALE,
                     "plan: has %d steps, this network %d", count, steps);
-    YT_FAIL_IF_GOTO(bands != 0 && bands != build->plan.band_count, YT_STALE,
-                    "plan: has %d bands, this network %d", bands,
+    YT_FAIL_IF_GOTO(bands != 0 && build->plan.band_count != 0 &&
+                        bands != build->plan.band_count,
+                    YT_STALE, "plan: has %d bands, this network %d", bands,
                     build->plan.band_count);
     memcpy(build->schedules, read, (size_t)steps * sizeof *read);
     build->frame = frame;

@@ -27,6 +27,7 @@ struct yt_plan_head {
     char configuration[192]; /* "": none is named */
     char isa[16];
     int32_t h, w, threads;
+    int32_t bands;                    /* 1: its network runs in bands */
     char precision[YT_PRECISION_MAX]; /* yt_precision_name(); "f32": the text
                                          has no quantisation */
 };
@@ -45,7 +46,8 @@ enum yt_status yt_plan_text_quantisation(const struct yt_graph *graph,
                                          struct yt_quantisation **q_out);
 
 /** Set the schedules and threads a plan's text names; layers are matched by
- *  their problems, in order.
+ *  their problems, in order. Bands that it names have to be the network's, if
+ *  that has any; without, its schedules serve as well.
  *  @return YT_OK; YT_BAD_INPUT naming the line; YT_STALE when the plan is for
  *          another network, size, ISA or precision. Nothing is set unless
  *          YT_OK. */
