@@ -220,16 +220,19 @@ struct yt_cli_engine {
          0,                                                                    \
          "Compute the detection heads whole, as other engines do, instead "    \
          "of only where objectness passes the threshold. The boxes are "       \
-         "the same; a plan of its own is tuned."},                             \
-        {"bands",                                                              \
-         0,                                                                    \
-         YT_OPTION_FLAG,                                                       \
-         NULL,                                                                 \
-         &(engine)->bands,                                                     \
-         0,                                                                    \
-         0,                                                                    \
-         "Run layers together, a few rows at a time, where that takes "        \
-         "less memory. The boxes are the same, and so is the plan."}
+         "the same; a plan of its own is tuned."}
+
+/** Of the commands that need no layer's tensors whole. */
+#define YT_OPTION_ROW_BANDS(engine)                                            \
+    {"bands",                                                                  \
+     0,                                                                        \
+     YT_OPTION_FLAG,                                                           \
+     NULL,                                                                     \
+     &(engine)->bands,                                                         \
+     0,                                                                        \
+     0,                                                                        \
+     "Run layers together, a few rows at a time, where that takes less "       \
+     "memory. The boxes are the same, and so is the plan."}
 
 /** The frame that speed is measured on: a picture, or without @p path a
  *  common camera's 1280x720 pixels of seeded noise.

@@ -179,6 +179,7 @@ int yt_cmd_analyze(int argc, char **argv)
     int operand = 0;
     const struct yt_option options[] = {
         YT_OPTION_ROWS_ENGINE(&wanted.engine),
+        YT_OPTION_ROW_BANDS(&wanted.engine),
         YT_OPTION_ROWS_PRECISION(&wanted.precision),
         {"sort", 's', YT_OPTION_TEXT, "KEY", &wanted.sort, 0, 0,
          "Order of the layers: execution (default); time, flops, parameters or "

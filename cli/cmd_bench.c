@@ -280,6 +280,7 @@ int yt_cmd_bench(int argc, char **argv)
     int operand = 0;
     const struct yt_option options[] = {
         YT_OPTION_ROWS_ENGINE(&job.engine_options),
+        YT_OPTION_ROW_BANDS(&job.engine_options),
         YT_OPTION_ROWS_PRECISION(&job.precision),
         {"image", 0, YT_OPTION_TEXT, "FILE", &job.image, 0, 0,
          "The picture to run on (default: 1280x720 pixels of noise, in which "

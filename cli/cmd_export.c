@@ -101,6 +101,7 @@ int yt_cmd_export(int argc, char **argv)
          "Prefix of the functions and name of the library, a C identifier "
          "(default: made from the model's name)."},
         YT_OPTION_ROWS_ENGINE(&cli),
+        YT_OPTION_ROW_BANDS(&cli),
         YT_OPTION_ROWS_PRECISION(&precision),
         YT_OPTION_ROW_JSON(&json),
     };

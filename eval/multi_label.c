@@ -135,6 +135,9 @@ enum yt_status yt_multi_label_decode(const struct yt_plan *plan,
                                      struct yt_candidate_list *list)
 {
     for (int32_t i = 0; i < plan->level_count; i++) {
+        YT_FAIL_IF(plan->levels[i].decode.in_buffer, YT_UNSUPPORTED,
+                   "every class of a cell is read from whole heads, and this "
+                   "network's are in bands");
         const struct level level = {
             .level = &plan->levels[i],
             .head = (const float *)(const void *)((const char *)arena +

@@ -27,7 +27,7 @@ enum yt_status yt_candidate_list_add(struct yt_candidate_list *list,
 /** Append every class of every cell that scores more than @p conf, in the
  *  order of YOLOv5's flattened output, then of classes.
  *  @param arena the plan's tensors, its heads computed.
- *  @return YT_OK; YT_NO_MEMORY. */
+ *  @return YT_OK; YT_NO_MEMORY; YT_UNSUPPORTED for heads in bands. */
 enum yt_status yt_multi_label_decode(const struct yt_plan *plan,
                                      const void *arena, float conf,
                                      struct yt_candidate_list *list);

@@ -8,10 +8,12 @@
 
 #include "base/random.h"
 #include "compress/quant/quantisation.h"
+#include "eval/multi_label.h"
 #include "runtime/band.h"
 #include "runtime/memory.h"
 #include "tests/each_isa.h"
 #include "tuner/build/plan_text.h"
+#include "tuner/measure/profile.h"
 
 /* No strip of 8 or 4 rows divides their rows. */
 enum { H = 224, W = 160, IMAGE_W = 300, IMAGE_H = 200 };
@@ -389,6 +391,26 @@ static void hostile_bands_are_refused(void **state)
     yt_build_destroy(n);
 }
 
+/* Whoever reads whole tensors says so instead of reading something else. */
+static void whole_tensors_are_refused(void **state)
+{
+    (void)state;
+    struct yt_build *n = build(yt_isa_get(YT_ISA_SCALAR), YT_DTYPE_U8S8, 1);
+    struct yt_model *model;
+    assert_int_equal(yt_build_make(n, 2), YT_OK);
+    assert_int_equal(yt_build_open(n, 0, &model), YT_OK);
+    struct yt_profile profile;
+    const struct yt_profile_options options = {.frames = 1};
+    assert_int_equal(yt_profile_run(n, model, image(), &options, &profile),
+                     YT_UNSUPPORTED);
+    struct yt_candidate_list list = {.count = 0};
+    assert_int_equal(
+        yt_multi_label_decode(&n->plan, yt_model_plan(model), CONF, &list),
+        YT_UNSUPPORTED);
+    yt_model_close(model);
+    yt_build_destroy(n);
+}
+
 static int release(void **state)
 {
     (void)state;
@@ -407,6 +429,7 @@ int main(void)
         cmocka_unit_test(writing_over_what_is_needed_is_seen),
         cmocka_unit_test(plans_name_their_bands),
         cmocka_unit_test(hostile_bands_are_refused),
+        cmocka_unit_test(whole_tensors_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, release);
 }

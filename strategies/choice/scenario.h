@@ -68,8 +68,9 @@ double yt_limits_missed(const struct yt_limits *limits,
                         size_t size);
 
 /** Order: who keeps the limits, then the objective, then the other figure, then
- *  where memory is limited less of it, then fewer changes; among those who miss them, the least missed. Objectives
- *  and memory within @p noise (a share) of each other are equal.
+ *  where memory is limited less of it, then fewer changes; among those who miss
+ *  them, the least missed. Objectives and memory within @p noise (a share) of
+ *  each other are equal.
  *  @return below 0 when @p a is better, above when @p b is, 0 when equal. */
 int yt_figures_compare(const struct yt_limits *limits, double noise,
                        const struct yt_figures *a, const struct yt_figures *b);

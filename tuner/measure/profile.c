@@ -216,6 +216,10 @@ enum yt_status yt_profile_run(struct yt_build *build, struct yt_model *model,
                               struct yt_profile *profile_out)
 {
     struct yt_model_info info;
+    *profile_out = (struct yt_profile){.step_count = 0};
+    YT_FAIL_IF(build->plan.band_count > 0, YT_UNSUPPORTED,
+               "a profile is of steps one by one, and this network's run in "
+               "bands");
     yt_model_describe(model, &info);
     struct run r = {
         .build = build,

@@ -41,8 +41,8 @@ struct yt_profile_options {
  *
  * @param image       of any size, passed yt_image_check().
  * @param[out] profile_out yt_profile_deinit() also on failure.
- * @return YT_OK; YT_INTERRUPTED when stopped before the first frame was done;
- *         YT_NO_MEMORY.
+ * @return YT_OK; YT_UNSUPPORTED for a network in bands; YT_INTERRUPTED when
+ *         stopped before the first frame was done; YT_NO_MEMORY.
  */
 enum yt_status yt_profile_run(struct yt_build *build, struct yt_model *model,
                               const struct yt_image *image,
