@@ -119,9 +119,8 @@ static const struct merge_row {
      " created_ms)"
      " SELECT o.uid, ht.id, ct.id, nt.id, o.h, o.w, o.isa, o.threads,"
      " o.precision, o.role, o.text, o.head_error, o.given_up, o.limit_bytes,"
-     " o.created_ms FROM other.plan o" HOST_OF("o")
-         TOOLCHAIN_OF("o") MODEL_OF(
-             "o") " WHERE true ORDER BY o.id ON CONFLICT (uid) DO NOTHING"},
+     " o.created_ms FROM other.plan o" HOST_OF("o") TOOLCHAIN_OF("o") MODEL_OF(
+         "o") " WHERE true ORDER BY o.id ON CONFLICT (uid) DO NOTHING"},
     {NO_COUNTER,
      "INSERT INTO main.plan_layer (plan_id, idx, name, problem_id,"
      " schedule_id, median_ns, mad_ns, flops, ties)"

@@ -71,6 +71,20 @@ static void the_same_rows_give_the_same_trees(void **state)
     yt_boost_destroy(two);
 }
 
+/* A flag of few rows has its say, wherever its share falls. */
+static void rare_flags_are_seen(void **state)
+{
+    (void)state;
+    make_rows(5);
+    for (int i = 0; i < ROWS; i++) {
+        x[i][4] = i % 23 == 0;
+        y[i] = x[i][4];
+    }
+    struct yt_boost *boost = fit(ROWS);
+    assert_true(spread_of_errors(boost) < 0.05);
+    yt_boost_destroy(boost);
+}
+
 static void few_rows_and_constants_are_rows_too(void **state)
 {
     (void)state;
@@ -96,6 +110,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_it_learned_holds_for_other_rows),
         cmocka_unit_test(the_same_rows_give_the_same_trees),
+        cmocka_unit_test(rare_flags_are_seen),
         cmocka_unit_test(few_rows_and_constants_are_rows_too),
     };
     return cmocka_run_group_tests_name("boost", tests, NULL, NULL);

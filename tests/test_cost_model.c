@@ -26,12 +26,13 @@ static struct yt_problem problem(const char *name)
     return p;
 }
 
-/* A machine on which time is a matter of loads, and of nothing else. */
+/* A machine on which time is a matter of loads, and of LLVM's model of it. */
 static double pretended_ns(const struct yt_problem *p,
                            const struct yt_schedule *s)
 {
     const double loads = (double)(s->mr + s->nr) / (s->mr * s->nr);
-    return 1e-2 * (double)yt_problem_flops(p) * (0.2 + loads);
+    const double code = 1 + 0.3 * s->tune + 0.2 * s->launder;
+    return 1e-2 * (double)yt_problem_flops(p) * (0.2 + loads) * code;
 }
 
 struct writer {
@@ -195,7 +196,7 @@ static int32_t walk(const struct yt_site *site,
     }
     for (int any = 1; any;) {
         if (model) {
-            yt_cost_model_doubt(model, &space, &trials, 1, &doubt);
+            yt_cost_model_doubt(model, &space, &trials, 0.05, 0.5, &doubt);
             space.worth = yt_cost_model_worth;
             space.user = &doubt;
         }

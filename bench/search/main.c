@@ -108,7 +108,7 @@ static int next_of(struct job *job, enum order order,
     if (order == MODEL) {
         space.proposed = job->proposed;
         space.proposed_count = job->proposed_count;
-        yt_cost_model_doubt(job->model, &space, mine, 1, &doubt);
+        yt_cost_model_doubt(job->model, &space, mine, 0.05, 1, &doubt);
         space.worth = yt_cost_model_worth;
         space.user = &doubt;
     }

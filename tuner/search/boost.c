@@ -50,21 +50,33 @@ static int rising(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Between values that differ, so that as many rows fall into each bin. */
+static int32_t count_changes(const float *sorted, int32_t count)
+{
+    int32_t changes = 0;
+    for (int32_t i = 1; i < count; i++)
+        changes += sorted[i - 1] < sorted[i];
+    return changes;
+}
+
+/* Between values that differ: between all where there are few, or else so that
+ * about as many rows fall into each bin. */
 static void make_cuts(const struct fit *f, int32_t feature, float *sorted)
 {
     const struct yt_boost_rows *r = f->rows;
     float *cuts = f->cuts + (size_t)feature * (BINS - 1);
-    int32_t used = 0;
+    int32_t used = 0, since = 0;
     for (int32_t i = 0; i < r->count; i++)
         sorted[i] = r->x[(size_t)i * (size_t)r->features + (size_t)feature];
     qsort(sorted, (size_t)r->count, sizeof *sorted, rising);
-    for (int32_t bin = 1; bin < BINS; bin++) {
-        const int64_t at = (int64_t)bin * r->count / BINS;
-        const float below = sorted[at > 0 ? at - 1 : 0], above = sorted[at];
+    const int few = count_changes(sorted, r->count) < BINS;
+    for (int32_t i = 1; i < r->count && used < BINS - 1; i++) {
+        const float below = sorted[i - 1], above = sorted[i];
         const float cut = below + (above - below) / 2;
-        if (below < above && cut < above && (!used || cut > cuts[used - 1]))
+        since++;
+        if (below < above && cut < above && (few || since >= r->count / BINS)) {
             cuts[used++] = cut;
+            since = 0;
+        }
     }
     for (; used < BINS - 1; used++)
         cuts[used] = INFINITY;

@@ -12,15 +12,16 @@
 #include "runtime/op.h"
 #include "tuner/search/boost.h"
 
-#define FEATURES_MAX 64
-#define ROWS_LEAST   150  /* fewer teach nothing */
-#define ROWS_MOST    8000 /* the newest: learning takes a second then */
-#define OF_A_SHAPE   3    /* proposals with one register tile */
+#define FEATURES_MAX    64
+#define ROWS_LEAST      150  /* fewer teach nothing */
+#define ROWS_MOST       8000 /* of more, some: learning takes a second then */
+#define GROUPS_MOST     1024 /* problems on so many threads */
+#define WORST           0.7f /* half the best's speed: how bad past that is no matter */
+#define OF_AN_ALGORITHM 3 /* candidates that are tried whatever is thought */
+#define OF_A_SHAPE      3 /* proposals with one register tile */
 
-/* When a problem's own trials say what the model is worth there, and what it
- * is allowed besides: of the logarithm of time. */
+/* From when on a problem's own trials say what the model is worth there. */
 #define TRIALS_LEAST 12
-#define GAIN_LEAST   0.05
 
 /* Of a server core, where the CPU does not say. */
 #define L1_KIB 32
@@ -138,11 +139,21 @@ static void describe(const struct yt_cost_model *m, const struct yt_problem *p,
 
 /* --------------------------------------------------------------- learning */
 
+/* A problem on so many threads, and its best time so far. */
+struct group {
+    char problem[YT_PROBLEM_NAME_MAX];
+    int32_t threads;
+    float best;
+};
+
 struct lesson {
     struct yt_cost_model *model;
     const char *except;
     float *x; /* [cap][features] */
     float *y;
+    int32_t *group;       /* [cap] */
+    struct group *groups; /* [GROUPS_MOST] */
+    int32_t group_count;
     int32_t count, cap, features; /* the last is known with the first row */
 };
 
@@ -153,9 +164,54 @@ static enum yt_status grow(struct lesson *l)
     l->x = x ? x : l->x;
     float *y = x ? realloc(l->y, (size_t)cap * sizeof *l->y) : NULL;
     l->y = y ? y : l->y;
-    YT_FAIL_IF(!y, YT_NO_MEMORY, "no memory to learn of %d rows", cap);
+    int32_t *group =
+        y ? realloc(l->group, (size_t)cap * sizeof *l->group) : NULL;
+    l->group = group ? group : l->group;
+    YT_FAIL_IF(!group, YT_NO_MEMORY, "no memory to learn of %d rows", cap);
     l->cap = cap;
     return YT_OK;
+}
+
+/* Rows come problem by problem: the last ones are looked at first.
+ * @return -1: there is no room for another. */
+static int32_t group_of(struct lesson *l, const struct yt_db_measurement *row)
+{
+    for (int32_t i = l->group_count - 1; i >= 0; i--)
+        if (l->groups[i].threads == row->threads &&
+            strcmp(l->groups[i].problem, row->problem) == 0)
+            return i;
+    if (l->group_count == GROUPS_MOST ||
+        strlen(row->problem) >= sizeof l->groups[0].problem)
+        return -1;
+    struct group *group = &l->groups[l->group_count];
+    memcpy(group->problem, row->problem, strlen(row->problem) + 1);
+    group->threads = row->threads;
+    group->best = INFINITY;
+    return l->group_count++;
+}
+
+/* How much slower than the best of its problem a row is. */
+static void compare_with_best(struct lesson *l)
+{
+    for (int32_t i = 0; i < l->count; i++) {
+        const float past = l->y[i] - l->groups[l->group[i]].best;
+        l->y[i] = past < WORST ? past : WORST;
+    }
+}
+
+/* Some of too many, of all problems. */
+static void thin_out(struct lesson *l)
+{
+    const size_t features = (size_t)l->features;
+    int32_t kept = 0;
+    for (int64_t i = 0; i < l->count && l->count > ROWS_MOST; i++) {
+        if (i * ROWS_MOST / l->count < kept)
+            continue;
+        memmove(l->x + (size_t)kept * features, l->x + (size_t)i * features,
+                features * sizeof *l->x);
+        l->y[kept++] = l->y[i];
+    }
+    l->count = kept ? kept : l->count;
 }
 
 static enum yt_status take_row(void *user, const struct yt_db_measurement *row)
@@ -172,14 +228,20 @@ static enum yt_status take_row(void *user, const struct yt_db_measurement *row)
         yt_schedule_parse(p.op, row->schedule, &s) != YT_OK ||
         !yt_schedule_applies(&p, &s, l->model->isa))
         return YT_OK;
+    const int32_t group = group_of(l, row);
+    if (group < 0)
+        return YT_OK;
     describe(l->model, &p, &s, row->threads, &f);
     l->features = f.count;
     if (l->count == l->cap)
         YT_TRY(grow(l));
     memcpy(l->x + (size_t)l->count * (size_t)f.count, f.x,
            (size_t)f.count * sizeof f.x[0]);
-    l->y[l->count++] =
-        (float)log(row->min_ns * row->threads / (double)yt_problem_flops(&p));
+    const float y = (float)log(row->min_ns);
+    if (y < l->groups[group].best)
+        l->groups[group].best = y;
+    l->group[l->count] = group;
+    l->y[l->count++] = y;
     return YT_OK;
 }
 
@@ -191,15 +253,15 @@ static enum yt_status learn(struct yt_cost_model *model,
     YT_TRY(yt_db_measurements(site->db, &query, take_row, lesson));
     YT_FAIL_IF(lesson->count < ROWS_LEAST, YT_NOT_FOUND,
                "%d measurements are too few to learn from", lesson->count);
-    const int32_t skip =
-        lesson->count > ROWS_MOST ? lesson->count - ROWS_MOST : 0;
+    model->rows = lesson->count;
+    compare_with_best(lesson);
+    thin_out(lesson);
     const struct yt_boost_rows rows = {
-        .x = lesson->x + (size_t)skip * (size_t)lesson->features,
-        .y = lesson->y + skip,
-        .count = lesson->count - skip,
+        .x = lesson->x,
+        .y = lesson->y,
+        .count = lesson->count,
         .features = lesson->features,
     };
-    model->rows = lesson->count;
     return yt_boost_fit(&rows, &model->boost);
 }
 
@@ -218,9 +280,14 @@ enum yt_status yt_cost_model_learn(const struct yt_site *site,
     model->l1_bytes = 1024.0 * (cpu->l1d_kib ? cpu->l1d_kib : L1_KIB);
     model->l2_bytes = 1024.0 * (cpu->l2_kib ? cpu->l2_kib : L2_KIB);
     lesson.model = model;
-    status = learn(model, site, &lesson);
+    lesson.groups = calloc(GROUPS_MOST, sizeof *lesson.groups);
+    status = lesson.groups
+                 ? learn(model, site, &lesson)
+                 : yt_fail(YT_NO_MEMORY, "no memory for a cost model");
     free(lesson.x);
     free(lesson.y);
+    free(lesson.group);
+    free(lesson.groups);
     if (status != YT_OK) {
         yt_cost_model_destroy(model);
         return status;
@@ -295,23 +362,49 @@ static int same_tile(const struct yt_schedule *a, const struct yt_schedule *b)
     return same;
 }
 
-/* One error of the model is one tile's: not all eggs into it. */
+/* Whether one more of its kind is wanted among those that were picked. */
+static int is_wanted(const struct yt_schedule *picked, int32_t count,
+                     const struct yt_schedule *s, int32_t most,
+                     int (*same_kind)(const struct yt_schedule *a,
+                                      const struct yt_schedule *b))
+{
+    int32_t like = 0;
+    for (int32_t j = 0; j < count; j++) {
+        if (yt_schedule_same(&picked[j], s))
+            return 0;
+        like += same_kind(&picked[j], s);
+    }
+    return like < most;
+}
+
+static int same_algorithm(const struct yt_schedule *a,
+                          const struct yt_schedule *b)
+{
+    return a->algo == b->algo;
+}
+
+static int32_t pick_kinds(const struct rating *r, int32_t cap, int32_t most,
+                          int (*same_kind)(const struct yt_schedule *a,
+                                           const struct yt_schedule *b),
+                          int32_t count, struct yt_schedule *schedules_out)
+{
+    for (int64_t i = 0; i < r->count && count < cap; i++)
+        if (is_wanted(schedules_out, count, &r->items[i].schedule, most,
+                      same_kind))
+            schedules_out[count++] = r->items[i].schedule;
+    return count;
+}
+
+/* One error of the model is one tile's or one algorithm's: not all eggs into
+ * it. The best come first, what else is wanted takes what room is left. */
 static int32_t pick(const struct rating *r, int32_t cap,
                     struct yt_schedule *schedules_out)
 {
-    int32_t count = 0;
-    for (int64_t i = 0; i < r->count && count < cap; i++) {
-        const struct yt_schedule *s = &r->items[i].schedule;
-        int32_t like = 0;
-        for (int32_t j = 0; j < count; j++) {
-            like += same_tile(&schedules_out[j], s);
-            if (yt_schedule_same(&schedules_out[j], s))
-                like = OF_A_SHAPE;
-        }
-        if (like < OF_A_SHAPE)
-            schedules_out[count++] = *s;
-    }
-    return count;
+    int32_t count =
+        pick_kinds(r, cap - cap / 4, OF_A_SHAPE, same_tile, 0, schedules_out);
+    count = pick_kinds(r, cap, OF_AN_ALGORITHM, same_algorithm, count,
+                       schedules_out);
+    return pick_kinds(r, cap, OF_A_SHAPE, same_tile, count, schedules_out);
 }
 
 enum yt_status yt_cost_model_propose(const struct yt_cost_model *model,
@@ -335,18 +428,17 @@ enum yt_status yt_cost_model_propose(const struct yt_cost_model *model,
 
 void yt_cost_model_doubt(const struct yt_cost_model *model,
                          const struct yt_space *space,
-                         const struct yt_trials *trials, double margin,
-                         struct yt_cost_doubt *doubt_out)
+                         const struct yt_trials *trials, double gain,
+                         double margin, struct yt_cost_doubt *doubt_out)
 {
-    const double flops =
-        (double)yt_problem_flops(space->problem) / space->threads;
     double sum = 0, squares = 0, best = INFINITY;
-    int32_t count = 0;
+    int32_t count = 0, tried[YT_ALGO_COUNT] = {0};
     for (int32_t i = 0; i < trials->count; i++) {
         const struct yt_trial *trial = &trials->items[i];
+        tried[trial->schedule.algo]++;
         if (!trial->ok)
             continue;
-        const double value = log(trial->min_ns / flops);
+        const double value = log(trial->min_ns);
         const double off =
             value - yt_cost_model_value(model, space->problem, &trial->schedule,
                                         space->threads);
@@ -362,16 +454,17 @@ void yt_cost_model_doubt(const struct yt_cost_model *model,
         .model = model,
         .problem = space->problem,
         .threads = space->threads,
-        .limit = count >= TRIALS_LEAST
-                     ? best - mean + GAIN_LEAST + margin * spread
-                     : INFINITY,
+        .limit = count >= TRIALS_LEAST ? best - mean + gain + margin * spread
+                                       : INFINITY,
     };
+    memcpy(doubt_out->tried, tried, sizeof tried);
 }
 
 int yt_cost_model_worth(void *user, const struct yt_schedule *s)
 {
     const struct yt_cost_doubt *doubt = user;
-    return yt_cost_model_value(doubt->model, doubt->problem, s,
+    return doubt->tried[s->algo] < OF_AN_ALGORITHM ||
+           yt_cost_model_value(doubt->model, doubt->problem, s,
                                doubt->threads) <= doubt->limit;
 }
 

@@ -48,14 +48,17 @@ struct yt_cost_doubt {
     const struct yt_problem *problem;
     int32_t threads;
     double limit; /* of the model's value; INFINITY: everything may be */
+    int32_t tried[YT_ALGO_COUNT]; /* candidates of each algorithm */
 };
 
-/** @param margin spreads of the errors that the model is allowed.
+/** @param gain what it may be expected to be slower than the best, less than 0:
+ *         faster; of the logarithm of time.
+ *  @param margin spreads of the errors that the model is allowed besides.
  *  @param user a struct yt_cost_doubt, for yt_space.worth. */
 void yt_cost_model_doubt(const struct yt_cost_model *model,
                          const struct yt_space *space,
-                         const struct yt_trials *trials, double margin,
-                         struct yt_cost_doubt *doubt_out);
+                         const struct yt_trials *trials, double gain,
+                         double margin, struct yt_cost_doubt *doubt_out);
 int yt_cost_model_worth(void *user, const struct yt_schedule *s);
 
 /** Rows it was made of. */

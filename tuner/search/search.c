@@ -23,8 +23,11 @@
 #define LOST_MAX       3
 #define PROPOSALS      16  /* of a cost model for each problem */
 #define MARGIN         1.0 /* spreads of its errors that it is allowed */
-#define MARGIN_AGAIN   0.0
-#define WAIT_NS        200000000 /* until another look at the lock */
+/* What a candidate may be expected to be slower than the best, and what it must
+ * be faster by where an earlier run was; of the logarithm of time. */
+#define GAIN       0.05
+#define GAIN_AGAIN 0.02
+#define WAIT_NS    200000000 /* until another look at the lock */
 
 /* A core's worker and the problem it is on. */
 struct slot {
@@ -102,12 +105,13 @@ static enum yt_status next_candidate(const struct loop *loop,
     struct yt_cost_doubt doubt;
     if (loop->search->model && !loop->exhaustive &&
         yt_cost_model_knows(&subject->problem)) {
-        /* An earlier run went through the search: the model that has learned
-         * since may not send it round again for little. */
-        const int again =
-            subject->trials.count - subject->fresh >= 2 * PROPOSALS;
+        /* Where an earlier run was, only what should beat all that it found:
+         * the model learns on, and must not send a search round again. */
+        const int again = subject->trials.count - subject->fresh >= PROPOSALS;
         yt_cost_model_doubt(loop->search->model, &space, &subject->trials,
-                            again ? MARGIN_AGAIN : MARGIN, &doubt);
+                            again ? -GAIN_AGAIN : GAIN, again ? 0 : MARGIN,
+                            &doubt);
+        space.sceptical = again;
         space.worth = yt_cost_model_worth;
         space.user = &doubt;
     }
@@ -239,7 +243,7 @@ static void propose(struct yt_search *search, struct yt_subject *subject)
     if (subject->proposed || !yt_cost_model_knows(&subject->problem))
         return;
     learn(search);
-    if (!search->model || subject->trials.count >= 2 * PROPOSALS)
+    if (!search->model)
         return;
     subject->proposed = calloc(PROPOSALS, sizeof *subject->proposed);
     if (subject->proposed &&

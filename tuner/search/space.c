@@ -380,8 +380,8 @@ enum yt_status yt_space_next(const struct yt_space *space,
     for (int32_t i = 0; i < space->proposed_count; i++)
         take(&list, &space->proposed[i]);
     list_shapes(space, &list);
-    *any_out = first_untried(space, &list, 1 + space->proposed_count, trials,
-                             next_out);
+    const int32_t sure = space->sceptical ? 1 : 1 + space->proposed_count;
+    *any_out = first_untried(space, &list, sure, trials, next_out);
     for (size_t i = 0; i < sizeof stages / sizeof stages[0] && !*any_out; i++)
         look_around(space, trials, stages[i].around, stages[i].most,
                     stages[i].per_shape, &list, any_out, next_out);

@@ -22,9 +22,11 @@ struct yt_space {
     const struct yt_schedule *proposed;
     int32_t proposed_count;
     /* Whether a candidate of the later stages is worth a trial; NULL: all are.
-     * What is proposed and what runs untuned is not asked about. */
+     * What runs untuned is not asked about, nor, unless sceptical, what is
+     * proposed. */
     int (*worth)(void *user, const struct yt_schedule *s);
     void *user;
+    int32_t sceptical;
 };
 
 /** The next candidate to try.
