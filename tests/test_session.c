@@ -99,6 +99,30 @@ static void a_second_run_goes_on(void **state)
     assert_int_equal(g->on.engine->plan_id, second.plan_id);
 }
 
+/* A plan that does not fit stays for no speed, and one that was made to fit
+ * has to prove itself where there is room. */
+static void a_limit_asks_for_a_plan_of_its_own(void **state)
+{
+    struct small_ground *g = *state;
+    struct yt_engine *engine = g->on.engine;
+    const struct yt_tune_result first = tune(g, (struct yt_tune_options){0});
+    assert_int_equal(engine->plan_limit_bytes, 0);
+    const struct yt_tune_result second =
+        tune(g, (struct yt_tune_options){.max_kernel_bytes = 1});
+    assert_int_equal(second.kept, 0);
+    assert_int_not_equal(second.plan_id, first.plan_id);
+    assert_int_equal(engine->plan_limit_bytes, 1);
+    assert_int_equal(yt_engine_load_plan(engine), YT_OK);
+    assert_int_equal(engine->plan_limit_bytes, 1);
+    /* The same limit again: it stands, unless more was measured. */
+    const struct yt_tune_result third =
+        tune(g, (struct yt_tune_options){.max_kernel_bytes = 1});
+    if (third.measured == 0)
+        assert_int_equal(third.plan_id, second.plan_id);
+    const struct yt_tune_result last = tune(g, (struct yt_tune_options){0});
+    assert_true(last.kept || engine->plan_limit_bytes == 0);
+}
+
 static void stopped_at_once_there_is_nothing(void **state)
 {
     struct small_ground *g = *state;
@@ -156,6 +180,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(what_was_tuned_is_stored_and_runs),
         TEST(a_second_run_goes_on),
+        TEST(a_limit_asks_for_a_plan_of_its_own),
         TEST(stopped_at_once_there_is_nothing),
         TEST(the_peak_is_of_as_many_threads_as_are_named),
         TEST(a_changed_graph_reuses_measurements),

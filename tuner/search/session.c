@@ -139,12 +139,20 @@ static int fits(const struct session *s, const struct yt_build *build)
     return !limit || yt_build_kernel_bytes(build, copies(s)) <= limit;
 }
 
+/* Whether a stored plan, a made build, may run under the limit: it keeps it, or
+ * is the nearest that there was to the same one. */
+static int may_stay(const struct session *s, const struct yt_build *build)
+{
+    return fits(s, build) ||
+           s->engine->plan_limit_bytes == s->options->max_kernel_bytes;
+}
+
 /* A stored plan was perhaps made for a limit that is another now. */
 static int is_for_this_limit(const struct session *s)
 {
     const int64_t limit = s->options->max_kernel_bytes;
     const int64_t made_for = s->engine->plan_limit_bytes;
-    return fits(s, s->engine->build) &&
+    return may_stay(s, s->engine->build) &&
            (!made_for || (limit && made_for >= limit));
 }
 
@@ -318,7 +326,7 @@ static enum yt_status evaluate(struct session *s)
     s->result->baseline = stats[0];
     s->result->tuned = stats[1];
     /* Whole frames: a plan also says how they are letterboxed and decoded. */
-    if (s->old_model && fits(s, s->old_build) &&
+    if (s->old_model && may_stay(s, s->old_build) &&
         stats[1].total.median_ns > KEEP_OLD_WITHIN * stats[2].total.median_ns) {
         s->result->tuned = stats[2];
         s->result->kept = 1;
