@@ -330,6 +330,23 @@ static int check(struct job *job, int operands, char **argv, int first)
     return code < 0 ? yt_cli_precision_check("eval", &job->precision) : code;
 }
 
+#define OPTION_ROWS_BOXES(job)                                                 \
+    {"conf",                                                                   \
+     0,                                                                        \
+     YT_OPTION_NUMBER,                                                         \
+     "SCORE",                                                                  \
+     &(job)->options.conf,                                                     \
+     0.0001,                                                                   \
+     1,                                                                        \
+     "Lowest score of a box (default: 0.001).",                                \
+     {"conf-thres"}},                                                          \
+    {                                                                          \
+        "iou", 0, YT_OPTION_NUMBER, "OVERLAP", &(job)->iou, 0.01, 1,           \
+            "Of two boxes of a class that overlap by more than this share of " \
+            "their union, the better one stays (default: 0.6).",               \
+            {"iou-thres"}                                                      \
+    }
+
 /* The command line in the job; an exit code, or -1 to go on. */
 static int parse(struct job *job, int argc, char **argv)
 {
@@ -338,14 +355,11 @@ static int parse(struct job *job, int argc, char **argv)
         YT_OPTION_ROW_MODEL(&job->engine.model),
         YT_OPTION_ROWS_DATA(
             &job->data,
-            "The data set: a data.yaml, a folder with one, or a COCO file of "
-            "instances (.json)."),
+            "The data set: a data.yaml, Darknet's obj.data, a folder with one "
+            "or with classes.txt and images, or a COCO file of instances "
+            "(.json)."),
         YT_OPTION_ROW_IMGSZ(&job->engine.imgsz),
-        {"conf", 0, YT_OPTION_NUMBER, "SCORE", &job->options.conf, 0.0001, 1,
-         "Lowest score of a box (default: 0.001)."},
-        {"iou", 0, YT_OPTION_NUMBER, "OVERLAP", &job->iou, 0.01, 1,
-         "Of two boxes of a class that overlap by more than this share of "
-         "their union, the better one stays (default: 0.6)."},
+        OPTION_ROWS_BOXES(job),
         {"max-det", 0, YT_OPTION_INT, "N", &job->options.max_det, 1, 100000,
          "Most boxes of a picture (default: 300)."},
         {"nms", 0, YT_OPTION_TEXT, "MODE", &job->nms, 0, 0,

@@ -5,6 +5,8 @@ set -u
 # shellcheck source=tests/cli_helpers.sh
 . "$YT_SOURCE_DIR/tests/cli_helpers.sh"
 
+run 2 eval --conf-thres 2 --iou-thres 0.6 && says 'conf 2: must be'
+run 2 eval --iou-thres 7 && says 'iou 7: must be'
 run 2 eval && says '--data is missing'
 run 2 eval --data x.yaml && says 'either --model or --results'
 run 2 eval -d x.yaml -m a.pt --results b.json && says 'either --model or'
