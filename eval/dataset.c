@@ -17,6 +17,7 @@
 #include "model/graph.h"
 #include "runtime/fail.h"
 
+#define CLASSES       "classes.txt"
 #define ID_DIGITS_MAX 18 /* all numbers of so many digits fit int64_t */
 
 /* Room for one more entry. */
@@ -280,6 +281,10 @@ static enum yt_status read_form(struct yt_dataset *dataset,
         yt_dataset_sort_images(dataset);
         return YT_OK;
     }
+    if (ends_in(options->path, ".data"))
+        return yt_dataset_read_darknet(dataset, options);
+    if (ends_in(options->path, CLASSES))
+        return yt_dataset_read_classes(dataset, options);
     YT_FAIL_IF(
         !is_yaml, YT_BAD_ARGUMENT,
         "%s: a data set is a data.yaml or a COCO file of instances (.json)",
@@ -287,7 +292,21 @@ static enum yt_status read_form(struct yt_dataset *dataset,
     return yt_dataset_read_yaml(dataset, options);
 }
 
-/* A folder stands for the one .yaml in it. */
+/* What else a folder may stand for; NULL: nothing. */
+static char *find_names(const char *folder)
+{
+    static const char *const names[] = {"obj.data", CLASSES};
+    struct stat info;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        char *path = yt_path_join(folder, names[i]);
+        if (path == NULL || stat(path, &info) == 0)
+            return path;
+        free(path);
+    }
+    return NULL;
+}
+
+/* A folder stands for the one .yaml in it, else for what has its classes. */
 static enum yt_status find_yaml(const char *folder, int32_t is_optional,
                                 char **path_out)
 {
@@ -302,6 +321,8 @@ static enum yt_status find_yaml(const char *folder, int32_t is_optional,
     const size_t count = code == 0 ? found.gl_pathc : 0;
     globfree(&found);
     if (count == 0 && is_optional)
+        return YT_OK;
+    if (count == 0 && (*path_out = find_names(folder)) != NULL)
         return YT_OK;
     YT_FAIL_IF(count != 1, YT_NOT_FOUND,
                "%s: %zu .yaml files in this folder: name one", folder, count);

@@ -1,11 +1,13 @@
 #ifndef YT_DATASET_H
 #define YT_DATASET_H
 
-/* Pictures and the objects that are in them, read from files of two forms:
+/* Pictures and the objects that are in them, read from files of three forms:
  *
  *   Ultralytics   data.yaml names folders or lists of pictures, and classes; a
  *                 picture's labels lie in the text file that its path leads to
  *                 once the last /images/ has become /labels/
+ *   Darknet       obj.data names lists of pictures and classes; or classes.txt
+ *                 lies beside images/ and labels/
  *   COCO          one JSON file of images, annotations and categories, and a
  *                 folder of pictures
  *
@@ -54,7 +56,8 @@ struct yt_dataset {
 };
 
 struct yt_dataset_options {
-    const char *path;   /* .yaml, .yml or .json; or a folder with one .yaml */
+    const char *path;   /* .yaml, .yml, .json or .data; or a folder with one
+                           .yaml, obj.data or classes.txt */
     const char *split;  /* "train", "val" or "test"; NULL: "val" */
     const char *images; /* folder of a COCO file's pictures; NULL: look around
                            the file */

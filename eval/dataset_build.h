@@ -6,11 +6,18 @@
 
 #include "eval/dataset.h"
 
-/** The readers: eval/dataset_yaml.c, eval/dataset_coco.c. */
+/** The readers: eval/dataset_yaml.c, eval/dataset_coco.c; of obj.data and of
+ *  classes.txt eval/dataset_names.c. */
 enum yt_status yt_dataset_read_yaml(struct yt_dataset *dataset,
                                     const struct yt_dataset_options *options);
 enum yt_status yt_dataset_read_coco(struct yt_dataset *dataset,
                                     const struct yt_dataset_options *options);
+enum yt_status
+yt_dataset_read_darknet(struct yt_dataset *dataset,
+                        const struct yt_dataset_options *options);
+enum yt_status
+yt_dataset_read_classes(struct yt_dataset *dataset,
+                        const struct yt_dataset_options *options);
 
 /** Add the pictures that a folder or a list file names, eval/dataset_files.c.
  *  @return as yt_dataset_open(). */
@@ -54,7 +61,8 @@ int yt_path_is_picture(const char *path);
 
 /** The path that a line of a list means: "./x" starts from the list's folder,
  *  and so does another relative one if that leads to a file; else it starts
- *  from here. malloc'ed. */
+ *  from here. A "data/" that leads nowhere is passed over, as CVAT's files want
+ *  it, which are to lie in a folder of that name. malloc'ed. */
 char *yt_path_listed(const char *folder, const char *line);
 
 /** Cut the next line that is not blank off *rest, without the blanks around

@@ -69,8 +69,39 @@ static enum yt_status add_sorted(struct reading *r, json_t **sorted,
     return YT_OK;
 }
 
+static int is_text(json_t *object, const char *key, const char *text)
+{
+    const char *value = json_string_value(json_object_get(object, key));
+    return value != NULL && text != NULL && strcmp(value, text) == 0;
+}
+
+/* Whether category @p at is only what others are kinds of. Roboflow's files
+ * begin with such a one, which is no class of the model that they are for. */
+static int is_heading(const struct reading *r, size_t at)
+{
+    json_t *category = json_array_get(r->categories, at);
+    const char *name = json_string_value(json_object_get(category, "name"));
+    const json_int_t id = json_integer_value(json_object_get(category, "id"));
+    size_t i, kinds = 0;
+    json_t *other;
+    if (!is_text(category, "supercategory", "none"))
+        return 0;
+    json_array_foreach(r->categories, i, other) kinds +=
+        i != at && is_text(other, "supercategory", name);
+    json_array_foreach(
+        r->annotations, i,
+        other) if (json_integer_value(json_object_get(other, "category_id")) ==
+                   id) return 0;
+    return kinds > 0 && kinds + 1 == json_array_size(r->categories);
+}
+
 static enum yt_status add_categories(struct reading *r)
 {
+    for (size_t i = 0; i < json_array_size(r->categories); i++)
+        if (is_heading(r, i)) {
+            json_array_remove(r->categories, i);
+            break;
+        }
     const size_t count = json_array_size(r->categories);
     YT_FAIL_IF(count == 0, YT_BAD_INPUT, "%s: no categories", r->path);
     json_t **sorted = malloc(count * sizeof(json_t *));
@@ -151,11 +182,11 @@ static int has_pictures(const struct reading *r, const char *folder)
 }
 
 /* Where people keep them: for DIR/instances_NAME.json in DIR/images/NAME,
- * DIR/NAME, DIR/../images/NAME, DIR/../NAME, DIR/images, DIR. */
+ * DIR/NAME, DIR/../images/NAME, DIR/../NAME, DIR/images, DIR, DIR/../images. */
 static enum yt_status find_folder(const struct reading *r, char **folder_out)
 {
-    static const char *const places[] = {"images/%s", "%s",     "../images/%s",
-                                         "../%s",     "images", "."};
+    static const char *const places[] = {
+        "images/%s", "%s", "../images/%s", "../%s", "images", ".", "../images"};
     char *base = yt_path_folder(r->path);
     char *stem = yt_path_stem(r->path);
     enum yt_status status = YT_OK;

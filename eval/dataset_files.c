@@ -89,14 +89,21 @@ char *yt_path_listed(const char *folder, const char *line)
 {
     if (strncmp(line, "./", 2) == 0)
         return yt_path_join(folder, line + 2);
+    static const char data[] = "data/";
     struct stat info;
     char *path = yt_path_join(folder, line);
-    if (path != NULL && line[0] != '/' && stat(path, &info) != 0 &&
-        stat(line, &info) == 0) {
-        free(path);
-        path = strdup(line);
+    if (path == NULL || line[0] == '/' || stat(path, &info) == 0)
+        return path;
+    char *other = stat(line, &info) == 0 ? strdup(line)
+                  : strncmp(line, data, sizeof data - 1) == 0
+                      ? yt_path_join(folder, line + sizeof data - 1)
+                      : NULL;
+    if (other == NULL || stat(other, &info) != 0) {
+        free(other);
+        return path;
     }
-    return path;
+    free(path);
+    return other;
 }
 
 char *yt_list_line(char **rest)
