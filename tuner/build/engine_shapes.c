@@ -8,7 +8,7 @@
 #include "runtime/fail.h"
 #include "runtime/letterbox.h"
 
-#define SHAPES_DEFAULT 8
+#define SHAPES_DEFAULT 16
 #define BYTES_DEFAULT  ((int64_t)1 << 30)
 
 struct yt_engine_shapes {

@@ -16,7 +16,7 @@ struct yt_engine_shapes_options {
      * by layer, where they apply. Borrowed, and outlives the shapes. */
     const struct yt_engine_set *like;
     int32_t augment, flip; /* as the frames are run */
-    int32_t shapes_max;    /* kept at most; 0 means 8 */
+    int32_t shapes_max;    /* kept at most; 0 means 16 */
     int64_t bytes_max;     /* likewise, of all but one; 0 means 1 GiB */
 };
 
