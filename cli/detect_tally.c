@@ -2,6 +2,8 @@
 
 #include "cli/detect_tally.h"
 
+#include <inttypes.h>
+
 #define STAGES 6
 
 /* One of the things that time goes into. Reading and giving out go on beside
@@ -57,16 +59,17 @@ static double per_second(const struct yt_detect_tally *t)
 void yt_detect_tally_show(struct yt_detect_tally *tally,
                           const struct yt_detected *found)
 {
-    const long long count = (long long)(tally->pictures + tally->frames);
+    const int64_t count = tally->pictures + tally->frames;
     if (!found->is_frame)
-        yt_progress_show(&tally->progress, 0, 0, "%lld done, %.1f a second: %s",
-                         count, per_second(tally), found->file);
+        yt_progress_show(&tally->progress, 0, 0,
+                         "%" PRId64 " done, %.1f a second: %s", count,
+                         per_second(tally), found->file);
     else
         yt_progress_show(&tally->progress, 0, 0,
-                         "%lld done, %.1f a second, %lld dropped: %s, %.1f s",
-                         count, per_second(tally),
-                         (long long)tally->times.dropped, found->file,
-                         found->frame.seconds);
+                         "%" PRId64 " done, %.1f a second, %" PRId64
+                         " dropped: %s, %.1f s",
+                         count, per_second(tally), tally->times.dropped,
+                         found->file, found->frame.seconds);
 }
 
 static void print_stages(const struct yt_detect_tally *t)
