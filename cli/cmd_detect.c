@@ -305,7 +305,9 @@ static int write_level(FILE *out, const struct yt_plan *plan,
     const float *head = (const float *)(const void *)(arena + level->head);
     const int32_t lanes = plan->isa->lanes;
     const int32_t cells = level->h * level->w;
-    for (int32_t c = 0; c < level->na * (5 + plan->nc); c++)
+    const int64_t channels = yt_head_channels(
+        level->na, plan->nc, level->decode.problem.u.decode.bins);
+    for (int32_t c = 0; c < channels; c++)
         for (int32_t i = 0; i < cells; i++)
             if (fwrite(&head[(c / lanes * cells + i) * lanes + c % lanes],
                        sizeof *head, 1, out) != 1)

@@ -90,13 +90,12 @@ static void decode_box(const struct level *l, int32_t a, int32_t y, int32_t x,
     box[3] = cy + half_h;
 }
 
-static enum yt_status decode_cell(const struct level *l, int32_t a, int32_t y,
-                                  int32_t x, float object,
+/* Classes begin at channel @p base; object is 1 where there is none. */
+static enum yt_status add_classes(const struct level *l, int32_t base,
+                                  int32_t y, int32_t x, float object,
+                                  const float box[4],
                                   struct yt_candidate_list *list)
 {
-    const int32_t base = a * (5 + l->classes) + 5;
-    float box[4];
-    decode_box(l, a, y, x, box);
     YT_TRY(reserve(list, list->count + l->classes));
     for (int32_t c = 0; c < l->classes; c++) {
         const float score = yt_sigmoidf(value(l, base + c, y, x)) * object;
@@ -113,10 +112,49 @@ static enum yt_status decode_cell(const struct level *l, int32_t a, int32_t y,
     return YT_OK;
 }
 
+static enum yt_status decode_cell(const struct level *l, int32_t a, int32_t y,
+                                  int32_t x, float object,
+                                  struct yt_candidate_list *list)
+{
+    float box[4];
+    decode_box(l, a, y, x, box);
+    return add_classes(l, a * (5 + l->classes) + 5, y, x, object, box, list);
+}
+
+/* A head without anchors; most cells have no class over the threshold. */
+static enum yt_status decode_bins(const struct level *l, int32_t bins,
+                                  struct yt_candidate_list *list)
+{
+    const float min_logit = yt_decode_min_logit(l->conf);
+    const struct yt_decode_args args = {.head = l->head,
+                                        .lanes = l->lanes,
+                                        .nc = l->classes,
+                                        .bins = bins,
+                                        .h = l->level->h,
+                                        .w = l->level->w,
+                                        .stride = l->level->stride};
+    for (int32_t y = 0; y < l->level->h; y++)
+        for (int32_t x = 0; x < l->level->w; x++) {
+            int32_t c = 0;
+            while (c < l->classes &&
+                   !(value(l, 4 * bins + c, y, x) > min_logit))
+                c++;
+            if (c == l->classes)
+                continue;
+            float box[4];
+            yt_decode_bins_box(&args, y, x, box);
+            YT_TRY(add_classes(l, 4 * bins, y, x, 1, box, list));
+        }
+    return YT_OK;
+}
+
 static enum yt_status decode_level(const struct level *l,
                                    struct yt_candidate_list *list)
 {
+    const int32_t bins = l->level->decode.problem.u.decode.bins;
     const float min_logit = yt_decode_min_logit(l->conf);
+    if (bins)
+        return decode_bins(l, bins, list);
     for (int32_t a = 0; a < l->level->na; a++)
         for (int32_t y = 0; y < l->level->h; y++)
             for (int32_t x = 0; x < l->level->w; x++) {

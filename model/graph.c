@@ -233,6 +233,31 @@ enum yt_status yt_graph_conv_storage(struct yt_graph *graph, int32_t index)
     return YT_OK;
 }
 
+enum yt_status yt_graph_part_conv(struct yt_graph *graph, int32_t c,
+                                  const char *name, int32_t *rest_out)
+{
+    const int32_t first = graph->node_count - 1;
+    struct yt_node part = graph->nodes[first];
+    assert(part.kind == YT_NODE_CONV && part.weights);
+    YT_FAIL_IF(c < 1 || c >= part.c, YT_BAD_INPUT,
+               "%s: %d of %d output channels cannot be parted", part.name, c,
+               part.c);
+    const size_t filter = (size_t)(weight_elems(graph, &part) / part.c);
+    memset(part.name, 0, sizeof part.name);
+    snprintf(part.name, sizeof part.name, "%s", name);
+    part.c -= c;
+    YT_TRY(yt_graph_add(graph, &part, rest_out));
+    YT_TRY(yt_graph_conv_storage(graph, *rest_out));
+    struct yt_node *kept = &graph->nodes[first];
+    const struct yt_node *rest = &graph->nodes[*rest_out];
+    const size_t from = (size_t)c;
+    memcpy(rest->weights, kept->weights + from * filter,
+           (size_t)rest->c * filter * sizeof *rest->weights);
+    memcpy(rest->bias, kept->bias + from, (size_t)rest->c * sizeof *rest->bias);
+    kept->c = c;
+    return YT_OK;
+}
+
 bool yt_graph_name_prints(const char *text)
 {
     const unsigned char *c = (const unsigned char *)text;
@@ -349,12 +374,10 @@ static enum yt_status check_nodes(const struct yt_graph *graph,
     return YT_OK;
 }
 
-static enum yt_status check_head(const struct yt_graph *graph, int32_t level,
-                                 const int32_t *strides)
+static enum yt_status check_anchor_head(const struct yt_graph *graph,
+                                        int32_t level)
 {
     const struct yt_graph_head *head = &graph->heads[level];
-    YT_FAIL_IF(head->node < 1 || head->node >= graph->node_count, YT_BAD_INPUT,
-               "head %d: node %d does not exist", level, head->node);
     const struct yt_node *node = &graph->nodes[head->node];
     YT_FAIL_IF(node->kind != YT_NODE_CONV || node->r != 1 || node->stride != 1,
                YT_BAD_INPUT, "%s: a head is a 1x1 convolution", node->name);
@@ -362,13 +385,6 @@ static enum yt_status check_head(const struct yt_graph *graph, int32_t level,
                "%s: %d channels; %d anchors of 5 + %d need %lld", node->name,
                node->c, graph->na, graph->nc,
                (long long)graph->na * (5 + graph->nc));
-    YT_FAIL_IF(head->stride != strides[head->node], YT_BAD_INPUT,
-               "%s: head %d claims stride %d, its convolutions give %d",
-               node->name, level, head->stride, strides[head->node]);
-    for (int32_t other = 0; other < level; other++)
-        YT_FAIL_IF(graph->heads[other].node == head->node, YT_BAD_INPUT,
-                   "%s: heads %d and %d are the same node", node->name, other,
-                   level);
     for (int32_t a = 0; a < graph->na; a++)
         for (int32_t side = 0; side < 2; side++) {
             const float size = head->anchors[a][side];
@@ -376,6 +392,51 @@ static enum yt_status check_head(const struct yt_graph *graph, int32_t level,
                        "%s: anchor %d of head %d measures %g pixels",
                        node->name, a, level, (double)size);
         }
+    return YT_OK;
+}
+
+static enum yt_status check_bins_head(const struct yt_graph *graph,
+                                      int32_t level)
+{
+    const struct yt_node *node = &graph->nodes[graph->heads[level].node];
+    YT_FAIL_IF(node->kind != YT_NODE_CONCAT || node->input_count != 2,
+               YT_BAD_INPUT,
+               "%s: a head without anchors joins two convolutions", node->name);
+    for (int32_t i = 0; i < 2; i++) {
+        const struct yt_node *conv = &graph->nodes[node->inputs[i]];
+        const int32_t c = i == 0 ? 4 * graph->bins : graph->nc;
+        YT_FAIL_IF(conv->kind != YT_NODE_CONV || conv->r != 1 ||
+                       conv->stride != 1 || conv->c != c,
+                   YT_BAD_INPUT,
+                   "%s: half of a head has to be a 1x1 convolution of %d "
+                   "channels",
+                   conv->name, c);
+        for (int32_t other = 1; other < graph->node_count; other++)
+            for (int32_t k = 0; k < graph->nodes[other].input_count; k++)
+                YT_FAIL_IF(graph->nodes[other].inputs[k] == node->inputs[i] &&
+                               &graph->nodes[other] != node,
+                           YT_BAD_INPUT, "%s: %s reads half of a head",
+                           conv->name, graph->nodes[other].name);
+    }
+    return YT_OK;
+}
+
+static enum yt_status check_head(const struct yt_graph *graph, int32_t level,
+                                 const int32_t *strides)
+{
+    const struct yt_graph_head *head = &graph->heads[level];
+    YT_FAIL_IF(head->node < 1 || head->node >= graph->node_count, YT_BAD_INPUT,
+               "head %d: node %d does not exist", level, head->node);
+    const struct yt_node *node = &graph->nodes[head->node];
+    YT_TRY(graph->bins ? check_bins_head(graph, level)
+                       : check_anchor_head(graph, level));
+    YT_FAIL_IF(head->stride != strides[head->node], YT_BAD_INPUT,
+               "%s: head %d claims stride %d, its convolutions give %d",
+               node->name, level, head->stride, strides[head->node]);
+    for (int32_t other = 0; other < level; other++)
+        YT_FAIL_IF(graph->heads[other].node == head->node, YT_BAD_INPUT,
+                   "%s: heads %d and %d are the same node", node->name, other,
+                   level);
     return YT_OK;
 }
 
@@ -390,6 +451,12 @@ static enum yt_status check_heads(const struct yt_graph *graph,
                YT_ANCHORS_MAX);
     YT_FAIL_IF(graph->nc < 1 || !graph->classes, YT_BAD_INPUT,
                "a detector without classes");
+    YT_FAIL_IF(graph->bins < 0 || graph->bins > YT_BINS_MAX ||
+                   graph->bins % YT_BINS_STEP ||
+                   (graph->bins && graph->na != 1),
+               YT_UNSUPPORTED,
+               "heads of %d bins a side: multiples of %d up to %d can run",
+               graph->bins, YT_BINS_STEP, YT_BINS_MAX);
     for (int32_t i = 0; i < graph->head_count; i++)
         YT_TRY(check_head(graph, i, strides));
     YT_FAIL_IF(graph->imgsz < 1 || graph->imgsz > IMGSZ_MAX ||
@@ -409,6 +476,27 @@ enum yt_status yt_graph_check(const struct yt_graph *graph)
         status = check_heads(graph, strides);
     free(strides);
     return status;
+}
+
+int yt_graph_is_head(const struct yt_graph *graph, int32_t node)
+{
+    for (int32_t i = 0; i < graph->head_count; i++) {
+        const struct yt_node *head = &graph->nodes[graph->heads[i].node];
+        if (graph->heads[i].node == node ||
+            (graph->bins &&
+             (head->inputs[0] == node || head->inputs[1] == node)))
+            return 1;
+    }
+    return 0;
+}
+
+enum yt_status yt_graph_wants_anchors(const struct yt_graph *graph,
+                                      const char *what)
+{
+    YT_FAIL_IF(graph->bins, YT_UNSUPPORTED,
+               "%s is for heads with anchors, as YOLOv5 has them; %s has none",
+               what, graph->name[0] ? graph->name : "this network");
+    return YT_OK;
 }
 
 int32_t yt_graph_max_stride(const struct yt_graph *graph)

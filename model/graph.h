@@ -40,12 +40,15 @@ struct yt_node {
     float *bias;         /* CONV: [c]; owned by the graph */
 };
 
-/** One detection level: a 1x1 CONV node with na*(5+nc) channels, anchor-major:
- *  channel a*(5+nc)+{0,1,2,3,4,5..} = {x, y, w, h, objectness, classes}. */
+/** One detection level. With anchors, a 1x1 CONV node with na*(5+nc) channels,
+ *  anchor-major: channel a*(5+nc)+{0,1,2,3,4,5..} = {x, y, w, h, objectness,
+ *  classes}. Without, a CONCAT node of two 1x1 CONV nodes that nothing else
+ *  reads: 4*bins channels (left, top, right, bottom) and nc of classes. */
 struct yt_graph_head {
     int32_t node;
     int32_t stride;                   /* input pixels per cell */
-    float anchors[YT_ANCHORS_MAX][2]; /* [na] width, height, input pixels */
+    float anchors[YT_ANCHORS_MAX][2]; /* [na] width, height, input pixels;
+                                         zeros where there are none */
 };
 
 /** Numbers that get codes; lo == hi: of this node none are made. */
@@ -61,6 +64,8 @@ struct yt_graph {
     struct yt_graph_head heads[YT_LEVELS_MAX];
     int32_t head_count;
     int32_t na, nc;
+    int32_t bins;   /* 0: heads with anchors; else logits a side of a box has
+                       in heads without, and na is 1: runtime/decode.h */
     char **classes; /* [nc] names; owned by the graph */
     int32_t imgsz;  /* the size an ONNX file is fixed to; 640 otherwise */
     char *ranges;   /* what it was trained to be quantised with, as its file has
@@ -127,6 +132,12 @@ enum yt_status yt_graph_conv_storage(struct yt_graph *graph, int32_t node);
  *  section 4) without control characters. */
 bool yt_graph_name_prints(const char *text);
 
+/** Part the output channels of the last node, a CONV with its storage filled:
+ *  it keeps the first @p c, a new node called @p name has the rest.
+ *  @return YT_OK; YT_BAD_INPUT unless both have some; YT_NO_MEMORY. */
+enum yt_status yt_graph_part_conv(struct yt_graph *graph, int32_t c,
+                                  const char *name, int32_t *rest_out);
+
 /** Set the class names; copies them. NULL names become "class0", ... */
 enum yt_status yt_graph_set_classes(struct yt_graph *graph, int32_t nc,
                                     const char *const *names);
@@ -139,12 +150,21 @@ enum yt_status yt_graph_set_classes(struct yt_graph *graph, int32_t nc,
  *  @param names [nc]; NULL: "class0", ...
  *  @return YT_OK; YT_BAD_ARGUMENT for nc < 1; YT_BAD_INPUT for names that do
  *          not print, or more classes than are possible; YT_UNSUPPORTED when
- *          another node reads a head; YT_NO_MEMORY. */
+ *          another node reads a head, or heads have no anchors; YT_NO_MEMORY.
+ */
 enum yt_status yt_graph_with_classes(const struct yt_graph *from, int32_t nc,
                                      const char *const *names, uint64_t seed,
                                      struct yt_graph **graph_out);
 
-/** The rules a complete graph keeps: heads present and shaped na*(5+nc), every
+/** Whether a node is a head's convolution, or one of the two it has. */
+int yt_graph_is_head(const struct yt_graph *graph, int32_t node);
+
+/** YT_UNSUPPORTED, with a sentence that begins with @p what, for a graph whose
+ *  heads have no anchors. */
+enum yt_status yt_graph_wants_anchors(const struct yt_graph *graph,
+                                      const char *what);
+
+/** The rules a complete graph keeps: heads present and shaped as above, every
  *  conv has weights, all finite; strides are powers of two and consistent with
  *  the convs and upsamples on the way. YT_BAD_INPUT otherwise. */
 enum yt_status yt_graph_check(const struct yt_graph *graph);

@@ -160,6 +160,7 @@ enum yt_status yt_graph_with_classes(const struct yt_graph *from, int32_t nc,
 {
     struct yt_graph *graph = NULL;
     YT_FAIL_IF(nc < 1, YT_BAD_ARGUMENT, "%d classes: there has to be one", nc);
+    YT_TRY(yt_graph_wants_anchors(from, "changing classes"));
     YT_TRY(yt_graph_copy(from, &graph));
     const enum yt_status status = change_heads(from, nc, names, seed, graph);
     if (status != YT_OK) {

@@ -17,6 +17,7 @@ enum yt_status yt_graph_copy_facts(const struct yt_graph *from,
     memcpy(to->heads, from->heads, sizeof to->heads);
     to->head_count = from->head_count;
     to->na = from->na;
+    to->bins = from->bins;
     to->imgsz = from->imgsz;
     memcpy(to->name, from->name, sizeof to->name);
     memcpy(to->format, from->format, sizeof to->format);

@@ -55,6 +55,8 @@ void yt_graph_digest(const struct yt_graph *graph, char digest_out[33])
     const int32_t counts[] = {graph->node_count, graph->head_count, graph->na,
                               graph->nc};
     yt_digest_hex(counts, sizeof counts, digest_out);
+    if (graph->bins)
+        chain(digest_out, &graph->bins, sizeof graph->bins);
     for (int32_t i = 0; i < graph->node_count; i++)
         chain_node(digest_out, graph, &graph->nodes[i]);
     for (int32_t i = 0; i < graph->head_count; i++)

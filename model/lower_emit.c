@@ -64,9 +64,10 @@ static void mark_lazy(const struct yt_ir *ir, const struct yt_ir_op *op,
                       struct yt_conv2d *p)
 {
     const int32_t na = ir->graph->na;
-    if (!ir->options.dense_heads && ir->values[op->parts[0].out].head >= 0 &&
-        p->r == 1 && p->stride == 1 && !p->act && !p->add &&
-        na <= YT_ANCHORS_MAX && p->k == na * (5 + ir->graph->nc))
+    if (!ir->options.dense_heads && !ir->graph->bins &&
+        ir->values[op->parts[0].out].head >= 0 && p->r == 1 && p->stride == 1 &&
+        !p->act && !p->add && na <= YT_ANCHORS_MAX &&
+        p->k == na * (5 + ir->graph->nc))
         p->lazy = na;
 }
 
@@ -182,6 +183,23 @@ static void check_layout(const struct yt_ir *ir, const struct yt_ir_op *op)
     (void)op;
 }
 
+/* The level that an op's output is the tensor of, or lies in that of; -1. */
+static int32_t head_of(const struct yt_ir *ir, const struct yt_ir_op *op)
+{
+    const int32_t out = op->parts[0].out;
+    for (int32_t i = out; i < ir->value_count; i++) {
+        const struct yt_ir_value *v = &ir->values[i];
+        if (v->head < 0)
+            continue;
+        if (i == out)
+            return v->head;
+        for (int32_t j = 0; j < v->leaf_count; j++)
+            if (ir->leaves[v->first_leaf + j] == out)
+                return v->head;
+    }
+    return -1;
+}
+
 static enum yt_status emit_layer(const struct yt_ir *ir, const int64_t *offsets,
                                  const struct yt_ir_op *op,
                                  struct yt_layer *layer)
@@ -194,7 +212,7 @@ static enum yt_status emit_layer(const struct yt_ir *ir, const int64_t *offsets,
     layer->in = address(ir, offsets, op->in);
     layer->out = address(ir, offsets, op->parts[0].out);
     layer->add = address(ir, offsets, op->parts[0].add);
-    layer->head = ir->values[op->parts[0].out].head;
+    layer->head = head_of(ir, op);
     count_nominal(ir, op, layer);
     YT_TRY(yt_ir_emit_nodes(ir, op, layer));
     if (op->op != YT_OP_CONV2D)

@@ -266,7 +266,7 @@ void yt_ir_liveness(struct yt_ir *ir)
     }
     for (int32_t i = 0; i < ir->value_count; i++)
         if (ir->values[i].head >= 0)
-            ir->values[i].last = ir->op_count;
+            read_value(ir, i, ir->op_count);
 }
 
 static int reads(const struct yt_ir *ir, int32_t value, int32_t leaf)

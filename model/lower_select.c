@@ -313,6 +313,7 @@ static enum yt_status emit_concat(struct select *s, int32_t i)
     }
     YT_TRY(yt_ir_add_concat(s->ir, parts, node->input_count, &s->value[i]));
     s->ir->values[s->value[i]].node = i;
+    s->ir->values[s->value[i]].head = s->head[i];
     return YT_OK;
 }
 

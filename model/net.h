@@ -39,7 +39,8 @@ struct yt_layer {
         *integers;        /* filled by compress/quant/quantise.h; owned */
     int64_t in, out, add; /* bytes into the arena; -1: none */
     int32_t in_buffer, out_buffer, add_buffer; /* as in struct yt_step */
-    int32_t head;        /* detection level this conv feeds, -1: none */
+    int32_t head;        /* detection level whose tensor this conv writes, or a
+                            half of; -1: none */
     uint64_t parameters; /* of the graph's convs inside, folded: w + b */
     uint64_t flops;      /* nominal: of the graph's convs inside */
 };
@@ -55,7 +56,7 @@ struct yt_net {
     struct yt_layer *layers; /* in order of execution */
     int32_t layer_count;
     struct {
-        int64_t offset; /* raw head tensor, [ceil(na*(5+nc)/B)][h][w][B] */
+        int64_t offset; /* raw head tensor: see runtime/decode.h */
         int32_t h, w, stride;
         int32_t buffer; /* of a band, then offset is into it; 0: arena */
     } heads[YT_LEVELS_MAX];

@@ -441,6 +441,7 @@ enum yt_status yt_onnx_write(const struct yt_graph *graph, int32_t h, int32_t w,
                              const char *path)
 {
     const int32_t stride = yt_graph_max_stride(graph);
+    YT_TRY(yt_graph_wants_anchors(graph, "writing ONNX"));
     YT_FAIL_IF(h < 1 || w < 1 || h % stride != 0 || w % stride != 0,
                YT_BAD_ARGUMENT,
                "an input of %dx%d pixels: both sides have to be multiples of "

@@ -70,7 +70,7 @@ static enum yt_status check_level(const struct yt_plan *plan,
                YT_BAD_ARGUMENT, "plan: level '%s' differs from its problem",
                name);
     const int32_t lanes = plan->isa->lanes;
-    const int64_t channels = (int64_t)p->na * (5 + p->nc);
+    const int64_t channels = yt_head_channels(p->na, p->nc, p->bins);
     const int64_t head_bytes = (channels + lanes - 1) / lanes * lanes * p->h *
                                p->w * (int64_t)sizeof(float);
     if (level->decode.in_buffer) /* yt_bands_check() */

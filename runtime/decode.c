@@ -1,5 +1,6 @@
 /* Head tensors to candidates. Nearly all cells fail on objectness, so that
- * scan is the loop that counts: one load and one comparison per cell. */
+ * scan is the loop that counts: one load and one comparison per cell. Without
+ * objectness, all classes of a cell are looked at. */
 
 #include "runtime/decode.h"
 
@@ -60,10 +61,10 @@ struct best {
  * up to lanes neighbours: first the value, then the run that has it, then its
  * place there. */
 static struct best find_class(const struct yt_decode_args *args, int32_t first,
-                              int32_t y, int32_t x)
+                              int32_t y, int32_t x, float floor)
 {
     const int64_t at = (int64_t)x * args->lanes;
-    float largest = YT_EXPF_MIN;
+    float largest = floor;
     int32_t begin = 0;
     int32_t end = 0;
     for (int32_t j = 0; j < args->nc;) {
@@ -82,7 +83,7 @@ static struct best find_class(const struct yt_decode_args *args, int32_t first,
     for (int32_t j = begin; j < end; j++)
         if (channel(args, first + j, y)[at] == largest)
             return (struct best){largest, j};
-    return (struct best){YT_EXPF_MIN, 0};
+    return (struct best){floor, 0};
 }
 
 static void write_candidate(const struct yt_decode_args *args, int32_t a,
@@ -108,9 +109,71 @@ static void write_candidate(const struct yt_decode_args *args, int32_t a,
     out->class_id[to] = class_id;
 }
 
+/* The mean of a side's distribution. Its largest logit is taken off first, so
+ * that nothing overflows. */
+static float mean_bin(const struct yt_decode_args *args, int32_t side,
+                      int32_t y, int32_t x)
+{
+    const int64_t at = (int64_t)x * args->lanes;
+    const int32_t first = side * args->bins;
+    float top = YT_EXPF_MIN;
+    for (int32_t j = 0; j < args->bins; j++) {
+        const float logit = channel(args, first + j, y)[at];
+        top = logit > top ? logit : top;
+    }
+    float sum = 0;
+    float weighted = 0;
+    for (int32_t j = 0; j < args->bins; j++) {
+        const float e = yt_expf(channel(args, first + j, y)[at] - top);
+        sum += e;
+        weighted += e * (float)j;
+    }
+    return weighted / sum;
+}
+
+void yt_decode_bins_box(const struct yt_decode_args *args, int32_t y, int32_t x,
+                        float box_out[4])
+{
+    const float stride = (float)args->stride;
+    const float cx = (float)x + 0.5f;
+    const float cy = (float)y + 0.5f;
+    box_out[0] = (cx - mean_bin(args, 0, y, x)) * stride;
+    box_out[1] = (cy - mean_bin(args, 1, y, x)) * stride;
+    box_out[2] = (cx + mean_bin(args, 2, y, x)) * stride;
+    box_out[3] = (cy + mean_bin(args, 3, y, x)) * stride;
+}
+
+static int32_t decode_bins_row(const struct yt_decode_args *args, int32_t y,
+                               int64_t segment)
+{
+    const struct yt_candidates *out = &args->out;
+    int64_t to = segment;
+    for (int32_t x = 0; x < args->w; x++) {
+        const struct best best =
+            find_class(args, 4 * args->bins, y, x, args->min_logit);
+        if (!(best.logit > args->min_logit))
+            continue;
+        const float score = yt_sigmoidf(best.logit);
+        if (!(score > args->conf))
+            continue;
+        float box[4];
+        yt_decode_bins_box(args, y, x, box);
+        out->x0[to] = box[0];
+        out->y0[to] = box[1];
+        out->x1[to] = box[2];
+        out->y1[to] = box[3];
+        out->score[to] = score;
+        out->class_id[to] = best.class_id;
+        to++;
+    }
+    return (int32_t)(to - segment);
+}
+
 static int32_t decode_row(const struct yt_decode_args *args, int32_t a,
                           int32_t y, int64_t segment)
 {
+    if (args->bins)
+        return decode_bins_row(args, y, segment);
     const int32_t base = a * (5 + args->nc);
     const float *object = channel(args, base + 4, y);
     int32_t count = 0;
@@ -118,7 +181,7 @@ static int32_t decode_row(const struct yt_decode_args *args, int32_t a,
         const float logit = object[(int64_t)x * args->lanes];
         if (!(logit > args->min_logit))
             continue;
-        const struct best best = find_class(args, base + 5, y, x);
+        const struct best best = find_class(args, base + 5, y, x, YT_EXPF_MIN);
         const float score = yt_sigmoidf(logit) * yt_sigmoidf(best.logit);
         if (!(score > args->conf))
             continue;

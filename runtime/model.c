@@ -340,6 +340,7 @@ int32_t yt_model_run_decode(struct yt_model *model, float conf, void *workspace)
             .lanes = plan->isa->lanes,
             .na = level->na,
             .nc = plan->nc,
+            .bins = level->decode.problem.u.decode.bins,
             .h = level->h,
             .w = level->w,
             .rows = level->decode.problem.u.decode.rows,

@@ -98,9 +98,12 @@ struct yt_letterbox {
     int32_t pad;  /* rows and columns of zeros on each side, >= 0 */
 };
 
-/** One detection level's raw tensor [na*(5+nc)][h][w] to candidates. */
+/** One detection level's raw tensor [yt_head_channels()][h][w] to candidates:
+ *  a head with anchors (YOLOv5), or one without that says by @c bins how far
+ *  each side of a box is. */
 struct yt_decode {
     int32_t na, nc, h, w, stride;
+    int32_t bins; /* 0: anchors; else how many logits a side has, na is 1 */
     int32_t rows; /* of each channel block in memory, as in_rows above */
 };
 
@@ -126,6 +129,17 @@ struct yt_problem {
         struct yt_nms nms;
     } u;
 };
+
+/** Most bins a side of an anchor-free head has; they come in sixteens, so that
+ *  whole vectors hold them whatever the instruction set. */
+#define YT_BINS_STEP 16
+#define YT_BINS_MAX  64
+
+/** Channels of a level's raw tensor: na*(5+nc), or with bins 4*bins+nc. */
+static inline int64_t yt_head_channels(int32_t na, int32_t nc, int32_t bins)
+{
+    return bins ? 4 * (int64_t)bins + nc : (int64_t)na * (5 + (int64_t)nc);
+}
 
 /** "conv2d", ...; "?" when there is no such operator. */
 const char *yt_op_name(enum yt_op op);

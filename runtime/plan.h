@@ -69,10 +69,10 @@ struct yt_band {
 };
 
 struct yt_level {
-    int64_t head;   /* bytes into the arena: [ceil(na*(5+nc)/B)][h][w][B] */
+    int64_t head;   /* bytes into the arena: see runtime/decode.h */
     int32_t h, w;   /* cells */
     int32_t stride; /* input pixels per cell */
-    int32_t na;
+    int32_t na;     /* 1 where there are no anchors */
     float anchors[YT_ANCHORS_MAX][2]; /* width, height in input pixels */
     struct yt_step decode;            /* problem, schedule, kernel, tasks */
 };

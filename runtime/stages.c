@@ -48,7 +48,11 @@ void yt_stages_estimate(const struct yt_plan *plan, double *costs_out)
     costs_out[last] = 0;
     for (int32_t i = 0; i < plan->level_count; i++) {
         const struct yt_level *level = &plan->levels[i];
-        costs_out[last] += values(level->na, level->h, level->w) * CELL_FLOPS;
+        /* Without anchors all classes of a cell are read, not one value. */
+        costs_out[last] +=
+            level->decode.problem.u.decode.bins
+                ? values(plan->nc, level->h, level->w) * VALUE_FLOPS
+                : values(level->na, level->h, level->w) * CELL_FLOPS;
     }
 }
 

@@ -40,6 +40,7 @@ static const char *const problems[] = {
     "convert-s16_f32-32x3x5",
     "letterbox-f32-32x32",
     "decode-f32-a3c2-5x7-s8",
+    "decode-f32-a1c3-5x7-s8-b16",
     "nms-f32-c80-n1000",
 };
 

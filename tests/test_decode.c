@@ -1,4 +1,5 @@
-/* Decoding against YOLOv5's formulas in double with libm, cell by cell. */
+/* Decoding against YOLOv5's and YOLOv8's formulas in double with libm, cell by
+ * cell. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -79,12 +80,21 @@ static void threshold_loses_nothing(void **state)
 struct decode_case {
     int32_t lanes, na, nc, h, w, stride;
     float conf;
+    int32_t bins;
 };
 
 static const struct decode_case cases[] = {
-    {16, 3, 80, 7, 5, 8, 0.25f}, {8, 3, 80, 4, 9, 16, 0.001f},
-    {4, 3, 1, 6, 6, 32, 0.5f},   {16, 1, 1, 1, 1, 64, 0.1f},
-    {8, 4, 20, 3, 3, 8, 0.6f},   {16, 3, 7, 20, 20, 32, 0.9f},
+    {16, 3, 80, 7, 5, 8, 0.25f},
+    {8, 3, 80, 4, 9, 16, 0.001f},
+    {4, 3, 1, 6, 6, 32, 0.5f},
+    {16, 1, 1, 1, 1, 64, 0.1f},
+    {8, 4, 20, 3, 3, 8, 0.6f},
+    {16, 3, 7, 20, 20, 32, 0.9f},
+    /* Without anchors. */
+    {16, 1, 80, 7, 5, 8, 0.9f, 16},
+    {8, 1, 3, 9, 4, 32, 0.25f, 16},
+    {4, 1, 1, 6, 6, 16, 0.5f, 32},
+    {16, 1, 21, 3, 3, 8, 0.99f, 64},
 };
 
 static const float anchors[][2] = {{10, 13}, {16, 30}, {33, 23}, {116.5f, 90}};
@@ -114,7 +124,8 @@ static void *get(int64_t count)
 
 static void open_level(const struct decode_case *test, struct level *level)
 {
-    const int32_t channels = test->na * (5 + test->nc);
+    const int32_t channels =
+        (int32_t)yt_head_channels(test->na, test->nc, test->bins);
     const int32_t blocks = (channels + test->lanes - 1) / test->lanes;
     const int64_t elems = (int64_t)blocks * test->lanes * test->h * test->w;
     level->cells = (int64_t)test->na * test->h * test->w;
@@ -135,6 +146,7 @@ static void open_level(const struct decode_case *test, struct level *level)
         .lanes = test->lanes,
         .na = test->na,
         .nc = test->nc,
+        .bins = test->bins,
         .h = test->h,
         .w = test->w,
         .stride = test->stride,
@@ -158,14 +170,19 @@ static void close_level(struct level *level)
     free(level->counts);
 }
 
-static float *logit_at(const struct level *level, int32_t a, int32_t j,
-                       int32_t y, int32_t x)
+static float *channel_at(const struct level *level, int32_t c, int32_t y,
+                         int32_t x)
 {
     const struct yt_decode_args *v = &level->args;
-    const int32_t c = a * (5 + v->nc) + j;
     return &level->head[(((int64_t)(c / v->lanes) * v->h + y) * v->w + x) *
                             v->lanes +
                         c % v->lanes];
+}
+
+static float *logit_at(const struct level *level, int32_t a, int32_t j,
+                       int32_t y, int32_t x)
+{
+    return channel_at(level, a * (5 + level->args.nc) + j, y, x);
 }
 
 static double s(float x)
@@ -178,11 +195,47 @@ struct expected {
     int32_t class_id;
 };
 
+/* The mean of the softmax of a side's logits, in cells. */
+static double mean_of_side(const struct level *level, int32_t side, int32_t y,
+                           int32_t x)
+{
+    const int32_t bins = level->args.bins;
+    double sum = 0, weighted = 0;
+    for (int32_t j = 0; j < bins; j++) {
+        const double e = exp((double)*channel_at(level, side * bins + j, y, x));
+        sum += e;
+        weighted += j * e;
+    }
+    return weighted / sum;
+}
+
+static struct expected expect_bins(const struct level *level, int32_t y,
+                                   int32_t x)
+{
+    const struct yt_decode_args *v = &level->args;
+    const int32_t first = 4 * v->bins;
+    int32_t best = 0;
+    for (int32_t j = 1; j < v->nc; j++)
+        if (*channel_at(level, first + j, y, x) >
+            *channel_at(level, first + best, y, x))
+            best = j;
+    return (struct expected){
+        (x + 0.5 - mean_of_side(level, 0, y, x)) * v->stride,
+        (y + 0.5 - mean_of_side(level, 1, y, x)) * v->stride,
+        (x + 0.5 + mean_of_side(level, 2, y, x)) * v->stride,
+        (y + 0.5 + mean_of_side(level, 3, y, x)) * v->stride,
+        s(*channel_at(level, first + best, y, x)),
+        best,
+    };
+}
+
 static struct expected expect(const struct level *level, int32_t a, int32_t y,
                               int32_t x)
 {
     const struct yt_decode_args *v = &level->args;
     int32_t best = 0;
+    if (v->bins)
+        return expect_bins(level, y, x);
     for (int32_t j = 1; j < v->nc; j++)
         if (*logit_at(level, a, 5 + j, y, x) >
             *logit_at(level, a, 5 + best, y, x))
@@ -236,7 +289,7 @@ static void check_level(const struct level *level, int64_t count)
     assert_int_equal(at, count);
 }
 
-static void decodes_as_yolov5(void **state)
+static void decodes_by_the_formulas(void **state)
 {
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
@@ -290,6 +343,32 @@ static void nans_do_not_pass(void **state)
     close_level(&level);
 }
 
+/* Without anchors: all of a side's weight in one bin, however far the others'
+ * logits are, and a side of which nothing is known. */
+static void sides_of_one_bin(void **state)
+{
+    (void)state;
+    const struct decode_case test = {8, 1, 2, 1, 3, 8, 0.25f, 16};
+    struct level level;
+    open_level(&test, &level);
+    for (int32_t c = 0; c < 66; c++)
+        for (int32_t x = 0; x < 3; x++)
+            *channel_at(&level, c, 0, x) = c < 64 ? -3e38f : NAN;
+    *channel_at(&level, 64, 0, 1) = 3;
+    for (int32_t side = 0; side < 4; side++)
+        *channel_at(&level, 16 * side + 2 + side, 0, 1) = 3e38f;
+    for (int32_t j = 0; j < 16; j++)
+        *channel_at(&level, 48 + j, 0, 1) = 1e30f;
+    yt_decode_c(&level.args, 0, 1);
+    assert_int_equal(level.counts[0], 1);
+    assert_true(level.all.x0[0] == (1.5f - 2) * 8);
+    assert_true(level.all.y0[0] == (0.5f - 3) * 8);
+    assert_true(level.all.x1[0] == (1.5f + 4) * 8);
+    assert_float_equal(level.all.y1[0], (0.5f + 7.5f) * 8, 1e-5);
+    assert_int_equal(level.all.class_id[0], 0);
+    close_level(&level);
+}
+
 /* Two levels share the arrays; the second lands right after the first. */
 static void levels_are_appended(void **state)
 {
@@ -323,9 +402,10 @@ int main(void)
         cmocka_unit_test(exp_is_within_its_bound),
         cmocka_unit_test(sigmoid_is_within_its_bound),
         cmocka_unit_test(threshold_loses_nothing),
-        cmocka_unit_test(decodes_as_yolov5),
+        cmocka_unit_test(decodes_by_the_formulas),
         cmocka_unit_test(every_cell_may_pass),
         cmocka_unit_test(nans_do_not_pass),
+        cmocka_unit_test(sides_of_one_bin),
         cmocka_unit_test(levels_are_appended),
     };
     return cmocka_run_group_tests_name("decode", tests, NULL, NULL);

@@ -17,10 +17,15 @@
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 static const char *const names[] = {
-    "letterbox-f32-64x96",    "letterbox-u8s8-33x32-p2",
-    "letterbox-s16-32x32-p1", "decode-f32-a3c80-20x20-s32",
-    "decode-f32-a2c1-7x9-s8", "nms-f32-c80-n1",
-    "nms-f32-c80-n1000",      "nms-f32-c1-n5000",
+    "letterbox-f32-64x96",
+    "letterbox-u8s8-33x32-p2",
+    "letterbox-s16-32x32-p1",
+    "decode-f32-a3c80-20x20-s32",
+    "decode-f32-a2c1-7x9-s8",
+    "nms-f32-c80-n1",
+    "nms-f32-c80-n1000",
+    "nms-f32-c1-n5000",
+    "decode-f32-a1c80-20x20-s32-b16",
 };
 
 static struct yt_frame_case *

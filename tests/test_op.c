@@ -112,6 +112,13 @@ static const struct {
      {0},
      {0},
      0},
+    {"decode-f32-a1c80-8x6-s8-b16",
+     "decode of 80 classes",
+     0,
+     {144, 8, 6, 1},
+     {0},
+     {0},
+     0},
     {"nms-f32-c80-n1000", "nms of 1000", 0, {0}, {0}, {0}, 0},
 };
 
@@ -264,6 +271,10 @@ static const struct {
     {"decode-f32-a3c80-8x8-s8", "na", 17, YT_BAD_ARGUMENT},
     {"decode-f32-a3c80-8x8-s8", "nc", 65537, YT_BAD_ARGUMENT},
     {"decode-f32-a3c80-8x8-s8", "stride", 0, YT_BAD_ARGUMENT},
+    {"decode-f32-a3c80-8x8-s8", "bins", 16, YT_BAD_ARGUMENT},
+    {"decode-f32-a1c80-8x8-s8", "bins", 8, YT_BAD_ARGUMENT},
+    {"decode-f32-a1c80-8x8-s8", "bins", 80, YT_BAD_ARGUMENT},
+    {"decode-f32-a1c80-8x8-s8", "bins", -16, YT_BAD_ARGUMENT},
     {"nms-f32-c80-n1000", "count", 0, YT_BAD_ARGUMENT},
     {"nms-f32-c80-n1000", "classes", 65537, YT_BAD_ARGUMENT},
 };

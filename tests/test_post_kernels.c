@@ -207,7 +207,7 @@ static const struct {
     float conf;
     float passing; /* share of cells with a high object logit */
 } levels[] = {
-    /* na  nc   h   w  stride   conf   passing */
+    /* na  nc   h   w  stride (bins)   conf   passing */
     {{3, 80, 20, 20, 32}, 0.25f, 0.05f},
     {{3, 80, 5, 8, 16}, 0.001f, 1.0f},
     {{3, 80, 16, 24, 8}, 0.25f, 0.0f},
@@ -216,23 +216,33 @@ static const struct {
     {{2, 11, 3, 7, 16}, 0.05f, 0.5f}, /* an anchor is 16 channels */
     {{4, 20, 2, 17, 64}, 0.5f, 0.4f},
     {{3, 200, 2, 3, 8}, 0.25f, 0.7f},
+    {{1, 80, 20, 20, 32, 16}, 0.25f, 0.05f},
+    {{1, 80, 5, 13, 8, 16}, 0.001f, 1.0f},
+    {{1, 80, 8, 24, 8, 16}, 0.25f, 0.0f},
+    {{1, 1, 7, 9, 16, 16}, 0.1f, 0.3f},
+    {{1, 17, 3, 5, 8, 32}, 0.3f, 0.5f},
+    {{1, 3, 2, 33, 64, 64}, 0.5f, 0.4f},
 };
 
 /* Logits in [-6, 2), some objects high, some of each kind not numbers. */
 static void fill_head(float *head, const struct yt_decode *p, int32_t lanes,
                       float passing)
 {
-    const int32_t channels = p->na * (5 + p->nc);
+    const int32_t channels = (int32_t)yt_head_channels(p->na, p->nc, p->bins);
     const int32_t blocks = (channels + lanes - 1) / lanes;
     const int64_t cells = (int64_t)p->h * p->w;
     for (int64_t i = 0; i < blocks * cells * lanes; i++) {
         const int64_t c = i / (cells * lanes) * lanes + i % lanes;
-        const int is_object = c < channels && c % (5 + p->nc) == 4;
+        const int is_object =
+            c < channels &&
+            (p->bins ? c >= 4 * (int64_t)p->bins : c % (5 + p->nc) == 4);
+        const int may_be_nan = p->bins ? is_object : c % (5 + p->nc) >= 4;
         head[i] = random_float(-6, 2);
         if (is_object)
-            head[i] = random_float(0, 1) < passing ? random_float(1, 9)
-                                                   : random_float(-9, -8);
-        if (random_bits() % 97 == 0 && c < channels && c % (5 + p->nc) >= 4)
+            head[i] = random_float(0, (float)(p->bins ? p->nc : 1)) < passing
+                          ? random_float(1, 9)
+                          : random_float(-9, -8);
+        if (random_bits() % 97 == 0 && c < channels && may_be_nan)
             head[i] = NAN;
     }
 }
@@ -292,10 +302,13 @@ static void same_candidates(const struct bench *b,
         const int32_t count = ((const int32_t *)want->counts.data)[task];
         assert_int_equal(((const int32_t *)got->counts.data)[task], count);
         const float *anchor = args->anchors[task / args->h];
+        const float reach = (float)(args->stride * args->bins);
         const float x_slack =
-            TOLERANCE * (4 * anchor[0] + (float)(args->stride * args->w));
+            TOLERANCE *
+            (4 * anchor[0] + (float)(args->stride * args->w) + reach);
         const float y_slack =
-            TOLERANCE * (4 * anchor[1] + (float)(args->stride * args->h));
+            TOLERANCE *
+            (4 * anchor[1] + (float)(args->stride * args->h) + reach);
         for (int32_t i = task * args->w; i < task * args->w + count; i++) {
             const struct yt_candidates *w = &want->out;
             const struct yt_candidates *g = &got->out;
@@ -321,7 +334,8 @@ static void decode_level(const struct bench *b, size_t which)
     const struct yt_decode *p = &problem.u.decode;
     const yt_kernel_fn kernel = compile(b, &problem);
     const int32_t lanes = b->isa->lanes;
-    const int32_t blocks = (p->na * (5 + p->nc) + lanes - 1) / lanes;
+    const int32_t blocks =
+        ((int32_t)yt_head_channels(p->na, p->nc, p->bins) + lanes - 1) / lanes;
     const int64_t tasks = (int64_t)p->na * p->h;
     struct guarded head;
     struct segments want, got;
@@ -334,6 +348,7 @@ static void decode_level(const struct bench *b, size_t which)
         .lanes = lanes,
         .na = p->na,
         .nc = p->nc,
+        .bins = p->bins,
         .h = p->h,
         .w = p->w,
         .stride = p->stride,
@@ -372,23 +387,27 @@ static void decode_finds_the_same_candidates(void **state)
     for_each_isa(decode_on);
 }
 
-/* Equal logits at every pair of places: the first class wins. */
-static void first_class_on(const struct bench *b)
+/* Equal logits at every pair of places: the first class wins. What fills up the
+ * last block is no class. */
+static void first_class_of(const struct bench *b, const struct yt_decode *level)
 {
-    const struct yt_problem p = {.op = YT_OP_DECODE,
-                                 .u.decode = {1, 40, 1, 1, 8}};
+    const struct yt_problem p = {.op = YT_OP_DECODE, .u.decode = *level};
     const yt_kernel_fn kernel = compile(b, &p);
     const int32_t lanes = b->isa->lanes;
+    const int32_t first_class = level->bins ? 4 * level->bins : 5;
+    const int32_t channels = first_class + level->nc;
     struct guarded head;
     struct segments got;
-    const size_t elems = (size_t)((45 + lanes - 1) / lanes) * (size_t)lanes;
+    const size_t elems =
+        (size_t)((channels + lanes - 1) / lanes) * (size_t)lanes;
     float *logits = guarded_open(&head, elems * 4, 64);
     open_segments(&got, &p.u.decode);
     struct yt_decode_args args = {
         .head = logits,
         .lanes = lanes,
         .na = 1,
-        .nc = 40,
+        .nc = level->nc,
+        .bins = level->bins,
         .h = 1,
         .w = 1,
         .stride = 8,
@@ -397,17 +416,23 @@ static void first_class_on(const struct bench *b)
         .conf = 0.25f,
     };
     point_at(&args, &got);
-    for (int first = 0; first < 40; first++)
-        for (int second = first + 1; second < 40; second++) {
-            for (size_t c = 0; c < elems; c++)
-                logits[c] = c < 5 ? 3.0f : c < 45 ? -2.0f : 99.0f;
-            logits[5 + first] = logits[5 + second] = 4.0f;
+    for (int first = 0; first < level->nc; first++)
+        for (int second = first + 1; second < level->nc; second++) {
+            for (int32_t c = 0; c < (int32_t)elems; c++)
+                logits[c] = c < first_class ? 3.0f : c < channels ? -2.0f : 99;
+            logits[first_class + first] = logits[first_class + second] = 4.0f;
             kernel(&args, 0, 1);
             assert_int_equal(args.counts[0], 1);
             assert_int_equal(got.out.class_id[0], first);
         }
     close_segments(&got);
     guarded_close(&head);
+}
+
+static void first_class_on(const struct bench *b)
+{
+    first_class_of(b, &(struct yt_decode){1, 40, 1, 1, 8, 0});
+    first_class_of(b, &(struct yt_decode){1, 37, 1, 1, 8, 16});
 }
 
 static void first_of_equal_classes_wins(void **state)

@@ -24,6 +24,7 @@ static const char *const names[] = {
     "upsample-f32-64x20x20",
     "letterbox-f32-640x640",
     "decode-f32-a3c80-80x80-s8",
+    "decode-f32-a1c80-80x80-s8-b16",
     "nms-f32-c80-n1000",
 };
 
@@ -53,6 +54,8 @@ static const char *const bad[] = {
     "conv2d-f32-64x7x7-k64r1s1p0-up2",      /* odd */
     "sppf-f32-128x20x20-r4",
     "decode-f32-a0c80-80x80-s8",
+    "decode-f32-a3c80-80x80-s8-b16",
+    "decode-f32-a1c80-80x80-s8-b0",
 };
 
 static void bad_names_are_refused(void **state)

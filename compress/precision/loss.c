@@ -96,15 +96,45 @@ static float head_value(const struct reader *r, int32_t channel, int32_t y,
                    channel % lanes];
 }
 
+static float best_class(const struct reader *r, int32_t first, int32_t y,
+                        int32_t x)
+{
+    float best = -INFINITY;
+    for (int32_t c = 0; c < r->plan->nc; c++)
+        best = fmaxf(best, head_value(r, first + c, y, x));
+    return best;
+}
+
+/* A cell of a head without anchors. */
+static void read_bins_cell(const struct reader *r, int32_t bins, int32_t y,
+                           int32_t x, struct cell *cell)
+{
+    const struct yt_decode_args args = {.head = r->head,
+                                        .lanes = r->plan->isa->lanes,
+                                        .bins = bins,
+                                        .h = r->level->h,
+                                        .w = r->level->w,
+                                        .stride = r->level->stride};
+    float box[4];
+    yt_decode_bins_box(&args, y, x, box);
+    *cell = (struct cell){.x0 = box[0],
+                          .y0 = box[1],
+                          .x1 = box[2],
+                          .y1 = box[3],
+                          .score = sigmoid(best_class(r, 4 * bins, y, x))};
+}
+
 /* The formulas of runtime/decode.h. */
 static void read_cell(const struct reader *r, int32_t anchor, int32_t y,
                       int32_t x, struct cell *cell)
 {
     const int32_t first = anchor * (5 + r->plan->nc);
     const float stride = (float)r->level->stride;
-    float best = -INFINITY;
-    for (int32_t c = 0; c < r->plan->nc; c++)
-        best = fmaxf(best, head_value(r, first + 5 + c, y, x));
+    const int32_t bins = r->level->decode.problem.u.decode.bins;
+    if (bins) {
+        read_bins_cell(r, bins, y, x, cell);
+        return;
+    }
     const float sx = sigmoid(head_value(r, first, y, x));
     const float sy = sigmoid(head_value(r, first + 1, y, x));
     const float sw = 2 * sigmoid(head_value(r, first + 2, y, x));
@@ -118,8 +148,17 @@ static void read_cell(const struct reader *r, int32_t anchor, int32_t y,
         .y0 = cy - h / 2,
         .x1 = cx + w / 2,
         .y1 = cy + h / 2,
-        .score = sigmoid(head_value(r, first + 4, y, x)) * sigmoid(best),
+        .score = sigmoid(head_value(r, first + 4, y, x)) *
+                 sigmoid(best_class(r, first + 5, y, x)),
     };
+}
+
+/* The logit that tells whether a cell is worth looking at. */
+static float first_look(const struct reader *r, int32_t a, int32_t y, int32_t x)
+{
+    const int32_t bins = r->level->decode.problem.u.decode.bins;
+    return bins ? best_class(r, 4 * bins, y, x)
+                : head_value(r, a * (5 + r->plan->nc) + 4, y, x);
 }
 
 /* All cells of a picture, level by level and anchor by anchor. One under the
@@ -138,8 +177,7 @@ static void read_cells(const struct run *run, const struct cell *wanted,
         for (int32_t a = 0; a < level->na; a++)
             for (int32_t y = 0; y < level->h; y++)
                 for (int32_t x = 0; x < level->w; x++, at++) {
-                    const float object =
-                        head_value(&r, a * (5 + plan->nc) + 4, y, x);
+                    const float object = first_look(&r, a, y, x);
                     cells[at].score = 0;
                     if (object > least || (wanted && wanted[at].score > 0))
                         read_cell(&r, a, y, x, &cells[at]);

@@ -179,9 +179,8 @@ enum yt_status yt_channel_groups_find(const struct yt_graph *graph,
     *groups_out = (struct yt_channel_groups){0};
     YT_TRY_GOTO(allocate(&f));
     f.fixed[0] = 1;
-    for (int32_t i = 0; i < graph->head_count; i++)
-        f.fixed[graph->heads[i].node] = 1;
     for (int32_t i = 0; i < graph->node_count; i++) {
+        f.fixed[i] |= yt_graph_is_head(graph, i);
         f.parent[i] = i;
         follow(&f, i);
     }

@@ -57,6 +57,7 @@ enum yt_status yt_drift_open(const struct yt_graph *graph, int32_t h, int32_t w,
     enum yt_status status;
     struct yt_drift *d = calloc(1, sizeof *d);
     YT_FAIL_IF(!d, YT_NO_MEMORY, "no memory to compare heads");
+    YT_TRY_GOTO(yt_graph_wants_anchors(graph, "pruning"));
     *d = (struct yt_drift){.graph = graph,
                            .images = images,
                            .h = h,

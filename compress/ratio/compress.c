@@ -399,6 +399,7 @@ static enum yt_status check_size(const struct yt_graph *graph, int32_t h,
                                  int32_t w)
 {
     const int32_t stride = yt_graph_max_stride(graph);
+    YT_TRY(yt_graph_wants_anchors(graph, "making a network smaller"));
     YT_FAIL_IF(h % stride || w % stride, YT_BAD_ARGUMENT,
                "input %dx%d: not a multiple of the model's stride %d", h, w,
                stride);

@@ -146,14 +146,6 @@ static enum yt_status init_blocks(struct yt_ratio_space *s)
 
 /* ------------------------------------------------------------------ groups */
 
-static int is_head(const struct yt_graph *graph, int32_t node)
-{
-    for (int32_t i = 0; i < graph->head_count; i++)
-        if (graph->heads[i].node == node)
-            return 1;
-    return 0;
-}
-
 /* Convolutions whose blocks may go: none that reads the image, is a head or is
  * in groups. The whole network tells groups: one that blocks went from before
  * may look as if it had some. */
@@ -162,8 +154,9 @@ static int32_t find_filters(const struct yt_graph *graph,
 {
     int32_t count = 0;
     for (int32_t i = 0; i < graph->node_count; i++)
-        if (graph->nodes[i].kind == YT_NODE_CONV && !is_head(graph, i) &&
-            graph->nodes[i].inputs[0] != 0 && !yt_filter_is_grouped(whole, i))
+        if (graph->nodes[i].kind == YT_NODE_CONV &&
+            !yt_graph_is_head(graph, i) && graph->nodes[i].inputs[0] != 0 &&
+            !yt_filter_is_grouped(whole, i))
             nodes[count++] = i;
     return count;
 }

@@ -10,12 +10,13 @@ static const struct yt_op_param params[] = {
     YT_OP_PARAM(decode, na),     YT_OP_PARAM(decode, nc),
     YT_OP_PARAM(decode, h),      YT_OP_PARAM(decode, w),
     YT_OP_PARAM(decode, stride), YT_OP_PARAM(decode, rows),
+    YT_OP_PARAM(decode, bins),
 };
 YT_OP_PARAMS_CHECK(params, struct yt_decode);
 
 static int32_t channels(const struct yt_decode *v)
 {
-    return v->na * (5 + v->nc);
+    return (int32_t)yt_head_channels(v->na, v->nc, v->bins);
 }
 
 static enum yt_status check(const struct yt_problem *p)
@@ -24,6 +25,12 @@ static enum yt_status check(const struct yt_problem *p)
     YT_FAIL_IF(v->na < 1 || v->na > 16 || v->nc < 1 || v->nc > 65536 ||
                    v->stride < 1 || v->rows < 0 || v->rows > v->h,
                YT_BAD_ARGUMENT, "decode na%d nc%d: out of range", v->na, v->nc);
+    YT_FAIL_IF(v->bins < 0 || v->bins > YT_BINS_MAX || v->bins % YT_BINS_STEP ||
+                   (v->bins && v->na != 1),
+               YT_BAD_ARGUMENT,
+               "decode of %d bins a side and %d anchors: bins are a multiple "
+               "of %d up to %d, without anchors",
+               v->bins, v->na, YT_BINS_STEP, YT_BINS_MAX);
     return yt_op_check_size(p, channels(v), v->h, v->w);
 }
 
@@ -38,7 +45,7 @@ const struct yt_op_row yt_op_decode = {
     .member = "decode",
     .params = params,
     .param_count = sizeof params / sizeof params[0],
-    .form = "a{na}c{nc}-{h}x{w}-s{stride}[rows:-in{}]",
+    .form = "a{na}c{nc}-{h}x{w}-s{stride}[rows:-in{}][bins:-b{}]",
     .kind = "decode of {nc} classes",
     .check = check,
     .tensors = tensors,

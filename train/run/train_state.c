@@ -87,6 +87,7 @@ enum yt_status yt_training_open(const struct yt_graph *start,
 {
     char identity[YT_CHECKPOINT_ID_MAX];
     *t = (struct yt_training){.begin_ns = yt_now_ns(), .last_map = NAN};
+    YT_TRY(yt_graph_wants_anchors(start, "training"));
     YT_TRY(yt_train_resolve(start, dataset, options, &t->options));
     /* Before pictures that cannot be read are left out of the data set. */
     YT_TRY(yt_train_identity(start, dataset, &t->options, identity));

@@ -242,6 +242,7 @@ static void fill_levels(struct yt_build *build, const struct yt_graph *graph)
         level->decode.problem.u.decode = (struct yt_decode){
             .na = graph->na,
             .nc = graph->nc,
+            .bins = graph->bins,
             .h = level->h,
             .w = level->w,
             .stride = level->stride,

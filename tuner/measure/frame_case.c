@@ -141,7 +141,7 @@ static void size_decode(struct yt_frame_case *c)
 {
     const struct yt_decode *p = &c->problem.u.decode;
     const int32_t lanes = c->isa->lanes;
-    const int64_t channels = (int64_t)p->na * (5 + p->nc);
+    const int64_t channels = yt_head_channels(p->na, p->nc, p->bins);
     const int64_t blocks = (channels + lanes - 1) / lanes;
     c->in_bytes = 4 * blocks * p->h * p->w * lanes;
     c->out_bytes = 4 * (COLUMNS * decode_cells(p) + decode_tasks(p));
@@ -156,8 +156,11 @@ static void fill_decode(struct yt_frame_case *c)
     uint32_t seed = 2;
     for (int64_t i = 0; i < c->in_bytes / 4; i++) {
         const int64_t channel = i / (cells * lanes) * lanes + i % lanes;
-        const int is_object = channel % (5 + p->nc) == 4;
-        const int is_there = yt_random_unit(&seed) < 0.01f;
+        /* A cell has nc classes, a hundredth of which would be most cells. */
+        const int is_object = p->bins ? channel >= 4 * (int64_t)p->bins
+                                      : channel % (5 + p->nc) == 4;
+        const int is_there =
+            yt_random_unit(&seed) < (p->bins ? 0.01f / (float)p->nc : 0.01f);
         head[i] =
             4 * yt_random_unit(&seed) - 2 + (is_object ? is_there ? 3 : -8 : 0);
     }
@@ -166,6 +169,7 @@ static void fill_decode(struct yt_frame_case *c)
         .lanes = c->isa->lanes,
         .na = p->na,
         .nc = p->nc,
+        .bins = p->bins,
         .h = p->h,
         .w = p->w,
         .stride = p->stride,
@@ -224,8 +228,8 @@ static int same_decode(const struct yt_frame_case *c, const char *got,
     const struct yt_candidates want = columns_at(c->want, cells);
     const struct yt_candidates is = columns_at((char *)got, cells);
     const int32_t *counts = (const int32_t *)(c->want + 4 * COLUMNS * cells);
-    const double extent =
-        (double)p->stride * ((p->w > p->h ? p->w : p->h) + 4 * (2 + p->na));
+    const double extent = (double)p->stride * ((p->w > p->h ? p->w : p->h) +
+                                               4 * (2 + p->na) + p->bins);
     *error_out = 0;
     if (memcmp(counts, got + 4 * COLUMNS * cells,
                4 * (size_t)decode_tasks(p)) != 0)
