@@ -43,7 +43,6 @@ static const struct {
     {"MatMulInteger", "networks with attention don't run"},
     {"NonMaxSuppression", "export the model without NMS"},
     {"ScatterND", "export the model without --inplace"},
-    {"Softmax", "networks with attention don't run"},
 };
 
 static enum yt_status refuse(const struct yt_onnx_scope *scope, int32_t n)
@@ -63,7 +62,8 @@ static int is_onnx_domain(const char *domain)
     return !domain || !*domain || strcmp(domain, "ai.onnx") == 0;
 }
 
-static enum yt_status check_opset(const YtOnnx__ModelProto *model)
+static enum yt_status check_opset(const YtOnnx__ModelProto *model,
+                                  int64_t *opset_out)
 {
     int64_t opset = 0;
     for (size_t i = 0; i < model->n_opset_import; ++i)
@@ -75,6 +75,7 @@ static enum yt_status check_opset(const YtOnnx__ModelProto *model)
                "the ONNX file has opset %lld; %d to %d are read, export with "
                "--opset 12 or 17",
                (long long)opset, OPSET_MIN, OPSET_MAX);
+    *opset_out = opset;
     return YT_OK;
 }
 
@@ -215,7 +216,9 @@ static enum yt_status find_heads(struct yt_onnx_scope *scope,
             decoded = v;
     }
     if (decoded >= 0)
-        YT_TRY(yt_onnx_heads_decoded(scope, decoded, heads));
+        YT_TRY(yt_onnx_heads_have_bins(scope, decoded)
+                   ? yt_onnx_heads_bins(scope, decoded, heads)
+                   : yt_onnx_heads_decoded(scope, decoded, heads));
     for (size_t i = 0; i < graph->n_output; ++i) {
         const int32_t v = yt_onnx_scope_find(scope, graph->output[i]->name);
         if (v != decoded)
@@ -317,7 +320,9 @@ static enum yt_status set_classes(const YtOnnx__ModelProto *model,
     if (heads->no == 0)
         heads->no = (int32_t)(net->c / heads->na);
     char who[YT_ONNX_WHO_MAX];
-    YT_FAIL_IF(heads->no < 6 || heads->no * heads->na != net->c, YT_UNSUPPORTED,
+    YT_FAIL_IF(heads->no < 6 || yt_head_channels(heads->na, heads->no - 5,
+                                                 heads->bins) != net->c,
+               YT_UNSUPPORTED,
                "%s: %lld channels aren't %d anchors of 5 numbers and a class "
                "or more",
                yt_onnx_who(scope, net->node, who), (long long)net->c,
@@ -333,6 +338,7 @@ static enum yt_status set_classes(const YtOnnx__ModelProto *model,
                     (int)count, (int)heads->no - 5);
     YT_TRY_GOTO(yt_graph_set_classes(graph, count, (const char *const *)names));
     graph->na = heads->na;
+    graph->bins = heads->bins;
 done:
     yt_onnx_names_free(names, count);
     return status;
@@ -409,16 +415,31 @@ static enum yt_status build(const YtOnnx__ModelProto *model,
     return yt_graph_check(graph);
 }
 
+/* Ultralytics' package says what it exported: other tasks' outputs look alike.
+ */
+static enum yt_status check_task(const YtOnnx__ModelProto *model)
+{
+    const char *task = yt_onnx_meta(model, "task");
+    YT_FAIL_IF(task && strcmp(task, "detect") != 0, YT_UNSUPPORTED,
+               "the network is made for the task '%.40s'; only detection "
+               "models run",
+               task);
+    return YT_OK;
+}
+
 static enum yt_status import(YtOnnx__ModelProto *model,
                              struct yt_onnx_scope *scope,
                              struct yt_graph *graph)
 {
     struct yt_onnx_heads heads = {0};
     enum yt_status status;
-    YT_TRY(check_opset(model));
+    int64_t opset = 0;
+    YT_TRY(check_opset(model, &opset));
+    YT_TRY(check_task(model));
     YT_FAIL_IF(!model->graph, YT_BAD_INPUT, "the ONNX file holds no graph");
     YT_TRY(yt_onnx_expand(model->graph));
     YT_TRY(yt_onnx_scope_init(scope, model->graph));
+    scope->opset = opset;
     scope->steps_left = SHAPE_STEPS;
     YT_TRY(find_image(scope, &graph->imgsz));
     for (int32_t i = 0; i < scope->order_count; ++i)

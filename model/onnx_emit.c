@@ -97,8 +97,12 @@ static void name_node(const struct yt_onnx_scope *scope,
     yt_onnx_module_path(scope->nodes[net->node].proto->name, name);
     if (!name[0] && net->kind == YT_NODE_CONV && net->weights >= 0)
         weight_path(scope->values[net->weights].name, name);
-    const size_t used = strlen(name);
-    if (used > 0)
+    size_t used = strlen(name);
+    if (used > 0 && net->kind == YT_NODE_CONV && net->weights >= 0 &&
+        net->c < scope->values[net->weights].t.dims[0])
+        used += (size_t)snprintf(name + used, YT_LAYER_NAME_MAX - used, ".%d",
+                                 (int)net->first);
+    if (used > 0 && used < YT_LAYER_NAME_MAX)
         snprintf(name + used, YT_LAYER_NAME_MAX - used, "%s",
                  kind_names[net->kind].suffix);
     else
@@ -106,13 +110,14 @@ static void name_node(const struct yt_onnx_scope *scope,
                  (int)ordinal);
 }
 
+/* Elements from @p first on. */
 static enum yt_status read_floats(struct yt_onnx_scope *scope, int32_t v,
-                                  float *to, int64_t count)
+                                  int64_t first, float *to, int64_t count)
 {
     const struct yt_onnx_value *value = &scope->values[v];
     if (value->kind == YT_ONNX_CONST) {
         for (int64_t i = 0; i < count; ++i)
-            to[i] = (float)yt_onnx_tensor_at(&value->t, i);
+            to[i] = (float)yt_onnx_tensor_at(&value->t, first + i);
         return YT_OK;
     }
     /* All weights of a quantised network are such formulas. They are no more
@@ -121,7 +126,7 @@ static enum yt_status read_floats(struct yt_onnx_scope *scope, int32_t v,
         scope->steps_left += (uint64_t)count * YT_ONNX_CODE_STEPS;
     struct yt_onnx_probe probe = {.scope = scope};
     for (int64_t i = 0; i < count && probe.status == YT_OK; ++i)
-        to[i] = (float)yt_onnx_eval(&probe, v, i);
+        to[i] = (float)yt_onnx_eval(&probe, v, first + i);
     return probe.status;
 }
 
@@ -180,14 +185,16 @@ static enum yt_status emit_filter(struct yt_onnx_scope *scope,
         fill_means(scope, net, c, node);
         return YT_OK;
     }
-    const int64_t elems = scope->values[net->weights].t.count;
+    const struct yt_onnx_tensor *t = &scope->values[net->weights].t;
+    const int64_t filter = t->count / t->dims[0];
+    const int64_t elems = net->c * filter, first = net->first * filter;
     if (net->groups == 1 && !net->is_focus)
-        return read_floats(scope, net->weights, node->weights, elems);
+        return read_floats(scope, net->weights, first, node->weights, elems);
     float *small = malloc((size_t)elems * sizeof *small);
     YT_FAIL_IF(!small, YT_NO_MEMORY, "%s: no memory for its filter",
                node->name);
     const enum yt_status status =
-        read_floats(scope, net->weights, small, elems);
+        read_floats(scope, net->weights, first, small, elems);
     if (status == YT_OK && net->is_focus)
         yt_focus_filter(small, net->focus, node->c, c, node->r / 2,
                         node->weights);
@@ -207,7 +214,7 @@ static enum yt_status emit_weights(struct yt_onnx_scope *scope,
     const int32_t c = graph->nodes[node->inputs[0]].c;
     YT_TRY(emit_filter(scope, net, c, node));
     if (net->bias >= 0)
-        YT_TRY(read_floats(scope, net->bias, node->bias, net->c));
+        YT_TRY(read_floats(scope, net->bias, net->first, node->bias, net->c));
     return net->has_norm
                ? fold_norm(scope, net, node, (int64_t)c * node->r * node->r)
                : YT_OK;

@@ -31,6 +31,8 @@ static double read_net(struct yt_onnx_probe *probe,
     if (probe->net_reads == 0 || probe->net != value->net ||
         probe->net_index != index)
         ++probe->net_reads;
+    if (probe->net_reads == 1 || index < probe->least_index)
+        probe->least_index = index;
     probe->net = value->net;
     probe->net_index = index;
     switch (probe->stand_in) {
@@ -136,6 +138,41 @@ static double eval_codes(struct yt_onnx_probe *probe,
                : fmin(fmax(rint(x / scale) + zero, value->low), value->high);
 }
 
+/* Who asks for one element of a row mostly asks for the next: the sum of the
+ * last row is kept. */
+static double eval_softmax(struct yt_onnx_probe *probe,
+                           const struct yt_onnx_value *value, int64_t index)
+{
+    const int64_t inner = inner_elems(&value->t, value->axis);
+    const int64_t along = value->t.dims[value->axis];
+    const int64_t row = index / (inner * along) * inner * along + index % inner;
+    if (probe->sum_of != value || probe->sum_row != row) {
+        double sum = 0;
+        for (int64_t i = 0; i < along; ++i)
+            sum += exp(yt_onnx_eval(probe, value->in[0], row + i * inner));
+        probe->sum_of = value;
+        probe->sum_row = row;
+        probe->sum = sum;
+    }
+    const double sum = probe->sum;
+    return exp(yt_onnx_eval(probe, value->in[0], index)) / sum;
+}
+
+static double eval_dot(struct yt_onnx_probe *probe,
+                       const struct yt_onnx_value *value, int64_t index)
+{
+    const int64_t c = probe->scope->values[value->in[0]].t.dims[1];
+    const int64_t inner = inner_elems(&value->t, 1);
+    const int64_t k = index / inner % value->t.dims[1];
+    const int64_t n = index / inner / value->t.dims[1];
+    double sum = 0;
+    for (int64_t i = 0; i < c; ++i)
+        sum += yt_onnx_eval(probe, value->in[1], k * c + i) *
+               yt_onnx_eval(probe, value->in[0],
+                            (n * c + i) * inner + index % inner);
+    return sum;
+}
+
 static double eval_lazy(struct yt_onnx_probe *probe,
                         const struct yt_onnx_value *value, int64_t index)
 {
@@ -178,6 +215,10 @@ static double eval_lazy(struct yt_onnx_probe *probe,
         return eval_join(probe, value, index);
     case YT_ONNX_GATHER:
         return eval_gather(probe, value, index);
+    case YT_ONNX_SOFTMAX:
+        return eval_softmax(probe, value, index);
+    case YT_ONNX_DOT:
+        return eval_dot(probe, value, index);
     case YT_ONNX_RANGE:
         return value->start + (double)index * value->delta;
     case YT_ONNX_QUANTISE:

@@ -25,6 +25,11 @@ struct yt_onnx_probe {
     int32_t net;
     int64_t net_index;
     int64_t net_reads;
+    int64_t least_index; /* of all that were read */
+    /* The softmax asked last and its row: the sum of that. */
+    const struct yt_onnx_value *sum_of;
+    int64_t sum_row;
+    double sum;
 };
 
 /** Element @p index (row-major) of value @p v. */

@@ -24,8 +24,9 @@ struct yt_onnx_head {
 struct yt_onnx_heads {
     struct yt_onnx_head heads[YT_LEVELS_MAX];
     int32_t count;
-    int32_t na; /* 0: not known yet */
-    int32_t no; /* 5 + classes; 0: not known yet */
+    int32_t na;   /* 0: not known yet */
+    int32_t no;   /* 5 + classes; 0: not known yet */
+    int32_t bins; /* 0: heads with anchors; else nets join two halves */
     int has_anchors;
 };
 
@@ -34,6 +35,16 @@ struct yt_onnx_heads {
  *          does otherwise; YT_NO_MEMORY. */
 enum yt_status yt_onnx_heads_decoded(struct yt_onnx_scope *scope, int32_t v,
                                      struct yt_onnx_heads *heads_out);
+
+/** Whether the first element of output @p v depends on several numbers of a
+ *  head, as boxes do whose sides are means. */
+int yt_onnx_heads_have_bins(struct yt_onnx_scope *scope, int32_t v);
+
+/** Ask the tail of heads without anchors that ends in output @p v of shape
+ *  [1][4 + classes][boxes] (onnx_bins.c).
+ *  @return as yt_onnx_heads_decoded(). */
+enum yt_status yt_onnx_heads_bins(struct yt_onnx_scope *scope, int32_t v,
+                                  struct yt_onnx_heads *heads_out);
 
 /** Append the head behind output @p v: a convolution's output, or one moved to
  *  [1][na][h][w][no] or [1][na][no][h][w], with or without a sigmoid.

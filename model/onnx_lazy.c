@@ -439,6 +439,7 @@ static const struct yt_onnx_op other_ops[] = {
     {"Cast", 1, visit_cast},
     {"Where", 3, visit_where},
     {"LeakyRelu", 1, visit_leaky},
+    {"Softmax", 1, yt_onnx_visit_softmax},
     {"Clip", 1, visit_clip},
     {"HardSigmoid", 1, visit_hard_sigmoid},
     {NULL, 0, NULL},

@@ -3,7 +3,8 @@
 
 /* The operators that make values rather than feature maps: constants, shape
  * arithmetic, the decode tail's moves and sums. Also the steps their readers
- * share (model/onnx_lazy.c: elementwise; model/onnx_moves.c: the rest). */
+ * share (model/onnx_lazy.c: elementwise; model/onnx_lazy_sums.c: sums along an
+ * axis; model/onnx_moves.c: the rest). */
 
 #include "model/onnx_scope.h"
 
@@ -24,6 +25,19 @@ struct yt_onnx_op {
 
 /** The operators that move elements, ended by a NULL name. */
 extern const struct yt_onnx_op yt_onnx_moves[];
+
+/** The visitor of Softmax (model/onnx_lazy_sums.c).
+ *  @return YT_OK; YT_UNSUPPORTED where the opset means something else by the
+ *          axis, or it is long; YT_BAD_INPUT. */
+enum yt_status yt_onnx_visit_softmax(struct yt_onnx_scope *scope, int32_t n);
+
+/** Whether node @p n, a convolution, reads a softmax, perhaps moved. */
+int yt_onnx_reads_softmax(const struct yt_onnx_scope *scope, int32_t n);
+
+/** The visitor of such a convolution.
+ *  @return YT_OK; YT_UNSUPPORTED unless it is a plain one of 1x1;
+ *          YT_BAD_INPUT. */
+enum yt_status yt_onnx_visit_dot(struct yt_onnx_scope *scope, int32_t n);
 
 /** Input @p i of node @p n, or -1 where it's absent. */
 int32_t yt_onnx_input(const struct yt_onnx_scope *scope, int32_t n, int32_t i);

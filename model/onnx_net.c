@@ -50,6 +50,38 @@ enum yt_status yt_onnx_finish(struct yt_onnx_scope *scope, int32_t n,
     return YT_OK;
 }
 
+/* The convolution whose filters alone make net @p from, which it is or an
+ * activation of it; -1: there is none whose rows could be taken apart. */
+static int32_t conv_of(const struct yt_onnx_scope *scope, int32_t from)
+{
+    if (scope->nets[from].kind == YT_NODE_ACT)
+        from = scope->nets[from].inputs[0];
+    const struct yt_onnx_net *conv = &scope->nets[from];
+    return conv->kind == YT_NODE_CONV && conv->weights >= 0 &&
+                   conv->groups == 1 && !conv->is_focus
+               ? from
+               : -1;
+}
+
+/* Neighbouring channels of what a convolution makes, as those of a C2f are, are
+ * a convolution by some of its filters. */
+static enum yt_status add_part(struct yt_onnx_scope *scope, int32_t from,
+                               int32_t conv, int32_t first, int64_t count,
+                               int32_t *index_out)
+{
+    struct yt_onnx_net part = scope->nets[conv];
+    part.c = count;
+    part.first += first;
+    part.norm_first += first;
+    YT_TRY(yt_onnx_net_add(scope, &part, index_out));
+    if (from == conv)
+        return YT_OK;
+    struct yt_onnx_net act = scope->nets[from];
+    act.c = count;
+    act.inputs[0] = *index_out;
+    return yt_onnx_net_add(scope, &act, index_out);
+}
+
 /* Channels of a feature map in another order, or some of them, are a 1x1
  * convolution. */
 static enum yt_status add_picks(struct yt_onnx_scope *scope, int32_t v)
@@ -67,6 +99,14 @@ static enum yt_status add_picks(struct yt_onnx_scope *scope, int32_t v)
     scope->picks = picks;
     if (!yt_onnx_pick_find(scope, v, &from, picks + scope->pick_count))
         return YT_OK;
+    picks += scope->pick_count;
+    const int32_t conv = conv_of(scope, from);
+    int is_range = conv >= 0;
+    for (size_t i = 1; i < count; ++i)
+        is_range &= picks[i] == picks[i - 1] + 1;
+    if (is_range)
+        return add_part(scope, from, conv, picks[0], (int64_t)count,
+                        &value->as_net);
     struct yt_onnx_net net =
         yt_onnx_mean_of(scope, value->producer, from, &one);
     net.c = (int64_t)count;

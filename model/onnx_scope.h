@@ -30,15 +30,17 @@ enum yt_onnx_kind {
 
 /* The formulas of a LAZY value; in[] are indices into its inputs. */
 enum yt_onnx_formula {
-    YT_ONNX_VIEW,   /* in[0] at base + sum(index[d] * steps[0][d]) */
-    YT_ONNX_UNARY,  /* fn.unary(in[0]) elementwise; fn NULL: in[0] itself */
-    YT_ONNX_BINARY, /* fn.binary(in[0], in[1]), broadcast by steps[0..1] */
-    YT_ONNX_CLIP,   /* in[0] limited to low..high, elementwise */
-    YT_ONNX_LEAKY,  /* in[0], times slope where negative, elementwise */
-    YT_ONNX_SELECT, /* in[0] ? in[1] : in[2], broadcast by steps[0..2] */
-    YT_ONNX_JOIN,   /* in[*] one after another along axis */
-    YT_ONNX_GATHER, /* in[0] at in[1] along axis */
-    YT_ONNX_RANGE,  /* start + i * delta */
+    YT_ONNX_VIEW,    /* in[0] at base + sum(index[d] * steps[0][d]) */
+    YT_ONNX_UNARY,   /* fn.unary(in[0]) elementwise; fn NULL: in[0] itself */
+    YT_ONNX_BINARY,  /* fn.binary(in[0], in[1]), broadcast by steps[0..1] */
+    YT_ONNX_CLIP,    /* in[0] limited to low..high, elementwise */
+    YT_ONNX_LEAKY,   /* in[0], times slope where negative, elementwise */
+    YT_ONNX_SELECT,  /* in[0] ? in[1] : in[2], broadcast by steps[0..2] */
+    YT_ONNX_JOIN,    /* in[*] one after another along axis */
+    YT_ONNX_GATHER,  /* in[0] at in[1] along axis */
+    YT_ONNX_RANGE,   /* start + i * delta */
+    YT_ONNX_SOFTMAX, /* e^in[0] by the sum of such along axis */
+    YT_ONNX_DOT,     /* in[0] summed along axis 1, weighed by in[1] */
     /* in[0] to codes, and codes to numbers, by the scale in[1] and the zero
      * point in[2], which may be absent; steps[1..2] are theirs */
     YT_ONNX_QUANTISE, /* limited to low..high */
@@ -112,7 +114,8 @@ struct yt_onnx_net {
     int32_t picks;         /* of those: index into the scope's picks of its
                               channels, one for each output; -1: its own */
     int32_t groups;        /* CONV: >= 1, but of the identity */
-    int is_focus;          /* CONV: of the input's quarters */
+    int32_t first; /* CONV: of the filters in weights, the first it has */
+    int is_focus;  /* CONV: of the input's quarters */
     struct yt_focus_part focus[YT_FOCUS_PARTS];
     int has_norm;       /* CONV: a batch normalisation follows, of */
     int32_t norm[4];    /* values scale, shift, mean, variance; -1: that of
@@ -125,6 +128,7 @@ struct yt_onnx_net {
 
 struct yt_onnx_scope {
     const YtOnnx__GraphProto *graph;
+    int64_t opset;
     struct yt_onnx_value *values;
     int32_t value_count;
     int32_t *by_name; /* [name_count] value indices, sorted by name */

@@ -157,6 +157,8 @@ enum yt_status yt_onnx_visit_conv(struct yt_onnx_scope *scope, int32_t n)
     struct yt_onnx_net net = {
         .kind = YT_NODE_CONV, .node = n, .bias = -1, .picks = -1};
     struct yt_onnx_window window = {0};
+    if (yt_onnx_reads_softmax(scope, n))
+        return yt_onnx_visit_dot(scope, n);
     YT_TRY(conv_input(scope, n, &net));
     const struct yt_onnx_net *x = &scope->nets[net.inputs[0]];
     const int32_t scale = net.is_focus ? 2 : 1;

@@ -202,6 +202,24 @@ static void a_checkpoint_gives_the_same_boxes(void **state)
     assert_non_null(strstr(expected, ": bus 0."));
 }
 
+/* A head without anchors is decoded by the product, in f32 and behind integers.
+ */
+static void heads_without_anchors_give_the_same_boxes(void **state)
+{
+    (void)state;
+    char model[512];
+    struct yt_picture picture;
+    snprintf(model, sizeof model, "%s/tests/data/onnx/bins_late.onnx",
+             getenv("YT_SOURCE_DIR"));
+    assert_int_equal(yt_picture_init(200, 150, &picture), YT_OK);
+    for (int i = 0; i < 200 * 150 * 3; i++)
+        picture.rgb[i] = (uint8_t)(i * 2654435761u >> 23);
+    assert_true(check_model(model, &picture, "") > 20);
+    assert_true(check_model(model, &picture, "--precision int8 --calib .") >
+                20);
+    yt_picture_deinit(&picture);
+}
+
 static void bad_command_lines_are_refused(void **state)
 {
     (void)state;
@@ -238,6 +256,8 @@ int main(void)
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(
             integers_give_the_same_boxes_from_fewer_bytes, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            heads_without_anchors_give_the_same_boxes, setup, teardown),
         cmocka_unit_test_setup_teardown(bad_command_lines_are_refused, setup,
                                         teardown),
     };
