@@ -82,8 +82,8 @@ enum yt_status yt_pt_conv(struct yt_pt_reader *r,
     const struct yt_pt_path act = yt_pt_path_child(path, "act");
     int32_t conv = 0;
     (void)input_count;
-    if (!yt_pickle_is_global(yt_pickle_class(module), "models.common.DWConv"))
-        YT_TRY(yt_pt_expect(module, "models.common.Conv", path));
+    if (!yt_pt_is(module, "DWConv"))
+        YT_TRY(yt_pt_expect(module, "Conv", path));
     YT_TRY(yt_pt_conv2d(r, yt_pt_child(module, "conv"), &how, inputs[0], path,
                         &conv));
     return yt_pt_act(r, yt_pt_child(module, "act"), conv, &act, node_out);

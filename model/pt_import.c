@@ -1,6 +1,6 @@
 /* A checkpoint from its first byte to a checked graph:
  *
- *      zip -> pickle -> {"ema" or "model"} -> model.model's modules -> nodes
+ *  zip -> pickle -> {"ema" or "model"} -> model.model's modules -> nodes
  */
 
 #include <stdio.h>
@@ -122,8 +122,7 @@ static enum yt_status emit_modules(struct yt_pt_reader *r,
         int32_t input_count = 0;
         YT_TRY(
             find_inputs(module, &path, number, outputs, inputs, &input_count));
-        if (i + 1 == count &&
-            yt_pickle_is_global(yt_pickle_class(module), "models.yolo.Detect"))
+        if (i + 1 == count && yt_pt_is(module, "Detect"))
             return yt_pt_detect(r, module, inputs, input_count, &path, nc_out);
         YT_TRY(
             yt_pt_module(r, module, inputs, input_count, &path, &outputs[i]));

@@ -1,7 +1,8 @@
 /* The modules a YOLOv5 detector is made of, one function each, in one table by
  * class name. A pickle holds what a module is, not what its code does, so the
- * code is here, after models/common.py of YOLOv5 v1.0 to v7.0; a class that is
- * not in the table cannot run and is refused by name. */
+ * code is here, after models/common.py of YOLOv5 v1.0 to v7.0 and nn/modules of
+ * Ultralytics' package 8.0 to 8.4; a class that is not in the table cannot run
+ * and is refused by name. */
 
 #include "model/pt_modules.h"
 
@@ -53,6 +54,28 @@ const struct yt_pickle_value *yt_pt_child(const struct yt_pickle_value *module,
     return child && child->kind != YT_PICKLE_NONE ? child : NULL;
 }
 
+bool yt_pt_is(const struct yt_pickle_value *module, const char *name)
+{
+    /* Until v8.0.94 Ultralytics' package had all of its modules in one. */
+    static const char *const packages[] = {
+        "models.common",
+        "models.yolo",
+        "ultralytics.nn.modules.conv",
+        "ultralytics.nn.modules.block",
+        "ultralytics.nn.modules.head",
+        "ultralytics.nn.modules",
+    };
+    if (strchr(name, '.'))
+        return yt_pickle_is_global(yt_pickle_class(module), name);
+    for (size_t i = 0; i < sizeof packages / sizeof packages[0]; i++) {
+        char full[96];
+        snprintf(full, sizeof full, "%s.%s", packages[i], name);
+        if (yt_pickle_is_global(yt_pickle_class(module), full))
+            return true;
+    }
+    return false;
+}
+
 enum yt_status yt_pt_expect(const struct yt_pickle_value *module,
                             const char *class_name,
                             const struct yt_pt_path *path)
@@ -60,8 +83,8 @@ enum yt_status yt_pt_expect(const struct yt_pickle_value *module,
     char text[96];
     YT_FAIL_IF(!module, YT_BAD_INPUT, "%s: %s is missing", path->text,
                class_name);
-    YT_FAIL_IF(!yt_pickle_is_global(yt_pickle_class(module), class_name),
-               YT_UNSUPPORTED, "%s: is %s, must be %s", path->text,
+    YT_FAIL_IF(!yt_pt_is(module, class_name), YT_UNSUPPORTED,
+               "%s: is %s, must be %s", path->text,
                yt_pickle_describe(module, text), class_name);
     return YT_OK;
 }
@@ -73,9 +96,9 @@ static enum yt_status add(struct yt_pt_reader *r, struct yt_node *node,
     return yt_graph_add(r->graph, node, node_out);
 }
 
-static enum yt_status concat(struct yt_pt_reader *r, const int32_t *inputs,
-                             int32_t count, const struct yt_pt_path *path,
-                             int32_t *node_out)
+enum yt_status yt_pt_concat(struct yt_pt_reader *r, const int32_t *inputs,
+                            int32_t count, const struct yt_pt_path *path,
+                            int32_t *node_out)
 {
     YT_FAIL_IF(count > YT_NODE_INPUTS_MAX, YT_UNSUPPORTED,
                "%s: joins %d tensors; at most %d can be", path->text, count,
@@ -85,12 +108,11 @@ static enum yt_status concat(struct yt_pt_reader *r, const int32_t *inputs,
     return add(r, &node, path, node_out);
 }
 
-/* The named child, which is a Conv. */
-static enum yt_status child_conv(struct yt_pt_reader *r,
-                                 const struct yt_pickle_value *module,
-                                 const char *name, int32_t input,
-                                 const struct yt_pt_path *path,
-                                 int32_t *node_out)
+enum yt_status yt_pt_child_conv(struct yt_pt_reader *r,
+                                const struct yt_pickle_value *module,
+                                const char *name, int32_t input,
+                                const struct yt_pt_path *path,
+                                int32_t *node_out)
 {
     const struct yt_pt_path full = yt_pt_path_child(path, name);
     return yt_pt_conv(r, yt_pt_child(module, name), &input, 1, &full, node_out);
@@ -107,8 +129,8 @@ emit_bottleneck(struct yt_pt_reader *r, const struct yt_pickle_value *module,
     YT_FAIL_IF(!yt_pickle_int(yt_pickle_attr(module, "add"), &shortcut),
                YT_BAD_INPUT, "%s: a Bottleneck without its add flag",
                path->text);
-    YT_TRY(child_conv(r, module, "cv1", inputs[0], path, &branch));
-    YT_TRY(child_conv(r, module, "cv2", branch, path, &branch));
+    YT_TRY(yt_pt_child_conv(r, module, "cv1", inputs[0], path, &branch));
+    YT_TRY(yt_pt_child_conv(r, module, "cv2", branch, path, &branch));
     if (!shortcut) {
         *node_out = branch;
         return YT_OK;
@@ -149,15 +171,15 @@ static enum yt_status emit_c3(struct yt_pt_reader *r,
     const struct yt_pt_path chain = yt_pt_path_child(path, "m");
     const struct yt_pt_path both = yt_pt_path_child(path, "concat");
     (void)input_count;
-    YT_TRY(child_conv(r, module, "cv1", inputs[0], path, &halves[0]));
+    YT_TRY(yt_pt_child_conv(r, module, "cv1", inputs[0], path, &halves[0]));
     const int32_t input = halves[0];
     YT_TRY(yt_pt_expect(yt_pt_child(module, "m"),
                         "torch.nn.modules.container.Sequential", &chain));
     YT_TRY(yt_pt_module(r, yt_pt_child(module, "m"), &input, 1, &chain,
                         &halves[0]));
-    YT_TRY(child_conv(r, module, "cv2", inputs[0], path, &halves[1]));
-    YT_TRY(concat(r, halves, 2, &both, &joined));
-    return child_conv(r, module, "cv3", joined, path, node_out);
+    YT_TRY(yt_pt_child_conv(r, module, "cv2", inputs[0], path, &halves[1]));
+    YT_TRY(yt_pt_concat(r, halves, 2, &both, &joined));
+    return yt_pt_child_conv(r, module, "cv3", joined, path, node_out);
 }
 
 /* A bare convolution of a BottleneckCSP, and its half of what follows the
@@ -196,7 +218,7 @@ static enum yt_status emit_csp(struct yt_pt_reader *r,
     (void)input_count;
     YT_TRY(yt_pt_expect(yt_pt_child(module, "bn"),
                         "torch.nn.modules.batchnorm.BatchNorm2d", &bn));
-    YT_TRY(child_conv(r, module, "cv1", inputs[0], path, &chained));
+    YT_TRY(yt_pt_child_conv(r, module, "cv1", inputs[0], path, &chained));
     const int32_t c = r->graph->nodes[chained].c;
     const int32_t input = chained;
     YT_TRY(yt_pt_expect(yt_pt_child(module, "m"),
@@ -205,8 +227,8 @@ static enum yt_status emit_csp(struct yt_pt_reader *r,
         yt_pt_module(r, yt_pt_child(module, "m"), &input, 1, &chain, &chained));
     YT_TRY(csp_half(r, module, "cv3", chained, c, 0, path, &halves[0]));
     YT_TRY(csp_half(r, module, "cv2", inputs[0], c, 1, path, &halves[1]));
-    YT_TRY(concat(r, halves, 2, &both, &joined));
-    return child_conv(r, module, "cv4", joined, path, node_out);
+    YT_TRY(yt_pt_concat(r, halves, 2, &both, &joined));
+    return yt_pt_child_conv(r, module, "cv4", joined, path, node_out);
 }
 
 /* Half of the channels by a convolution, the other half from those by a
@@ -220,9 +242,9 @@ static enum yt_status emit_ghost(struct yt_pt_reader *r,
     int32_t halves[2] = {0, 0};
     const struct yt_pt_path both = yt_pt_path_child(path, "concat");
     (void)input_count;
-    YT_TRY(child_conv(r, module, "cv1", inputs[0], path, &halves[0]));
-    YT_TRY(child_conv(r, module, "cv2", halves[0], path, &halves[1]));
-    return concat(r, halves, 2, &both, node_out);
+    YT_TRY(yt_pt_child_conv(r, module, "cv1", inputs[0], path, &halves[0]));
+    YT_TRY(yt_pt_child_conv(r, module, "cv2", halves[0], path, &halves[1]));
+    return yt_pt_concat(r, halves, 2, &both, node_out);
 }
 
 /* The sum of its two children. */
@@ -268,7 +290,7 @@ static enum yt_status emit_focus(struct yt_pt_reader *r,
     const struct yt_pt_path act = yt_pt_path_child(&full, "act");
     int32_t conv = 0;
     (void)input_count;
-    YT_TRY(yt_pt_expect(inner, "models.common.Conv", &full));
+    YT_TRY(yt_pt_expect(inner, "Conv", &full));
     YT_TRY(yt_pt_conv2d(r, yt_pt_child(inner, "conv"), &how, inputs[0], &full,
                         &conv));
     return yt_pt_act(r, yt_pt_child(inner, "act"), conv, &act, node_out);
@@ -319,27 +341,40 @@ static enum yt_status max_pool(struct yt_pt_reader *r, int64_t window,
     return add(r, &node, path, node_out);
 }
 
-/* SPPF chains one pool three times. */
+/* SPPF chains one pool three times, or as often as a later one says; that may
+ * have a shortcut, too. */
 static enum yt_status emit_sppf(struct yt_pt_reader *r,
                                 const struct yt_pickle_value *module,
                                 const int32_t *inputs, int32_t input_count,
                                 const struct yt_pt_path *path,
                                 int32_t *node_out)
 {
-    int32_t parts[4] = {0, 0, 0, 0};
+    int32_t parts[YT_NODE_INPUTS_MAX] = {0};
     int32_t joined = 0;
+    int64_t window = 0, count = 3, shortcut = 0;
     const struct yt_pt_path pools = yt_pt_path_child(path, "m");
     const struct yt_pt_path all = yt_pt_path_child(path, "concat");
+    const struct yt_pt_path sum = yt_pt_path_child(path, "add");
     (void)input_count;
-    YT_TRY(child_conv(r, module, "cv1", inputs[0], path, &parts[0]));
-    int64_t window = 0;
+    (void)yt_pickle_int(yt_pickle_attr(module, "n"), &count);
+    (void)yt_pickle_int(yt_pickle_attr(module, "add"), &shortcut);
+    YT_FAIL_IF(count < 1 || count >= YT_NODE_INPUTS_MAX, YT_UNSUPPORTED,
+               "%s: an SPPF of %lld max-pools; 1 to %d can run", path->text,
+               (long long)count, YT_NODE_INPUTS_MAX - 1);
+    YT_TRY(yt_pt_child_conv(r, module, "cv1", inputs[0], path, &parts[0]));
     YT_TRY(pool_window(yt_pt_child(module, "m"), &pools, &window));
-    for (int32_t i = 0; i < 3; i++) {
+    for (int32_t i = 0; i < count; i++) {
         const struct yt_pt_path full = yt_pt_path_index(&pools, i);
         YT_TRY(max_pool(r, window, parts[i], &full, &parts[i + 1]));
     }
-    YT_TRY(concat(r, parts, 4, &all, &joined));
-    return child_conv(r, module, "cv2", joined, path, node_out);
+    YT_TRY(yt_pt_concat(r, parts, (int32_t)count + 1, &all, &joined));
+    YT_TRY(yt_pt_child_conv(r, module, "cv2", joined, path, node_out));
+    if (!shortcut)
+        return YT_OK;
+    struct yt_node node = {.kind = YT_NODE_ADD,
+                           .inputs = {inputs[0], *node_out},
+                           .input_count = 2};
+    return add(r, &node, &sum, node_out);
 }
 
 /* SPP has pools of several windows side by side. A pool of a window after one
@@ -362,7 +397,7 @@ static enum yt_status emit_spp(struct yt_pt_reader *r,
                YT_NODE_INPUTS_MAX - 1);
     const int32_t count = (int32_t)(pools->count / 2);
     int64_t last = 0;
-    YT_TRY(child_conv(r, module, "cv1", inputs[0], path, &parts[0]));
+    YT_TRY(yt_pt_child_conv(r, module, "cv1", inputs[0], path, &parts[0]));
     for (int32_t i = 0; i < count; i++) {
         const struct yt_pt_path full = yt_pt_path_index(&list, i);
         int64_t window = 0;
@@ -372,8 +407,8 @@ static enum yt_status emit_spp(struct yt_pt_reader *r,
                         parts[wider ? i : 0], &full, &parts[i + 1]));
         last = window;
     }
-    YT_TRY(concat(r, parts, count + 1, &all, &joined));
-    return child_conv(r, module, "cv2", joined, path, node_out);
+    YT_TRY(yt_pt_concat(r, parts, count + 1, &all, &joined));
+    return yt_pt_child_conv(r, module, "cv2", joined, path, node_out);
 }
 
 static enum yt_status emit_upsample(struct yt_pt_reader *r,
@@ -410,7 +445,7 @@ static enum yt_status emit_concat(struct yt_pt_reader *r,
     YT_FAIL_IF(!yt_pickle_int(yt_pickle_attr(module, "d"), &axis) || axis != 1,
                YT_UNSUPPORTED, "%s: only channels (axis 1) can be joined",
                path->text);
-    return concat(r, inputs, input_count, path, node_out);
+    return yt_pt_concat(r, inputs, input_count, path, node_out);
 }
 
 static const struct row {
@@ -421,18 +456,22 @@ static const struct row {
                            const struct yt_pt_path *path, int32_t *node_out);
     bool many; /* takes more than one input */
 } rows[] = {
-    {"models.common.Conv", yt_pt_conv, false},
-    {"models.common.Bottleneck", emit_bottleneck, false},
-    {"models.common.C3", emit_c3, false},
-    {"models.common.BottleneckCSP", emit_csp, false},
-    {"models.common.C3Ghost", emit_c3, false},
-    {"models.common.Focus", emit_focus, false},
-    {"models.common.DWConv", yt_pt_conv, false},
-    {"models.common.GhostConv", emit_ghost, false},
-    {"models.common.GhostBottleneck", emit_ghost_bottleneck, false},
-    {"models.common.SPPF", emit_sppf, false},
-    {"models.common.SPP", emit_spp, false},
-    {"models.common.Concat", emit_concat, true},
+    {"Conv", yt_pt_conv, false},
+    {"Bottleneck", emit_bottleneck, false},
+    {"C3", emit_c3, false},
+    {"BottleneckCSP", emit_csp, false},
+    {"C3Ghost", emit_c3, false},
+    {"Focus", emit_focus, false},
+    {"DWConv", yt_pt_conv, false},
+    {"C2f", yt_pt_c2f, false},
+    {"C3k2", yt_pt_c2f, false},
+    {"C2", yt_pt_c2, false},
+    {"C3k", emit_c3, false},
+    {"GhostConv", emit_ghost, false},
+    {"GhostBottleneck", emit_ghost_bottleneck, false},
+    {"SPPF", emit_sppf, false},
+    {"SPP", emit_spp, false},
+    {"Concat", emit_concat, true},
     {"torch.nn.modules.upsampling.Upsample", emit_upsample, false},
     {"torch.nn.modules.container.Sequential", emit_sequential, false},
     {"torch.nn.modules.linear.Identity", emit_identity, false},
@@ -443,19 +482,28 @@ static const struct {
     const char *class_name;
     const char *reason;
 } refused[] = {
-    {"models.common.Classify", "it belongs to a classifier, not a detector"},
-    {"models.yolo.Segment", "it belongs to a segmentation model"},
-    {"models.common.C3TR", "it contains a transformer"},
-    {"models.common.TransformerBlock", "it is a transformer"},
+    {"Classify", "it belongs to a classifier, not a detector"},
+    {"Segment", "it belongs to a segmentation model"},
+    {"Segment26", "it belongs to a segmentation model"},
+    {"Pose", "it belongs to a model of poses"},
+    {"Pose26", "it belongs to a model of poses"},
+    {"OBB", "it belongs to a model of rotated boxes"},
+    {"OBB26", "it belongs to a model of rotated boxes"},
+    {"C2PSA", "it contains attention"},
+    {"PSA", "it contains attention"},
+    {"PSABlock", "it contains attention"},
+    {"A2C2f", "it contains attention"},
+    {"C3TR", "it contains a transformer"},
+    {"TransformerBlock", "it is a transformer"},
 };
 
 static enum yt_status refuse(const struct yt_pickle_value *module,
                              const struct yt_pt_path *path)
 {
     char text[96];
-    const char *reason = "only the modules of YOLOv5 detectors do";
+    const char *reason = "only the modules of YOLOv5 and YOLOv8 detectors do";
     for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++)
-        if (yt_pickle_is_global(yt_pickle_class(module), refused[i].class_name))
+        if (yt_pt_is(module, refused[i].class_name))
             reason = refused[i].reason;
     return yt_fail(YT_UNSUPPORTED, "%s: %s does not run here: %s", path->text,
                    yt_pickle_describe(module, text), reason);
@@ -488,7 +536,7 @@ enum yt_status yt_pt_module(struct yt_pt_reader *r,
                             const struct yt_pt_path *path, int32_t *node_out)
 {
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
-        if (yt_pickle_is_global(yt_pickle_class(module), rows[i].class_name))
+        if (yt_pt_is(module, rows[i].class_name))
             return emit_row(r, &rows[i], module, inputs, input_count, path,
                             node_out);
     return refuse(module, path);

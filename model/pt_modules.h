@@ -1,7 +1,8 @@
 #ifndef YT_PT_MODULES_H
 #define YT_PT_MODULES_H
 
-/* YOLOv5's nn.Module tree, as the pickle left it, to graph nodes. */
+/* YOLOv5's nn.Module tree, or that of Ultralytics' later package, as the pickle
+ * left it, to graph nodes. */
 
 #include <stdbool.h>
 
@@ -34,7 +35,12 @@ yt_pt_children(const struct yt_pickle_value *module);
 const struct yt_pickle_value *yt_pt_child(const struct yt_pickle_value *module,
                                           const char *name);
 
-/** Fail unless @p module is of the class. YT_UNSUPPORTED naming what it is. */
+/** Whether a module is of the class of that name, of torch's where the name has
+ *  a dot, else of YOLOv5's or of Ultralytics' package. */
+bool yt_pt_is(const struct yt_pickle_value *module, const char *name);
+
+/** Fail unless @p module is of the class, as yt_pt_is() has it. YT_UNSUPPORTED
+ *  naming what it is. */
 enum yt_status yt_pt_expect(const struct yt_pickle_value *module,
                             const char *class_name,
                             const struct yt_pt_path *path);
@@ -65,6 +71,30 @@ enum yt_status yt_pt_conv(struct yt_pt_reader *r,
                           const int32_t *inputs, int32_t input_count,
                           const struct yt_pt_path *path, int32_t *node_out);
 
+/** pt_c2f.c: C2f of YOLOv8, and C3k2 of YOLO11, which has other blocks. */
+enum yt_status yt_pt_c2f(struct yt_pt_reader *r,
+                         const struct yt_pickle_value *module,
+                         const int32_t *inputs, int32_t input_count,
+                         const struct yt_pt_path *path, int32_t *node_out);
+
+/** pt_c2f.c: C2 of YOLOv8's networks of four levels. */
+enum yt_status yt_pt_c2(struct yt_pt_reader *r,
+                        const struct yt_pickle_value *module,
+                        const int32_t *inputs, int32_t input_count,
+                        const struct yt_pt_path *path, int32_t *node_out);
+
+/** pt_modules.c: the concat of @p count nodes. */
+enum yt_status yt_pt_concat(struct yt_pt_reader *r, const int32_t *inputs,
+                            int32_t count, const struct yt_pt_path *path,
+                            int32_t *node_out);
+
+/** pt_modules.c: the named child, which is a Conv. */
+enum yt_status yt_pt_child_conv(struct yt_pt_reader *r,
+                                const struct yt_pickle_value *module,
+                                const char *name, int32_t input,
+                                const struct yt_pt_path *path,
+                                int32_t *node_out);
+
 /** pt_modules.c: any module but Detect.
  *  @return YT_OK; YT_UNSUPPORTED naming a class that cannot run; YT_BAD_INPUT.
  */
@@ -73,8 +103,8 @@ enum yt_status yt_pt_module(struct yt_pt_reader *r,
                             const int32_t *inputs, int32_t input_count,
                             const struct yt_pt_path *path, int32_t *node_out);
 
-/** pt_detect.c: Detect, the last module: heads, strides, anchors, nc. The class
- *  names are left to the caller. */
+/** pt_detect.c: Detect, the last module: heads, strides, anchors or bins, nc.
+ *  The class names are left to the caller. */
 enum yt_status yt_pt_detect(struct yt_pt_reader *r,
                             const struct yt_pickle_value *module,
                             const int32_t *inputs, int32_t input_count,

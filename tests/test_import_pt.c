@@ -229,7 +229,7 @@ static const struct {
 } bad[] = {
     /* modules */
     {"c3tr", YT_UNSUPPORTED, "models.common.C3TR"},
-    {"v8", YT_UNSUPPORTED, "ultralytics.nn.modules.conv.Conv"},
+    {"c2psa", YT_UNSUPPORTED, "block.C2PSA does not run here: it contains"},
     {"segment", YT_UNSUPPORTED, "models.yolo.Segment"},
     {"no_detect", YT_UNSUPPORTED, "the last module is not Detect"},
     {"gelu", YT_UNSUPPORTED, "activation.GELU"},

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 #include <cmocka.h>
 
 #include "model/graph.h"
@@ -80,6 +81,59 @@ static void modules_compute_what_they_should(void **state)
     assert_heads("version3");
     assert_heads("activations");
     assert_heads("ghosts");
+    assert_heads("version8");
+    assert_heads("version11");
+}
+
+static void heads_without_anchors_are_read(void **state)
+{
+    (void)state;
+    struct yt_graph *graph = import_good("version8.pt");
+    assert_int_equal(graph->bins, 16);
+    assert_int_equal(graph->na, 1);
+    assert_int_equal(graph->nc, 3);
+    assert_int_equal(graph->head_count, 2);
+    assert_int_equal(graph->heads[1].stride, 4);
+    assert_string_equal(graph->classes[2], "eel");
+    yt_graph_destroy(graph);
+    /* Of the package when its modules had other homes. */
+    graph = import_good("early8.pt");
+    assert_int_equal(graph->bins, 16);
+    yt_graph_destroy(graph);
+}
+
+static const struct {
+    const char *file;
+    enum yt_status status;
+    const char *says;
+} bad[] = {
+    {"pose", YT_UNSUPPORTED, "it belongs to a model of poses"},
+    {"c2f_odd", YT_BAD_INPUT, "model.1.cv1: 3 channels have no half"},
+    {"c2f_blocks", YT_UNSUPPORTED, "model.1: 7 blocks; at most 6"},
+    {"sppf_count", YT_UNSUPPORTED, "model.1: an SPPF of 9 max-pools"},
+    {"bins_count", YT_UNSUPPORTED, "8 bins a side; multiples of 16 up to 64"},
+    {"bins_many", YT_BAD_INPUT, "reg_max is 1099511627776"},
+    {"bins_levels", YT_BAD_INPUT, "2 levels, 1 inputs"},
+    {"bins_classes", YT_BAD_INPUT, "a 1x1 convolution of 7 channels"},
+    {"bins_numbers", YT_UNSUPPORTED, "dfl: bin 0 counts as 1"},
+    {"bins_fewer", YT_BAD_INPUT, "dfl: 15 weights for 16 bins"},
+    {"one2one", YT_UNSUPPORTED, "does without suppression, as YOLOv10"},
+    {"bins_branches", YT_BAD_INPUT, "cv3: 0 branches for 1 levels"},
+    {"bins_branch", YT_BAD_INPUT, "a branch without modules"},
+};
+
+static void what_cannot_run_is_named(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        char name[64], path[1024];
+        struct yt_graph *graph = NULL;
+        snprintf(name, sizeof name, "broken_%s.pt", bad[i].file);
+        assert_int_equal(yt_model_import(data_path(path, name), &graph),
+                         bad[i].status);
+        if (!strstr(yt_error(), bad[i].says))
+            fail_msg("%s: %s", name, yt_error());
+    }
 }
 
 static void wrapped_models_are_found(void **state)
@@ -104,6 +158,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(modules_compute_what_they_should),
+        cmocka_unit_test(heads_without_anchors_are_read),
+        cmocka_unit_test(what_cannot_run_is_named),
         cmocka_unit_test(wrapped_models_are_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

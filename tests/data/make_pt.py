@@ -20,6 +20,7 @@ from collections import OrderedDict
 
 from pt_model import (FORMATS, Call, Maker, Parameter, Storage, Tensor,
                       activations, ghosts, micro, named_function, p6, tiny, version3)
+from pt_later import Later, micro_bins, version8, version11
 from pt_run import heads
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -99,6 +100,11 @@ def good():
     save_run("version3.pt", version3(Maker(shrink=4)))
     save_run("activations.pt", activations(Maker(shrink=2)))
     save_run("ghosts.pt", ghosts(Maker(shrink=2)))
+    save_run("version8.pt", version8(Later(shrink=4)))
+    save_run("version11.pt", version11(Later(shrink=4)))
+    early = Later()
+    early.old = True
+    save("early8.pt", micro_bins(early))
     wrapped()
 
 
@@ -136,7 +142,7 @@ def wrapped():
 def bad_modules():
     m = Maker()
     for name, path in (("c3tr", "models.common.C3TR"),
-                       ("v8", "ultralytics.nn.modules.conv.Conv")):
+                       ("c2psa", "ultralytics.nn.modules.block.C2PSA")):
         save(f"bad_{name}.pt", micro(m, m.module(path)))
     segment = m.module("models.yolo.Segment")
     save("bad_segment.pt", m.model([(-1, m.conv(3, 2)), ([-1], segment)], []))
@@ -202,6 +208,41 @@ def bad_detect():
     model = micro(m)
     model.names = [("a",)]
     save("bad_name_kind.pt", model)
+
+
+def bad_bins():
+    m = Later()
+    save("broken_bins_count.pt", micro_bins(m, reg_max=8))
+    save("broken_bins_many.pt", micro_bins(m, reg_max=1 << 40))
+    save("broken_bins_levels.pt", micro_bins(m, nl=2))
+    save("broken_bins_classes.pt", micro_bins(m, nc=7))
+    model = micro_bins(m)
+    last(model)._modules["dfl"] = m.dfl(numbers=[1.0] * 16)
+    save("broken_bins_numbers.pt", model)
+    model = micro_bins(m)
+    last(model)._modules["dfl"] = m.dfl(bins=15)
+    save("broken_bins_fewer.pt", model)
+    model = micro_bins(m)
+    last(model)._modules["one2one_cv2"] = m.container("ModuleList", [])
+    save("broken_one2one.pt", model)
+    model = micro_bins(m)
+    last(model)._modules["cv3"] = m.container("ModuleList", [])
+    save("broken_bins_branches.pt", model)
+    model = micro_bins(m)
+    last(model)._modules["cv2"] = m.container(
+        "ModuleList", [m.container("Sequential", [])])
+    save("broken_bins_branch.pt", model)
+    save("broken_c2f_odd.pt", micro_bins(m, m.module(
+        "ultralytics.nn.modules.block.C2f",
+        [("cv1", m.conv(2, 3)), ("cv2", m.conv(3, 2)),
+         ("m", m.container("ModuleList", []))])))
+    save("broken_c2f_blocks.pt", micro_bins(
+        m, m.c2f(2, 2, [m.block(1, True) for _ in range(7)])))
+    many = m.sppf(2, 2)
+    many.n = 9
+    save("broken_sppf_count.pt", micro_bins(m, many))
+    pose = m.module("ultralytics.nn.modules.head.Pose")
+    save("broken_pose.pt", m.model([(-1, m.conv(3, 2)), ([-1], pose)], []))
 
 
 def last(model):
@@ -382,8 +423,8 @@ def main():
     OUT.mkdir(exist_ok=True)
     SEEDS.mkdir(parents=True, exist_ok=True)
     sys.setrecursionlimit(100000)
-    for write_some in (good, bad_modules, bad_detect, bad_tensors, bad_pickles,
-                       bad_archives, inert, seeds):
+    for write_some in (good, bad_modules, bad_detect, bad_bins, bad_tensors,
+                       bad_pickles, bad_archives, inert, seeds):
         write_some()
 
 

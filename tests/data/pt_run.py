@@ -1,5 +1,5 @@
 """What a made-up checkpoint's modules compute, in plain Python and as
-models/common.py of YOLOv5 says it: slices, concatenations and normalisations
+models/common.py of YOLOv5 and nn/modules of Ultralytics' package say it: slices, concatenations and normalisations
 are done, none is folded or rewritten. Feature maps are [c][h][w] lists."""
 
 import math
@@ -80,6 +80,27 @@ def add(a, b):
             for p, q in zip(a, b)]
 
 
+def run_later(m, x):
+    """What YOLOv8 and later ones have beside YOLOv5's modules, and SPPF."""
+    kind, child = type(m).__name__, m._modules
+    if kind in ("C2f", "C3k2"):
+        y = run(child["cv1"], x)
+        parts = [y[:m.c], y[m.c:]]
+        for part in child["m"]._modules.values():
+            parts.append(run(part, parts[-1]))
+        return run(child["cv2"], [plane for part in parts for plane in part])
+    if kind == "C2":
+        y = run(child["cv1"], x)
+        return run(child["cv2"], run(child["m"], y[:m.c]) + y[m.c:])
+    if kind == "SPPF":
+        parts = [run(child["cv1"], x)]
+        for _ in range(getattr(m, "n", 3)):
+            parts.append(pool(child["m"], parts[-1]))
+        y = run(child["cv2"], [plane for part in parts for plane in part])
+        return add(x, y) if getattr(m, "add", False) else y
+    raise ValueError(kind)
+
+
 def run(m, x):
     """x: a feature map, or several for a Concat."""
     kind, child = type(m).__name__, m._modules
@@ -100,7 +121,7 @@ def run(m, x):
     if kind == "Bottleneck":
         y = run(child["cv2"], run(child["cv1"], x))
         return add(x, y) if m.add else y
-    if kind in ("C3", "C3Ghost"):
+    if kind in ("C3", "C3Ghost", "C3k"):
         y = run(child["m"], run(child["cv1"], x))
         return run(child["cv3"], y + run(child["cv2"], x))
     if kind == "BottleneckCSP":
@@ -125,7 +146,7 @@ def run(m, x):
     if kind == "Upsample":
         return [[[row[j // 2] for j in range(2 * len(row))]
                  for row in plane for _ in range(2)] for plane in x]
-    raise ValueError(kind)
+    return run_later(m, x)
 
 
 def heads(model, image):
@@ -134,6 +155,11 @@ def heads(model, image):
     for m in model._modules["model"]._modules.values():
         sources = m.f if isinstance(m.f, list) else [m.f]
         x = [image if f == -1 and not outputs else outputs[f] for f in sources]
+        if hasattr(m, "reg_max"):
+            branches = [m._modules[name]._modules.values()
+                        for name in ("cv2", "cv3")]
+            return [run(box, part) + run(classes, part)
+                    for box, classes, part in zip(*branches, x)]
         if type(m).__name__ == "Detect":
             convs = m._modules["m"]._modules.values()
             return [conv2d(c, part) for c, part in zip(convs, x)]
