@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "model/digest.h"
+#include "model/pt_legacy.h"
 #include "runtime/fail.h"
 
 #define FILE_MAX_BYTES ((off_t)2 << 30)
@@ -90,11 +91,12 @@ static enum yt_status import_onnx(const char *path, const unsigned char *bytes,
 static enum yt_status import_bytes(const char *path, const unsigned char *bytes,
                                    size_t size, struct yt_graph **graph_out)
 {
-    if (size >= 4 && memcmp(bytes, "PK\3\4", 4) == 0)
+    if ((size >= 4 && memcmp(bytes, "PK\3\4", 4) == 0) ||
+        yt_legacy_is(bytes, size))
         return yt_import_pt(bytes, size, graph_out);
     YT_FAIL_IF(size >= 2 && bytes[0] == 0x80 && bytes[1] <= 5, YT_UNSUPPORTED,
-               "a pickle without its zip, as PyTorch saved before 1.6; load it "
-               "in PyTorch and save it again");
+               "a pickle that torch.save() did not write; load it in PyTorch "
+               "and save it again");
     if (starts_as_onnx(bytes, size))
         return import_onnx(path, bytes, size, graph_out);
     return yt_fail(YT_BAD_INPUT,

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <zip.h>
 
+#include "model/pt_legacy.h"
 #include "runtime/fail.h"
 
 #define PICKLE_MAX_BYTES ((uint64_t)64 << 20)
@@ -20,6 +21,7 @@
 #define DEFLATE_RATIO_MAX 1032
 
 struct yt_archive {
+    struct yt_legacy *legacy; /* NULL: it is a zip */
     zip_t *zip;
     size_t size;
     uint64_t total_bytes;      /* read so far */
@@ -189,11 +191,16 @@ enum yt_status yt_archive_open(const void *bytes, size_t size,
     struct yt_archive *archive = calloc(1, sizeof *archive);
     YT_FAIL_IF(!archive, YT_NO_MEMORY, "no memory for an archive");
     archive->size = size;
-    enum yt_status status = open_zip(archive, bytes, size);
-    if (status == YT_OK)
-        status = find_root(archive);
-    if (status == YT_OK)
-        status = check_byteorder(archive);
+    enum yt_status status;
+    if (yt_legacy_is(bytes, size)) {
+        status = yt_legacy_open(bytes, size, &archive->legacy);
+    } else {
+        status = open_zip(archive, bytes, size);
+        if (status == YT_OK)
+            status = find_root(archive);
+        if (status == YT_OK)
+            status = check_byteorder(archive);
+    }
     if (status != YT_OK) {
         yt_archive_close(archive);
         return status;
@@ -208,12 +215,46 @@ void yt_archive_close(struct yt_archive *archive)
         return;
     if (archive->zip)
         zip_discard(archive->zip);
+    yt_legacy_close(archive->legacy);
     free(archive);
+}
+
+/* A copy of bytes of the file; all of them together have a cap. */
+static enum yt_status copy(struct yt_archive *archive, const void *bytes,
+                           size_t size, void **bytes_out)
+{
+    YT_FAIL_IF(size > TOTAL_MAX_BYTES - archive->total_bytes, YT_BAD_INPUT,
+               "the checkpoint unfolds to more than %llu MiB",
+               (unsigned long long)(TOTAL_MAX_BYTES >> 20));
+    void *kept = malloc(size ? size : 1);
+    YT_FAIL_IF(!kept, YT_NO_MEMORY, "no memory for %zu bytes", size);
+    memcpy(kept, bytes, size);
+    archive->total_bytes += size;
+    *bytes_out = kept;
+    return YT_OK;
+}
+
+/* How long the pickle is, its reader finds out. */
+static enum yt_status read_old_pickle(struct yt_archive *archive,
+                                      void **bytes_out, size_t *size_out)
+{
+    const void *bytes = yt_legacy_pickle(archive->legacy, size_out);
+    if (*size_out > PICKLE_MAX_BYTES)
+        *size_out = PICKLE_MAX_BYTES;
+    return copy(archive, bytes, *size_out, bytes_out);
+}
+
+enum yt_status yt_archive_index(struct yt_archive *archive,
+                                const struct yt_pickle *pickle)
+{
+    return archive->legacy ? yt_legacy_index(archive->legacy, pickle) : YT_OK;
 }
 
 enum yt_status yt_archive_read_pickle(struct yt_archive *archive,
                                       void **bytes_out, size_t *size_out)
 {
+    if (archive->legacy)
+        return read_old_pickle(archive, bytes_out, size_out);
     return read_entry(archive, "data.pkl", PICKLE_MAX_BYTES, bytes_out,
                       size_out);
 }
@@ -228,7 +269,13 @@ enum yt_status yt_archive_read_storage(struct yt_archive *archive,
                YT_BAD_INPUT, "a storage's key is not a name");
     snprintf(entry, sizeof entry, "data/%.*s", (int)key_length, key);
     void *bytes = NULL;
-    YT_TRY(read_entry(archive, entry, TOTAL_MAX_BYTES, &bytes, &got));
+    if (archive->legacy) {
+        const void *elems = NULL;
+        YT_TRY(yt_legacy_find(archive->legacy, key, key_length, &elems, &got));
+        YT_TRY(copy(archive, elems, got, &bytes));
+    } else {
+        YT_TRY(read_entry(archive, entry, TOTAL_MAX_BYTES, &bytes, &got));
+    }
     if (got != size) {
         free(bytes);
         return yt_fail(YT_BAD_INPUT,

@@ -1,7 +1,8 @@
 #ifndef YT_PT_ARCHIVE_H
 #define YT_PT_ARCHIVE_H
 
-/* The zip torch.save writes since PyTorch 1.6:
+/* The zip torch.save writes since PyTorch 1.6, or what it wrote before
+ * (model/pt_legacy.h). The zip:
  *
  *      NAME/data.pkl     the pickle
  *      NAME/data/KEY     a storage's elements, little-endian, dense
@@ -13,7 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "yolotune/status.h"
+#include "model/pt_pickle.h"
 
 struct yt_archive;
 
@@ -31,6 +32,12 @@ void yt_archive_close(struct yt_archive *archive);
  *  @param[out] bytes_out  owned by the caller: free(). */
 enum yt_status yt_archive_read_pickle(struct yt_archive *archive,
                                       void **bytes_out, size_t *size_out);
+
+/** Tell the archive the pickle that was read from it, before any storage is
+ *  asked for. @param pickle borrowed until yt_archive_close().
+ *  @return YT_OK; as yt_legacy_index(). */
+enum yt_status yt_archive_index(struct yt_archive *archive,
+                                const struct yt_pickle *pickle);
 
 /** Read NAME/data/KEY, which must hold exactly @p size bytes.
  *  @param[out] bytes_out  owned by the caller: free(). */

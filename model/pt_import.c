@@ -1,6 +1,6 @@
 /* A checkpoint from its first byte to a checked graph:
  *
- *  zip -> pickle -> {"ema" or "model"} -> model.model's modules -> nodes
+ *  archive -> pickle -> {"ema" or "model"} -> model.model's modules -> nodes
  */
 
 #include <stdio.h>
@@ -215,6 +215,7 @@ enum yt_status yt_import_pt(const void *bytes, size_t size,
     YT_TRY_GOTO(yt_archive_open(bytes, size, &archive));
     YT_TRY_GOTO(yt_archive_read_pickle(archive, &text, &text_size));
     YT_TRY_GOTO(yt_pickle_read(text, text_size, &pickle));
+    YT_TRY_GOTO(yt_archive_index(archive, pickle));
     YT_TRY_GOTO(yt_graph_create(&graph));
     YT_TRY_GOTO(build(archive, pickle, graph));
     *graph_out = graph;

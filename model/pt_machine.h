@@ -11,7 +11,8 @@ struct yt_machine {
     size_t arena_bytes;
     const uint8_t *bytes;
     size_t size, at;
-    size_t op_at; /* where the current opcode stands */
+    size_t op_at;                        /* where the current opcode stands */
+    struct yt_pickle_value *last_persid; /* and those before it, by state */
     struct yt_pickle_value **stack;
     size_t depth, stack_cap;
     size_t *marks; /* the stack's depth at each mark */

@@ -437,6 +437,8 @@ static enum yt_status op_binpersid(struct yt_machine *m)
     struct yt_pickle_value *value = NULL;
     YT_TRY(yt_machine_push_new(m, YT_PICKLE_PERSID, &value));
     value->args = id;
+    value->state = m->last_persid;
+    m->last_persid = value;
     return YT_OK;
 }
 
@@ -554,4 +556,15 @@ void yt_pickle_destroy(struct yt_pickle *pickle)
 const struct yt_pickle_value *yt_pickle_root(const struct yt_pickle *pickle)
 {
     return pickle->machine.stack[0];
+}
+
+size_t yt_pickle_end(const struct yt_pickle *pickle)
+{
+    return pickle->machine.at;
+}
+
+const struct yt_pickle_value *
+yt_pickle_last_persid(const struct yt_pickle *pickle)
+{
+    return pickle->machine.last_persid;
 }

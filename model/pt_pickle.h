@@ -28,4 +28,11 @@ void yt_pickle_destroy(struct yt_pickle *pickle);
 /** The value the pickle stands for. */
 const struct yt_pickle_value *yt_pickle_root(const struct yt_pickle *pickle);
 
+/** Bytes of it: others may follow. */
+size_t yt_pickle_end(const struct yt_pickle *pickle);
+
+/** The PERSID read last, which leads to the others by state; NULL: none. */
+const struct yt_pickle_value *
+yt_pickle_last_persid(const struct yt_pickle *pickle);
+
 #endif

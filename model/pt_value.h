@@ -19,7 +19,7 @@ enum yt_pickle_kind {
     YT_PICKLE_DICT,   /* items: key, value, key, value, ... */
     YT_PICKLE_GLOBAL, /* text, length: "package.module.name" */
     YT_PICKLE_OBJECT, /* callee, args, state; items as in DICT */
-    YT_PICKLE_PERSID, /* args: the persistent id */
+    YT_PICKLE_PERSID, /* args: the persistent id; state: that read before it */
     YT_PICKLE_OPAQUE  /* well-formed, but nothing a model needs */
 };
 

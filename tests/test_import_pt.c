@@ -319,7 +319,7 @@ static const struct {
     {"no_pickle", YT_BAD_INPUT, "no data.pkl"},
     {"script", YT_UNSUPPORTED, "TorchScript"},
     {"big_endian", YT_UNSUPPORTED, "little-endian"},
-    {"legacy", YT_UNSUPPORTED, "before 1.6"},
+    {"bare_pickle", YT_UNSUPPORTED, "a pickle that torch.save() did not write"},
     {"claim_bomb", YT_BAD_INPUT, "claims to unfold 1459 bytes to 4026531840"},
     {"claim_less", YT_BAD_INPUT, "holds more than the 2395 bytes"},
     {"claim_more", YT_BAD_INPUT, "ends after 2495 of 2595 bytes"},
@@ -492,7 +492,7 @@ static void odd_paths_are_refused(void **state)
     write_file(path, "PK\3\4", 4);
     assert_refused(path, YT_BAD_INPUT, "zip archive is damaged");
     write_file(path, "\x80\x02.", 3);
-    assert_refused(path, YT_UNSUPPORTED, "before 1.6");
+    assert_refused(path, YT_UNSUPPORTED, "torch.save() did not write");
     assert_int_equal(chmod(path, 0), 0);
     if (geteuid() != 0) /* root may read everything */
         assert_refused(path, YT_IO, "Permission denied");

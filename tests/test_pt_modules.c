@@ -120,6 +120,17 @@ static const struct {
     {"one2one", YT_UNSUPPORTED, "does without suppression, as YOLOv10"},
     {"bins_branches", YT_BAD_INPUT, "cv3: 0 branches for 1 levels"},
     {"bins_branch", YT_BAD_INPUT, "a branch without modules"},
+    /* saved before PyTorch 1.6 */
+    {"legacy", YT_BAD_INPUT, "ends after 0 bytes without a STOP"},
+    {"legacy_protocol", YT_UNSUPPORTED, "protocol 1000; 1001 is read"},
+    {"legacy_big", YT_UNSUPPORTED, "not little-endian"},
+    {"legacy_cut", YT_BAD_INPUT, "elements of a file that has"},
+    {"legacy_many", YT_BAD_INPUT, "claims 2305843009213693952 elements"},
+    {"legacy_no_keys", YT_BAD_INPUT, "no list of its storages"},
+    {"legacy_foreign", YT_BAD_INPUT, "storage 0 of the file is of no tensor"},
+    {"legacy_twice", YT_BAD_INPUT, "storage 0 is there twice"},
+    {"legacy_fewer", YT_BAD_INPUT, "the checkpoint has no storage"},
+    {"legacy_view", YT_UNSUPPORTED, "is a view of another"},
 };
 
 static void what_cannot_run_is_named(void **state)
@@ -154,6 +165,21 @@ static void wrapped_models_are_found(void **state)
     yt_graph_destroy(bare);
 }
 
+/* Saved by what came before the zip, a network is the same. */
+static void age_changes_nothing(void **state)
+{
+    (void)state;
+    char want[33], got[33];
+    struct yt_graph *zipped = import_good("tiny.pt");
+    struct yt_graph *old = import_good("legacy.pt");
+    yt_graph_digest(zipped, want);
+    yt_graph_digest(old, got);
+    assert_string_equal(got, want);
+    assert_string_equal(old->classes[1], "dog");
+    yt_graph_destroy(zipped);
+    yt_graph_destroy(old);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -161,6 +187,7 @@ int main(void)
         cmocka_unit_test(heads_without_anchors_are_read),
         cmocka_unit_test(what_cannot_run_is_named),
         cmocka_unit_test(wrapped_models_are_found),
+        cmocka_unit_test(age_changes_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

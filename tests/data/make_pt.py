@@ -31,9 +31,9 @@ SEEDS = HERE.parent.parent / "fuzz" / "corpus" / "pt"
 # ---- files ----
 
 class Pickler(pickle._Pickler):  # the Python one: it can write deep trees
-    def __init__(self, file, protocol):
+    def __init__(self, file, protocol, more=()):
         super().__init__(file, protocol)
-        self.storages = []
+        self.storages, self.more = [], more
 
     def persistent_id(self, obj):
         if not isinstance(obj, Storage):
@@ -41,7 +41,8 @@ class Pickler(pickle._Pickler):  # the Python one: it can write deep trees
         if not any(s is obj for s in self.storages):
             self.storages.append(obj)
         key = next(i for i, s in enumerate(self.storages) if s is obj)
-        return ("storage", FORMATS[obj.fmt][0], str(key), "cpu", obj.elems)
+        return ("storage", FORMATS[obj.fmt][0], str(key), "cpu",
+                obj.elems) + self.more
 
 
 def archive(entries, method=zipfile.ZIP_STORED):
@@ -54,9 +55,9 @@ def archive(entries, method=zipfile.ZIP_STORED):
     return file.getvalue()
 
 
-def dump(root, protocol=2):
+def dump(root, protocol=2, more=()):
     file = io.BytesIO()
-    pickler = Pickler(file, protocol)
+    pickler = Pickler(file, protocol, more)
     pickler.dump(root)
     return file.getvalue(), pickler.storages
 
@@ -68,6 +69,23 @@ def entries_of(root, protocol=2, folder="archive"):
         entries[f"{folder}/data/{i}"] = s.encode()
     entries[f"{folder}/version"] = b"3\n"
     return entries
+
+
+def legacy(root, protocol=1001, little=True, keys=None, more=(None,), cut=0,
+           elems=None):
+    """As torch.save wrote it before PyTorch 1.6."""
+    data, storages = dump(root, 2, more)
+    parts = [0x1950a86a20f9469cfc6c, protocol,
+             {"protocol_version": 1001, "little_endian": little,
+              "type_sizes": {"short": 2, "int": 4, "long": 4}}]
+    names = sorted(str(i) for i in range(len(storages)))
+    out = b"".join(pickle.dumps(part, 2) for part in parts) + data
+    out += pickle.dumps(names if keys is None else keys(names), 2)
+    for name in names:
+        storage = storages[int(name)]
+        count = len(storage.values) if elems is None else elems
+        out += struct.pack("<q", count) + storage.encode()
+    return out[:len(out) - cut]
 
 
 def checkpoint(model, ema=None):
@@ -97,6 +115,7 @@ def good():
     save("p6.pt", p6(Maker()))
     save("p6_f64_channels_last.pt", p6(Maker("f64", channels_last=True)))
     save("micro.pt", micro(Maker()), stored)
+    write("legacy.pt", legacy(checkpoint(tiny(Maker(), names))))
     save_run("version3.pt", version3(Maker(shrink=4)))
     save_run("activations.pt", activations(Maker(shrink=2)))
     save_run("ghosts.pt", ghosts(Maker(shrink=2)))
@@ -372,8 +391,10 @@ def bad_archives():
     write("bad_no_pickle.pt", archive({"archive/version": b"3\n"}))
     write("bad_script.pt", archive({**entries, "archive/constants.pkl": b"."}))
     write("bad_big_endian.pt", archive({**entries, "archive/byteorder": b"big"}))
-    write("bad_legacy.pt", bytes.fromhex("80028a0a6cfc9c46f9206aa85019")
+    write("broken_legacy.pt", bytes.fromhex("80028a0a6cfc9c46f9206aa85019")
           + b".\x80\x02M\xe9\x03.")
+    write("bad_bare_pickle.pt", pickle.dumps({"model": None}, 2))
+    bad_legacy()
     # Claims in the central directory against what is there.
     packed = archive(entries, zipfile.ZIP_DEFLATED)
     size = len(entries["archive/data.pkl"])
@@ -393,6 +414,19 @@ def bad_archives():
     at = data.index(b"best_fitness")
     write("bad_checksum.pt", data[:at] + b"B" + data[at + 1:])
     write("bad_method.pt", archive(entries, zipfile.ZIP_BZIP2))
+
+
+def bad_legacy():
+    root = checkpoint(micro(Maker()))
+    for name, options in (
+            ("protocol", {"protocol": 1000}), ("big", {"little": False}),
+            ("cut", {"cut": 3}), ("many", {"elems": 1 << 61}),
+            ("no_keys", {"keys": lambda names: {}}),
+            ("foreign", {"keys": lambda names: ["x"] + names}),
+            ("twice", {"keys": lambda names: names[:1] * 2}),
+            ("fewer", {"keys": lambda names: names[:3]}),
+            ("view", {"more": (("0", 0, 4),)})):
+        write(f"broken_legacy_{name}.pt", legacy(root, **options))
 
 
 def inert():
