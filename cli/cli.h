@@ -134,7 +134,8 @@ void yt_manual_print(const struct yt_manual *manual,
      target,                                                                   \
      0,                                                                        \
      0,                                                                        \
-     "The network: a YOLOv5 v1.0-v7.0 checkpoint (.pt) or its ONNX export.",   \
+     "The network: a YOLOv5 v1.0-v7.0, YOLOv5u or YOLOv8 checkpoint (.pt) or " \
+     "its ONNX export.",                                                       \
      {"weights"}}
 #define YT_OPTION_ROW_IMGSZ(target)                                            \
     {"imgsz",                                                                  \

@@ -323,8 +323,9 @@ static int parse(struct job *job, int argc, char **argv)
          "enough. constrained: one core and 64 MiB unless given, and the best "
          "mAP within."},
         {"model", 'm', YT_OPTION_LIST, "FILE", &job->models, 0, 0,
-         "A network: a YOLOv5 v1.0-v7.0 checkpoint (.pt) or its ONNX export. "
-         "Several may be given, of the same classes; the first is the "
+         "A network: a YOLOv5 v1.0-v7.0, YOLOv5u or YOLOv8 checkpoint (.pt) or "
+         "its ONNX export. Several may be given, of the same classes; the "
+         "first is the "
          "baseline."},
         YT_OPTION_ROWS_DATA(
             &job->data,
