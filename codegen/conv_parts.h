@@ -28,7 +28,7 @@ struct yt_conv_emit {
     yt_conv_sum accumulate;
     LLVMValueRef in, output, weights, constants, add; /* of the kernel */
     /* Of the channel tile; constants stand at row 0. */
-    LLVMValueRef k_tile, k_weights, k_constants, k_out, k_add;
+    LLVMValueRef k_tile, k_in, k_weights, k_constants, k_out, k_add;
     LLVMValueRef acc[YT_CONV_MR_MAX][YT_CONV_NR_MAX]; /* variables */
 };
 

@@ -36,6 +36,11 @@ int yt_conv_applies(const struct yt_problem *problem,
     yt_conv_tiles(problem, s, isa, &t);
     if (p->c % t.ic_block || t.steps % s->ku)
         return 0;
+    /* Groups of whole vectors, and tiles inside one. */
+    if (p->groups && !t.depthwise &&
+        (yt_conv2d_reads(p) % isa->lanes ||
+         p->k / p->groups % (isa->lanes * s->nr)))
+        return 0;
     /* One canonical form each: a tile no wider than the row, a group no longer
      * than the work, channel tiles without a remainder. */
     if (s->mr > t.row || t.k_blocks % s->nr)

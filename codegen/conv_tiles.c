@@ -26,11 +26,15 @@ void yt_conv_tiles(const struct yt_problem *problem,
     t->window = p->c == 3 && problem->dtype != YT_DTYPE_F32;
     t->per_step = (int32_t)(4 / in_bytes);
     t->ic_block = p->c == 3 ? 3 : isa->lanes;
-    t->ic_blocks = p->c / t->ic_block;
+    t->depthwise = yt_conv2d_is_depthwise(p);
+    t->ic_blocks = t->depthwise ? 1 : yt_conv2d_reads(p) / t->ic_block;
     t->steps = yt_ceil_div(t->window ? 3 * p->r : t->ic_block, t->per_step);
     t->taps = t->window ? 1 : p->r;
     t->k_blocks = yt_ceil_div(p->k, isa->lanes);
     t->k_tiles = t->k_blocks / s->nr;
+    t->tiles_of_group = t->depthwise ? 1
+                        : p->groups  ? t->k_tiles / p->groups
+                                     : t->k_tiles;
     const int32_t units = t->flat ? t->tiles : t->rows;
     t->pixel_groups = s->tiles ? yt_ceil_div(units, s->tiles) : 1;
 
@@ -38,6 +42,7 @@ void yt_conv_tiles(const struct yt_problem *problem,
     t->in_pixel = in_bytes * t->ic_block;
     t->in_row = t->in_pixel * (t->window ? p->w + 2 * p->pad : p->w);
     t->in_block = t->in_row * (p->in_rows ? p->in_rows : p->h);
+    t->in_group = t->in_block * (t->depthwise ? s->nr : t->ic_blocks);
     t->out_pixel = out_bytes * isa->lanes;
     t->out_row = t->out_pixel * t->ow;
     t->out_block = t->out_row * (p->out_rows ? p->out_rows : t->oh);
@@ -53,6 +58,10 @@ void yt_conv_tiles(const struct yt_problem *problem,
     t->weight_block = s->ic_outer ? block * p->r : block;
     t->weight_kh = s->ic_outer ? block : block * t->ic_blocks;
     t->weight_tile = block * t->ic_blocks * p->r;
+    if (t->depthwise) { /* a vector for each tap */
+        t->weight_kh = t->vec_bytes * p->r;
+        t->weight_tile = t->weight_kh * p->r;
+    }
 }
 
 int32_t yt_conv_tile_start(const struct yt_conv_tiles *t, int32_t i)

@@ -10,14 +10,16 @@
 
 struct yt_conv_tiles {
     int32_t oh, ow;
-    int32_t flat;     /* 1: the image is one row of oh*ow pixels */
-    int32_t row;      /* pixels of a row (flat: of the image) */
-    int32_t rows;     /* rows (flat: 1) */
-    int32_t tiles;    /* tiles a row is split into */
-    int32_t base;     /* pixels of a small tile; large ones have one more */
-    int32_t large;    /* how many of the tiles are large; they come first */
-    int32_t ic_block; /* input channels of a block: lanes, or 3 */
-    int32_t ic_blocks;
+    int32_t flat;      /* 1: the image is one row of oh*ow pixels */
+    int32_t row;       /* pixels of a row (flat: of the image) */
+    int32_t rows;      /* rows (flat: 1) */
+    int32_t tiles;     /* tiles a row is split into */
+    int32_t base;      /* pixels of a small tile; large ones have one more */
+    int32_t large;     /* how many of the tiles are large; they come first */
+    int32_t ic_block;  /* input channels of a block: lanes, or 3 */
+    int32_t ic_blocks; /* that an output reads: of its group */
+    int32_t depthwise; /* 1: an output reads one channel, of its own lane */
+    int32_t tiles_of_group; /* channel tiles that read the same blocks */
     int32_t per_step; /* input channels that make 4 bytes: one dot product */
     int32_t steps;    /* of a block; of a window's row */
     int32_t window;   /* 1: the padded image of integers or bf16, whose taps of
@@ -30,6 +32,7 @@ struct yt_conv_tiles {
     /* Strides in bytes. */
     int64_t vec_bytes; /* of accumulators, weights and rows of constants */
     int64_t in_pixel, in_row, in_block;
+    int64_t in_group; /* from group to group of channels */
     int64_t out_pixel, out_row, out_block;
     int64_t add_pixel, add_row, add_block; /* up2: of the half-size addend */
     int64_t weight_step;                   /* one step: all taps of one kh */

@@ -61,7 +61,7 @@ LLVMValueRef yt_conv_origin(struct yt_conv_emit *c,
                 yt_emit_min(e, *kh1, yt_emit_sub(e, yt_emit_i64(e, p->h), top));
         }
     }
-    return yt_emit_index(e, c->in, offset);
+    return yt_emit_index(e, c->k_in, offset);
 }
 
 static void tile(struct yt_conv_emit *c, const struct yt_conv_place *at)
@@ -144,6 +144,12 @@ void yt_conv_channel_tile(struct yt_conv_emit *c, LLVMValueRef k_tile)
 {
     struct yt_emit *e = c->e;
     c->k_tile = k_tile;
+    c->k_in = c->in;
+    if (c->p->groups)
+        c->k_in = yt_emit_index(
+            e, c->in,
+            yt_emit_muli(e, yt_emit_divi(e, k_tile, c->t.tiles_of_group),
+                         c->t.in_group));
     c->k_weights =
         yt_emit_index(e, c->weights, yt_emit_muli(e, k_tile, c->t.weight_tile));
     c->k_constants = yt_emit_index(

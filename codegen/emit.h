@@ -221,6 +221,9 @@ LLVMValueRef yt_emit_broadcast_step(struct yt_emit *e, enum yt_dtype dtype,
  *  bf16 or s16, 4 of u8 (x) and s8 (w), summed. */
 LLVMValueRef yt_emit_dot(struct yt_emit *e, enum yt_dtype dtype,
                          LLVMValueRef acc, LLVMValueRef x, LLVMValueRef w);
+/** A vector of stored integers as lanes. */
+LLVMValueRef yt_emit_load_lanes(struct yt_emit *e, enum yt_dtype dtype,
+                                LLVMValueRef address);
 /** A vector of stored values as a vec: integers as their codes. */
 LLVMValueRef yt_emit_load_wide(struct yt_emit *e, enum yt_dtype dtype,
                                LLVMValueRef address);

@@ -40,24 +40,36 @@ LLVMValueRef yt_emit_dot(struct yt_emit *e, enum yt_dtype dtype,
 
 /* ------------------------------------------------------------- widening */
 
-LLVMValueRef yt_emit_load_wide(struct yt_emit *e, enum yt_dtype dtype,
-                               LLVMValueRef address)
+static LLVMValueRef load_narrow(struct yt_emit *e, enum yt_dtype dtype,
+                                LLVMValueRef address)
 {
     const unsigned lanes = (unsigned)e->isa->lanes;
     const unsigned bytes = (unsigned)yt_dtype_bytes(dtype);
-    if (dtype == YT_DTYPE_F32)
-        return yt_emit_load(e, e->vec, address, 4 * lanes);
     LLVMTypeRef narrow =
         LLVMVectorType(LLVMIntTypeInContext(e->ctx, 8 * bytes), lanes);
-    LLVMValueRef v = yt_emit_load(e, narrow, address, bytes * lanes);
-    if (dtype == YT_DTYPE_BF16) {
-        v = LLVMBuildShl(e->b, LLVMBuildZExt(e->b, v, e->veci, ""),
-                         yt_emit_splat_i32(e, 16), "");
-        return LLVMBuildBitCast(e->b, v, e->vec, "");
-    }
-    v = dtype == YT_DTYPE_U8S8 ? LLVMBuildZExt(e->b, v, e->veci, "")
-                               : LLVMBuildSExt(e->b, v, e->veci, "");
-    return yt_emit_to_float(e, v);
+    return yt_emit_load(e, narrow, address, bytes * lanes);
+}
+
+LLVMValueRef yt_emit_load_lanes(struct yt_emit *e, enum yt_dtype dtype,
+                                LLVMValueRef address)
+{
+    assert(yt_dtype_is_integer(dtype));
+    LLVMValueRef v = load_narrow(e, dtype, address);
+    return dtype == YT_DTYPE_U8S8 ? LLVMBuildZExt(e->b, v, e->veci, "")
+                                  : LLVMBuildSExt(e->b, v, e->veci, "");
+}
+
+LLVMValueRef yt_emit_load_wide(struct yt_emit *e, enum yt_dtype dtype,
+                               LLVMValueRef address)
+{
+    if (dtype == YT_DTYPE_F32)
+        return yt_emit_load(e, e->vec, address, 4 * (unsigned)e->isa->lanes);
+    if (dtype != YT_DTYPE_BF16)
+        return yt_emit_to_float(e, yt_emit_load_lanes(e, dtype, address));
+    LLVMValueRef v = LLVMBuildShl(
+        e->b, LLVMBuildZExt(e->b, load_narrow(e, dtype, address), e->veci, ""),
+        yt_emit_splat_i32(e, 16), "");
+    return LLVMBuildBitCast(e->b, v, e->vec, "");
 }
 
 /* ------------------------------------------------------------ narrowing */

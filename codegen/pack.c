@@ -81,12 +81,13 @@ static int64_t border_start(const struct yt_conv2d *v,
                             const int32_t outside[4])
 {
     int64_t sum = n->start[k];
-    for (int32_t c = 0; c < v->c; c++)
+    const int32_t reads = yt_conv2d_reads(v);
+    const int32_t first = v->groups ? k / (v->k / v->groups) * reads : 0;
+    for (int32_t c = 0; c < reads; c++)
         for (int32_t y = outside[0]; y < v->r - outside[1]; y++)
             for (int32_t x = outside[2]; x < v->r - outside[3]; x++)
-                sum -=
-                    (int64_t)n->in_zero[c] *
-                    n->weights[(((int64_t)k * v->c + c) * v->r + y) * v->r + x];
+                sum -= (int64_t)n->in_zero[first + c] *
+                       n->weights[yt_filter_index(v, k, c, y, x)];
     return sum;
 }
 
@@ -169,9 +170,10 @@ void yt_pack_weights(const struct yt_problem *p, const struct yt_schedule *s,
 int64_t yt_filter_index(const struct yt_conv2d *v, int32_t k, int32_t c,
                         int32_t y, int32_t x)
 {
-    if (k >= v->k || c >= v->c || x >= v->r)
+    const int32_t reads = yt_conv2d_reads(v);
+    if (k >= v->k || c >= reads || x >= v->r)
         return -1;
-    return (((int64_t)k * v->c + c) * v->r + y) * v->r + x;
+    return (((int64_t)k * reads + c) * v->r + y) * v->r + x;
 }
 
 void yt_pack_element(enum yt_dtype dtype, const struct yt_weights *f,

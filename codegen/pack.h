@@ -11,7 +11,7 @@
 
 /** What a step computes with, borrowed. */
 struct yt_weights {
-    const float *weights;               /* [k][c][r][r]; NULL: none */
+    const float *weights;               /* [k][c / groups][r][r]; NULL: none */
     const float *bias;                  /* [k]; NULL: none */
     const struct yt_integers *integers; /* where the input or output is of
                                            integers; else NULL */
@@ -41,7 +41,8 @@ void yt_pack_constants(const struct yt_problem *p, const struct yt_isa *isa,
 /* For rows that pack. */
 
 /** Where weight (k, c, y, x) is in a filter, in elements; -1 past its end: a
- *  zero that fills up. */
+ *  zero that fills up. Of a filter in groups c is counted from the first
+ *  channel of the group. */
 int64_t yt_filter_index(const struct yt_conv2d *v, int32_t k, int32_t c,
                         int32_t y, int32_t x);
 

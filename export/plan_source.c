@@ -20,11 +20,11 @@
 #define I64 "%" PRId64
 
 static_assert(sizeof(struct yt_isa) == 56, "print the new field");
-static_assert(sizeof(struct yt_step) == 280, "print the new field");
-static_assert(sizeof(struct yt_level) == 368, "print the new field");
+static_assert(sizeof(struct yt_step) == 288, "print the new field");
+static_assert(sizeof(struct yt_level) == 376, "print the new field");
 static_assert(sizeof(struct yt_buffer) == 32, "print the new field");
 static_assert(sizeof(struct yt_band) == 792, "print the new field");
-static_assert(sizeof(struct yt_plan) == 15712, "print the new field");
+static_assert(sizeof(struct yt_plan) == 15784, "print the new field");
 
 static const char *const op_ids[] = {
 #define YT_OP(id, name) "YT_OP_" #id,

@@ -31,6 +31,37 @@ void yt_grouped_filter(const float *small, int32_t groups, int32_t k, int32_t c,
     }
 }
 
+/* Whether no output of a filter [k][c][taps] reads outside its group. */
+static int lie_apart(const float *filter, int32_t groups, int32_t k, int32_t c,
+                     int32_t taps)
+{
+    const int64_t row = (int64_t)c * taps;
+    const int64_t share = row / groups;
+    for (int32_t o = 0; o < k; o++) {
+        const int64_t first = o / (k / groups) * share;
+        for (int64_t i = 0; i < row; i++)
+            if (filter[o * row + i] != 0 && (i < first || i >= first + share))
+                return 0;
+    }
+    return 1;
+}
+
+int32_t yt_filter_groups(const struct yt_graph *graph, int32_t node,
+                         int32_t unit)
+{
+    const struct yt_node *conv = &graph->nodes[node];
+    const int32_t c = graph->nodes[conv->inputs[0]].c;
+    const int32_t taps = conv->r * conv->r;
+    if (c == conv->c && c > 1 && lie_apart(conv->weights, c, c, c, taps))
+        return c;
+    for (int32_t groups = c / unit; groups > 1; groups--)
+        if (c % groups == 0 && conv->c % groups == 0 &&
+            c / groups % unit == 0 && conv->c / groups % unit == 0 &&
+            lie_apart(conv->weights, groups, conv->c, c, taps))
+            return groups;
+    return 1;
+}
+
 int64_t yt_filter_size(const struct yt_graph *graph, int32_t node)
 {
     const struct yt_node *conv = &graph->nodes[node];

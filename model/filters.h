@@ -49,6 +49,15 @@ void yt_focus_filter(const float *small, const struct yt_focus_part *order,
 void yt_grouped_filter(const float *small, int32_t groups, int32_t k, int32_t c,
                        int32_t taps, float *filter_out);
 
+/** The groups of a CONV node's filter that lie apart: every output reads zeros
+ *  of all channels but those of its group.
+ *
+ *  @param unit  channels in and out that a group has to have a multiple of;
+ *               groups of one channel each are found at any.
+ *  @return as many groups as there can be; 1: none. */
+int32_t yt_filter_groups(const struct yt_graph *graph, int32_t node,
+                         int32_t unit);
+
 /** Weights of a CONV node's filter: [c][input c][r][r]. */
 int64_t yt_filter_size(const struct yt_graph *graph, int32_t node);
 

@@ -205,6 +205,11 @@ enum yt_status yt_ir_emit_nodes(const struct yt_ir *ir,
                                 const struct yt_ir_op *op,
                                 struct yt_layer *layer);
 
+/** Groups of physical channels of a convolution, as its problem has them: one
+ *  a channel, or of whole blocks; 0: none, or not to be told in the layout of
+ *  its input (lower_groups.c). */
+int32_t yt_ir_groups(const struct yt_ir *ir, const struct yt_ir_op *op);
+
 /** How much a layer's filter keeps, and its pattern, where whole blocks of it
  *  are zero; otherwise it stays dense (lower_pattern.c). */
 enum yt_status yt_ir_emit_pattern(const struct yt_ir *ir,

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/filters.h"
 #include "runtime/fail.h"
 #include "runtime/op.h"
 
@@ -91,8 +92,10 @@ static void make_problem(const struct yt_ir *ir, const struct yt_ir_op *op,
     };
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
         yt_op_set(p, known[i].name, known[i].value);
-    if (op->op == YT_OP_CONV2D)
-        mark_lazy(ir, op, &p->u.conv2d);
+    if (op->op != YT_OP_CONV2D)
+        return;
+    mark_lazy(ir, op, &p->u.conv2d);
+    p->u.conv2d.groups = yt_ir_groups(ir, op);
 }
 
 static int32_t physical(const struct yt_ir_value *v, int32_t channel)
@@ -133,16 +136,37 @@ static void fill_part(const struct yt_ir *ir, const struct yt_ir_op *op,
     }
 }
 
+/* The filter [k][c / groups][r][r] of a convolution in groups, whose channels
+ * are where the graph has them. */
+static void fill_groups(const struct yt_ir *ir, const struct yt_ir_part *part,
+                        const struct yt_conv2d *p, float *weights, float *bias)
+{
+    const struct yt_node *node = &ir->graph->nodes[part->node];
+    const int64_t row =
+        (int64_t)ir->graph->nodes[node->inputs[0]].c * p->r * p->r;
+    const int64_t share = (int64_t)yt_conv2d_reads(p) * p->r * p->r;
+    for (int32_t k = 0; k < node->c; k++) {
+        const int64_t group = k / (p->k / p->groups);
+        memcpy(weights + k * share, node->weights + k * row + group * share,
+               (size_t)share * sizeof *weights);
+        bias[k] = node->bias[k];
+    }
+}
+
 static enum yt_status make_filter(const struct yt_ir *ir,
                                   const struct yt_ir_op *op,
                                   struct yt_layer *layer)
 {
     const struct yt_conv2d *p = &layer->problem.u.conv2d;
-    const int64_t row = (int64_t)p->c * p->r * p->r;
+    const int64_t row = (int64_t)yt_conv2d_reads(p) * p->r * p->r;
     layer->weights = calloc((size_t)(p->k * row), sizeof *layer->weights);
     layer->bias = calloc((size_t)p->k, sizeof *layer->bias);
     YT_FAIL_IF(!layer->weights || !layer->bias, YT_NO_MEMORY,
                "%s: no memory for its filter", layer->name);
+    if (p->groups) {
+        fill_groups(ir, &op->parts[0], p, layer->weights, layer->bias);
+        return YT_OK;
+    }
     int64_t k = 0;
     for (int32_t i = 0; i < op->part_count; i++) {
         fill_part(ir, op, &op->parts[i], layer->weights + k * row,
@@ -162,8 +186,11 @@ static void count_nominal(const struct yt_ir *ir, const struct yt_ir_op *op,
         if (n < 0)
             continue;
         const struct yt_ir_shape shape = ir->shapes[n];
-        const uint64_t weights = (uint64_t)shape.c *
-                                 (uint64_t)ir->values[op->in].c *
+        const int32_t c = ir->values[op->in].c;
+        const int whole =
+            c == ir->graph->nodes[ir->graph->nodes[n].inputs[0]].c;
+        const int32_t groups = whole ? yt_filter_groups(ir->graph, n, 1) : 1;
+        const uint64_t weights = (uint64_t)shape.c * (uint64_t)(c / groups) *
                                  (uint64_t)(op->r * op->r);
         layer->parameters += weights;
         if (op->biased)

@@ -152,7 +152,7 @@ enum yt_status yt_ir_emit_pattern(const struct yt_ir *ir,
 {
     struct yt_conv2d *p = &layer->problem.u.conv2d;
     /* What has no node of the graph is an identity of lowering's own. */
-    if (p->lazy || p->c == 3 || op->parts[0].node < 0 ||
+    if (p->lazy || p->c == 3 || p->groups || op->parts[0].node < 0 ||
         !may_be_sparse(layer, ir, op))
         return YT_OK;
     const size_t row = (size_t)p->c * (size_t)(p->r * p->r);

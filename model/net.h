@@ -21,7 +21,8 @@
 struct yt_layer {
     char name[YT_LAYER_NAME_MAX]; /* "model.2.cv1+cv2" */
     struct yt_problem problem;    /* physical channels: multiples of lanes */
-    float *weights; /* [k][c][r][r] of the problem, owned; NULL: no filter */
+    float *weights; /* [k][c / groups][r][r] of the problem, owned; NULL: no
+                       filter */
     float *bias;    /* [k], owned; NULL: no filter */
     /* Where the input or the output is of integers: the graph's node whose
      * range each physical channel has (a pool's or an upsample's is that of

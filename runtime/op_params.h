@@ -45,7 +45,7 @@ enum yt_addend {
  *      input   [c][h][w]            blocked; c == 3: interleaved [h][w][3],
  *                                   in other types than f32 with its padding
  *                                   in memory: [h + 2 pad][w + 2 pad][3]
- *      filter  [k][c][kh][kw]       packed as the schedule asks
+ *      filter  [k][c / groups][kh][kw], packed as the schedule asks
  *      bias    [k]
  *      output  [k][oh][ow]          blocked
  */
@@ -72,7 +72,16 @@ struct yt_conv2d {
      * all of them (runtime/band.h): blocks are so many rows apart, and the
      * tensor's address is where its row 0 would be. 0: all rows. */
     int32_t in_rows, out_rows, add_rows;
+    int32_t groups; /* 0: each output reads all of the input. Else at least 2,
+                        each of which reads and writes its share of channels
+                        in order; k and c are multiples */
 };
+
+/** Input channels that an output channel reads. */
+int32_t yt_conv2d_reads(const struct yt_conv2d *p);
+
+/** Whether each output channel reads the input channel of its number alone. */
+int yt_conv2d_is_depthwise(const struct yt_conv2d *p);
 
 /** Max-pool of an odd window, stride 1, "same" size. SPPF chains three and
  *  writes them one after the other: output [3][c][h][w]. */

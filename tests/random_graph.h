@@ -79,6 +79,22 @@ static int32_t add_conv(struct random_graph *r, int32_t in, int32_t c,
     return index;
 }
 
+/* The same in groups, which a graph has as zeros between them. */
+static int32_t add_grouped(struct random_graph *r, int32_t in, int32_t c,
+                           int32_t size, int32_t stride, int32_t groups)
+{
+    const int32_t conv = add_conv(r, in, c, size, stride);
+    const int32_t from = r->graph->nodes[in].c;
+    float *weight = r->graph->nodes[conv].weights;
+    for (int32_t k = 0; k < c; k++)
+        for (int32_t i = 0; i < from; i++)
+            for (int32_t tap = 0; tap < size * size; tap++)
+                *weight++ *= i / (from / groups) == k / (c / groups)
+                                 ? sqrtf((float)groups)
+                                 : 0;
+    return conv;
+}
+
 static int32_t add_unary(struct random_graph *r, enum yt_node_kind kind,
                          int32_t in, int32_t window)
 {
@@ -205,17 +221,30 @@ static void add_skip(struct random_graph *r, int32_t in, int32_t c)
         add_conv(r, concat, c, 1, 1);
 }
 
+static void add_three(struct random_graph *r, int32_t in)
+{
+    const int32_t parts[] = {in, find_mate(r, in, 0), find_mate(r, in, 0)};
+    add_join(r, YT_NODE_CONCAT, parts, 3);
+}
+
+static void add_depthwise(struct random_graph *r, int32_t in)
+{
+    const int32_t c = r->graph->nodes[in].c;
+    const int32_t size = 1 + 2 * (int32_t)next_below(r, 3);
+    add_silu(r, add_grouped(r, in, c, size, 1, c));
+}
+
+/* On a recent node mostly, so that chains get long. */
 static void add_anything(struct random_graph *r)
 {
     static const int32_t channels[] = {3, 5, 8, 12, 16, 17, 20, 32};
     const int32_t count = r->graph->node_count;
-    /* Mostly recent nodes, so that chains get long. */
     const int32_t reach = next_below(r, 3) ? 4 : count;
     int32_t in = count - 1 - (int32_t)next_below(r, (uint32_t)reach);
     in = in < 0 ? 0 : in;
     const int32_t c = channels[next_below(r, 8)];
     const int32_t stride = r->strides[in];
-    switch (next_below(r, 14)) {
+    switch (next_below(r, 15)) {
     case 0:
         add_conv(r, in, c, 1 + 2 * (int32_t)next_below(r, 2), 1);
         break;
@@ -246,11 +275,9 @@ static void add_anything(struct random_graph *r)
     case 8:
         add_concat(r, in, find_mate(r, in, 0));
         break;
-    case 9: {
-        const int32_t parts[] = {in, find_mate(r, in, 0), find_mate(r, in, 0)};
-        add_join(r, YT_NODE_CONCAT, parts, 3);
+    case 9:
+        add_three(r, in);
         break;
-    }
     case 10:
     case 11:
         add_c3(r, in, c, 1 + (int32_t)next_below(r, 2), (int)next_below(r, 2),
@@ -258,6 +285,9 @@ static void add_anything(struct random_graph *r)
         break;
     case 12:
         add_sppf(r, add_conv_silu(r, in, c, 1, 1), 5);
+        break;
+    case 13:
+        add_depthwise(r, in);
         break;
     default:
         if (stride > 1)

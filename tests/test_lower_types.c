@@ -151,6 +151,18 @@ static int32_t index_in_run(const int32_t *nodes, int32_t i)
     return i - first;
 }
 
+/* A layer's weight, which is not stored where it is zero between groups. */
+static float layer_weight(const struct yt_layer *layer, int32_t k, int32_t c,
+                          int32_t tap)
+{
+    const struct yt_conv2d *p = &layer->problem.u.conv2d;
+    const int32_t reads = yt_conv2d_reads(p);
+    const int32_t first = p->groups ? k / (p->k / p->groups) * reads : 0;
+    if (c < first || c >= first + reads)
+        return 0;
+    return layer->weights[(k * reads + c - first) * p->r * p->r + tap];
+}
+
 /* One row of the filter is what its node, the input's nodes and filter_first
  * say it is. */
 static void check_row(const struct yt_graph *graph,
@@ -175,8 +187,7 @@ static void check_row(const struct yt_graph *graph,
                 want = node->weights[(row * node_c + from) * taps + t];
             if (p->c == 3)
                 want = (float)((double)want / 255.0);
-            const int32_t at = (k * p->c + c) * taps + t;
-            CHECK(layer->weights[at] == want, layer);
+            CHECK(layer_weight(layer, k, c, t) == want, layer);
         }
         from += !is_fill;
     }

@@ -11,6 +11,7 @@
 
 #include "each_isa.h"
 #include "ground.h"
+#include "kernel_case.h"
 #include "network_run.h"
 
 #include "base/random.h"
@@ -60,73 +61,6 @@ static struct yt_problem thinned(const char *shape, enum yt_dtype dtype,
     return p;
 }
 
-/* One of all that the row proposes. */
-struct draw {
-    struct yt_schedule s;
-    uint32_t seed, seen;
-};
-
-static void take(void *user, const struct yt_schedule *s)
-{
-    struct draw *d = user;
-    if (yt_random_lcg(&d->seed) / 65536 % ++d->seen == 0)
-        d->s = *s;
-}
-
-static struct yt_schedule draw(const struct yt_problem *p,
-                               const struct yt_isa *isa, uint32_t seed)
-{
-    struct draw d = {.seed = seed};
-    const struct yt_algo *row = yt_algo_get(YT_ALGO_SPARSE);
-    const struct yt_ask ask = {.problem = p,
-                               .isa = isa,
-                               .threads = 1 + (int32_t)seed % 2,
-                               .stage = YT_STAGE_ALL,
-                               .take = take,
-                               .user = &d};
-    row->propose(&ask);
-    assert_true(d.seen > 0);
-    d.s.ku = 1 << seed % 3;
-    assert_true(yt_schedule_applies(p, &d.s, isa));
-    return d.s;
-}
-
-static void compare(const struct yt_problem *p, const struct yt_schedule *s,
-                    const struct yt_isa *isa)
-{
-    char problem[YT_PROBLEM_NAME_MAX], schedule[YT_SCHEDULE_NAME_MAX];
-    struct yt_object object;
-    struct yt_jit *jit;
-    struct yt_case *c;
-    yt_kernel_fn kernel;
-    double error;
-    yt_problem_name(p, problem);
-    yt_schedule_name(s, schedule);
-    if (yt_codegen_compile(p, s, isa, &object) != YT_OK)
-        fail_msg("%s by %s on %s: %s", problem, schedule, isa->name,
-                 yt_error());
-    assert_int_equal(yt_jit_create(&jit), YT_OK);
-    assert_int_equal(yt_jit_add(jit, &object, &kernel), YT_OK);
-    assert_int_equal(yt_case_create(p, isa, &c), YT_OK);
-    const size_t bytes = yt_pack_weight_bytes(p, s, isa);
-    void *packed = yt_memory_alloc(bytes);
-    assert_non_null(packed);
-    yt_pack_weights(p, s, isa, &c->filter, packed);
-    if (yt_case_check(c, kernel, yt_schedule_tasks(p, s, isa), s, packed,
-                      &error) != YT_OK)
-        fail_msg("%s by %s on %s: %s", problem, schedule, isa->name,
-                 yt_error());
-    yt_memory_free(packed, bytes);
-    yt_case_destroy(c);
-    yt_object_deinit(&object);
-    yt_jit_destroy(jit);
-}
-
-static int has_type(const struct yt_isa *isa, enum yt_dtype dtype)
-{
-    return dtype != YT_DTYPE_BF16 || (isa->can & YT_CAN_BF16);
-}
-
 /* Each density meets several shapes and, with other types, others yet. */
 static void densities_of(const struct yt_isa *isa)
 {
@@ -134,13 +68,16 @@ static void densities_of(const struct yt_isa *isa)
         for (size_t i = 0; i < COUNT(shapes); i++) {
             const enum yt_dtype dtype = (enum yt_dtype)d;
             const int32_t outputs = (i + (size_t)d) & 1 ? isa->lanes : 16;
-            if (!has_type(isa, dtype))
+            if (!kernel_has_type(isa, dtype))
                 continue;
             const struct yt_problem p =
                 thinned(shapes[i], dtype, outputs,
                         densities[(i + (size_t)d) % COUNT(densities)]);
-            const struct yt_schedule s = draw(&p, isa, (uint32_t)i);
-            compare(&p, &s, isa);
+            struct yt_schedule s =
+                kernel_draw(YT_ALGO_SPARSE, &p, isa, (uint32_t)i);
+            s.ku = 1 << i % 3;
+            assert_true(yt_schedule_applies(&p, &s, isa));
+            kernel_compare(&p, &s, isa);
         }
 }
 
@@ -158,7 +95,7 @@ static void every_isa_compiles(void **state)
         for (int d = 0; d < YT_DTYPE_COUNT; d++) {
             const struct yt_isa *isa = yt_isa_get((enum yt_isa_id)i);
             const enum yt_dtype dtype = (enum yt_dtype)d;
-            if (!has_type(isa, dtype))
+            if (!kernel_has_type(isa, dtype))
                 continue;
             const struct yt_problem p =
                 thinned("32x8x12-k32r3s1p1-silu", dtype, 16, 0.5);

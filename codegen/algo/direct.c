@@ -198,15 +198,25 @@ static void pack(const struct yt_problem *p, const struct yt_schedule *s,
 
 /* ------------------------------------------------------------------ row */
 
+static int applies(const struct yt_problem *p, const struct yt_schedule *s,
+                   const struct yt_isa *isa)
+{
+    return !yt_conv2d_is_depthwise(&p->u.conv2d) && yt_conv_applies(p, s, isa);
+}
+
 static int first(const struct yt_problem *p, const struct yt_isa *isa,
                  struct yt_schedule *s)
 {
+    if (yt_conv2d_is_depthwise(&p->u.conv2d))
+        return 0;
     yt_conv_first_tile(p, isa, YT_CONV_NR_MAX, s);
+    if (!yt_conv_applies(p, s, isa)) /* groups of an odd number of vectors */
+        yt_conv_first_tile(p, isa, 1, s);
     s->launder = p->u.conv2d.r > 1;
     s->coarse = yt_conv_may_be_coarse(p);
     s->order = YT_ORDER_CHANNELS;
-    assert(yt_conv_applies(p, s, isa));
-    return 1;
+    assert(yt_conv_applies(p, s, isa) || p->u.conv2d.groups);
+    return yt_conv_applies(p, s, isa);
 }
 
 static void propose(const struct yt_ask *ask)
@@ -224,7 +234,7 @@ const struct yt_algo yt_algo_direct = {
     .knobs = YT_KNOB_BIT(MR) | YT_KNOB_BIT(NR) | YT_KNOB_BIT(KU) |
              YT_KNOB_BIT(TILES) | YT_KNOB_BIT(ORDER) | YT_KNOB_BIT(TUNE) |
              YT_KNOB_BIT(LAUNDER) | YT_KNOB_BIT(IC_OUTER) | YT_KNOB_BIT(COARSE),
-    .applies = yt_conv_applies,
+    .applies = applies,
     .first = first,
     .propose = propose,
     .bodies = {YT_KNOB_KU, YT_KNOB_TUNE, YT_KNOB_IC_OUTER, YT_KNOB_COARSE,

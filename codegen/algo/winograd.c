@@ -232,7 +232,7 @@ static int is_for(const struct yt_problem *p, const struct yt_isa *isa)
     const struct yt_conv2d *v = &p->u.conv2d;
     return p->dtype == YT_DTYPE_F32 && p->out == YT_DTYPE_F32 &&
            v->r == YT_COOK_TOOM_TAPS && v->stride == 1 && v->pad == 1 &&
-           !v->lazy && !v->pattern && !yt_conv2d_holds_rows(v) &&
+           !v->lazy && !v->pattern && !v->groups && !yt_conv2d_holds_rows(v) &&
            !(v->c % isa->lanes);
 }
 

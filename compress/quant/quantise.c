@@ -151,21 +151,28 @@ struct filter {
     const double *means;               /* [c] in steps; NULL: no correction */
     struct yt_filter_limits limits;
     int32_t weight_max;
-    float *row; /* [c][r][r] weights in units of the input's steps */
+    float *row; /* of an output, weights in units of the input's steps */
 };
 
+/* The first input channel that output k reads. */
+static int32_t first_read(const struct yt_conv2d *p, int32_t k)
+{
+    return p->groups ? k / (p->k / p->groups) * yt_conv2d_reads(p) : 0;
+}
+
 /* What the mean input makes of the error of the weights. */
-static double mean_error(const struct filter *f, const int16_t *integers,
-                         float scale)
+static double mean_error(const struct filter *f, int32_t k,
+                         const int16_t *integers, float scale)
 {
     const struct yt_conv2d *p = &f->layer->problem.u.conv2d;
     const int32_t taps = p->r * p->r;
+    const int32_t first = first_read(p, k);
     double sum = 0;
-    for (int32_t c = 0; c < p->c; c++) {
+    for (int32_t c = 0; c < yt_conv2d_reads(p); c++) {
         double error = 0;
         for (int32_t t = c * taps; t < (c + 1) * taps; t++)
             error += (double)f->row[t] - (double)scale * integers[t];
-        sum += error * f->means[c];
+        sum += error * f->means[first + c];
     }
     return sum;
 }
@@ -181,7 +188,7 @@ static const uint8_t *find_rounding(const struct filter *f, int32_t conv,
         f->q->rounding_weight_max != f->weight_max ||
         row_of_conv >= f->q->channels[conv])
         return NULL;
-    const int64_t row = (int64_t)p->c * p->r * p->r;
+    const int64_t row = (int64_t)yt_conv2d_reads(p) * p->r * p->r;
     const int64_t own = f->q->filter_counts[conv] / f->q->channels[conv];
     return own == row ? f->q->rounding[conv] : NULL;
 }
@@ -192,20 +199,21 @@ static int64_t round_row(const struct filter *f, int32_t k, int32_t row_of_conv)
     const struct yt_layer *layer = f->layer;
     const struct yt_conv2d *p = &layer->problem.u.conv2d;
     struct yt_integers *integers = layer->integers;
-    const int64_t count = (int64_t)p->c * p->r * p->r;
+    const int32_t reads = yt_conv2d_reads(p);
+    const int64_t count = (int64_t)reads * p->r * p->r;
     const uint8_t *rounding =
         find_rounding(f, layer->conv_nodes[k], row_of_conv);
     const int64_t first = row_of_conv * count;
     int16_t *row = integers->weights + k * count;
     float *scale = &integers->scale[k];
     double bias = (double)layer->bias[k];
-    yt_filter_row(layer->weights + k * count, p->c, p->r * p->r, f->steps,
-                  f->row);
+    yt_filter_row(layer->weights + k * count, reads, p->r * p->r,
+                  f->steps + first_read(p, k), f->row);
     *scale = yt_filter_scale(f->row, count, bias, &f->limits);
     int64_t most = yt_filter_round(f->row, count, bias, &f->limits, rounding,
                                    first, scale, row, &integers->start[k]);
     if (f->means) {
-        bias += mean_error(f, row, *scale);
+        bias += mean_error(f, k, row, *scale);
         most = yt_filter_round(f->row, count, bias, &f->limits, rounding, first,
                                scale, row, &integers->start[k]);
     }
@@ -244,9 +252,9 @@ static enum yt_status allocate_filter(const struct yt_layer *layer)
 {
     const struct yt_conv2d *p = &layer->problem.u.conv2d;
     struct yt_integers *integers = layer->integers;
-    integers->weights =
-        calloc((size_t)p->k * (size_t)p->c * (size_t)(p->r * p->r),
-               sizeof *integers->weights);
+    integers->weights = calloc((size_t)p->k * (size_t)yt_conv2d_reads(p) *
+                                   (size_t)(p->r * p->r),
+                               sizeof *integers->weights);
     if (!integers->weights || !allocate_integers(&integers->start, p->k) ||
         !allocate_floats(&integers->scale, p->k) ||
         (layer->problem.dtype == YT_DTYPE_U8S8 &&
@@ -271,7 +279,8 @@ static enum yt_status make_filter(const struct yt_layer *layer,
     YT_TRY(allocate_filter(layer));
     steps = find_steps(q, layer->in_nodes, p->c, layer->problem.dtype);
     means = malloc((size_t)p->c * sizeof *means);
-    row = malloc((size_t)p->c * (size_t)(p->r * p->r) * sizeof *row);
+    row = malloc((size_t)yt_conv2d_reads(p) * (size_t)(p->r * p->r) *
+                 sizeof *row);
     if (!steps || !means || !row) {
         status = no_memory(layer);
         goto done;

@@ -49,7 +49,7 @@ int yt_rounding_applies(const struct yt_layer *layer,
     const struct yt_conv2d *p = &layer->problem.u.conv2d;
     int found = 0;
     if (layer->problem.op != YT_OP_CONV2D || !layer->in_nodes ||
-        !layer->conv_nodes)
+        !layer->conv_nodes || p->groups) /* moments are of all channels */
         return 0;
     for (int32_t c = 0; c < p->c; c++)
         if (layer->in_nodes[c] < 0 || !yt_quant_observed(q, layer->in_nodes[c]))

@@ -21,7 +21,7 @@ static const struct yt_op_param params[] = {
     YT_OP_PARAM(conv2d, lazy),     YT_OP_PARAM(conv2d, kept),
     YT_OP_PARAM(conv2d, outputs),  YT_OP_PARAM(conv2d, pattern),
     YT_OP_PARAM(conv2d, in_rows),  YT_OP_PARAM(conv2d, out_rows),
-    YT_OP_PARAM(conv2d, add_rows),
+    YT_OP_PARAM(conv2d, add_rows), YT_OP_PARAM(conv2d, groups),
 };
 YT_OP_PARAMS_CHECK(params, struct yt_conv2d);
 static_assert(YT_ACT_COUNT == 9 && YT_ADD_COUNT == 3,
@@ -35,6 +35,16 @@ int32_t yt_conv2d_out_h(const struct yt_conv2d *p)
 int32_t yt_conv2d_out_w(const struct yt_conv2d *p)
 {
     return (p->w + 2 * p->pad - p->r) / p->stride + 1;
+}
+
+int32_t yt_conv2d_reads(const struct yt_conv2d *p)
+{
+    return p->groups ? p->c / p->groups : p->c;
+}
+
+int yt_conv2d_is_depthwise(const struct yt_conv2d *p)
+{
+    return p->groups > 0 && p->groups == p->c && p->groups == p->k;
 }
 
 /* -------------------------------------------------------------------- rules */
@@ -105,6 +115,19 @@ static enum yt_status check_rows(const struct yt_conv2d *p)
     return YT_OK;
 }
 
+static enum yt_status check_groups(const struct yt_conv2d *p)
+{
+    YT_FAIL_IF(p->groups && (p->groups < 2 || p->c % p->groups ||
+                             p->k % p->groups || p->c == 3),
+               YT_BAD_ARGUMENT,
+               "conv2d %d channels to %d in %d groups: want at least 2 that "
+               "divide both, and not of the image",
+               p->c, p->k, p->groups);
+    YT_FAIL_IF(p->groups && (p->lazy || p->pattern), YT_BAD_ARGUMENT,
+               "conv2d in groups: neither lazy nor with a pattern");
+    return YT_OK;
+}
+
 static enum yt_status check(const struct yt_problem *problem)
 {
     const struct yt_conv2d *p = &problem->u.conv2d;
@@ -121,6 +144,7 @@ static enum yt_status check(const struct yt_problem *problem)
     YT_TRY(check_lazy(problem));
     YT_TRY(check_pattern(problem));
     YT_TRY(check_rows(p));
+    YT_TRY(check_groups(p));
     const int64_t oh = yt_conv2d_out_h(p);
     const int64_t ow = yt_conv2d_out_w(p);
     YT_FAIL_IF(!yt_op_fits(p->k, oh, ow, 4), YT_UNSUPPORTED,
@@ -132,9 +156,14 @@ static enum yt_status check(const struct yt_problem *problem)
 
 /* ------------------------------------------------------------------- counts */
 
+static int64_t all_weights(const struct yt_conv2d *v)
+{
+    return (int64_t)v->k * yt_conv2d_reads(v) * v->r * v->r;
+}
+
 static int64_t kept_weights(const struct yt_conv2d *v)
 {
-    return v->pattern ? v->kept : (int64_t)v->k * v->c * v->r * v->r;
+    return v->pattern ? v->kept : all_weights(v);
 }
 
 /* Of a lazy head only objectness is sure to be computed. */
@@ -163,7 +192,7 @@ static void tensors(const struct yt_problem *p, struct yt_tensors *t)
     if (v->add == YT_ADD_UP2)
         t->add =
             (struct yt_tensor){YT_DTYPE_F32, v->k, oh / 2, ow / 2, .count = 1};
-    t->weights = (int64_t)v->k * v->c * v->r * v->r;
+    t->weights = all_weights(v);
     t->kept = kept_weights(v);
     t->pattern = v->pattern;
     t->bias = v->k;
@@ -247,6 +276,38 @@ static void sum_pixel_of_lanes(const struct yt_conv2d *p, int32_t lanes,
     }
 }
 
+/* The sum of output channel k at a pixel, in groups. */
+static double sum_in_group(const struct yt_conv2d *p, int32_t lanes,
+                           const float *in, const float *filter, int32_t k,
+                           int32_t oy, int32_t ox)
+{
+    const int32_t reads = yt_conv2d_reads(p);
+    const int32_t first = k / (p->k / p->groups) * reads;
+    const float *weight = filter + (int64_t)k * reads * p->r * p->r;
+    double sum = 0;
+    for (int32_t c = first; c < first + reads; c++)
+        for (int32_t ky = 0; ky < p->r; ky++)
+            for (int32_t kx = 0; kx < p->r; kx++, weight++) {
+                const int32_t y = oy * p->stride - p->pad + ky;
+                const int32_t x = ox * p->stride - p->pad + kx;
+                if (y >= 0 && y < p->h && x >= 0 && x < p->w)
+                    sum += (double)in[input_index(p, lanes, c, y, x)] *
+                           (double)*weight;
+            }
+    return sum;
+}
+
+static void sum_pixel_in_groups(const struct yt_conv2d *p, int32_t lanes,
+                                const float *in, const float *filter,
+                                int32_t k0, int32_t oy, int32_t ox,
+                                double *sums)
+{
+    for (int32_t lane = 0; lane < lanes; lane++)
+        sums[lane] = k0 + lane < p->k
+                         ? sum_in_group(p, lanes, in, filter, k0 + lane, oy, ox)
+                         : 0;
+}
+
 struct output {
     const struct yt_problem *p;
     const struct yt_args *args;
@@ -291,8 +352,11 @@ static void finish(const struct output *o, int32_t k, int64_t at,
                         (v->add == YT_ADD_RESIDUAL ? add * n->add_gain[k] : 0);
 }
 
+/* filter is as it is, block_filter a block of it transposed, which a filter in
+ * groups does not need. */
 static void sum_block(const struct output *o, int32_t lanes, const float *in,
-                      const double *filter, int32_t k0)
+                      const float *filter, const double *block_filter,
+                      int32_t k0)
 {
     const struct yt_conv2d *p = &o->p->u.conv2d;
     const int32_t oh = yt_conv2d_out_h(p), ow = yt_conv2d_out_w(p);
@@ -300,7 +364,10 @@ static void sum_block(const struct output *o, int32_t lanes, const float *in,
     for (int32_t y = 0; y < oh; y++)
         for (int32_t x = 0; x < ow; x++) {
             double sums[LANES_MAX];
-            sum_pixel_of_lanes(p, lanes, in, filter, y, x, sums);
+            if (p->groups)
+                sum_pixel_in_groups(p, lanes, in, filter, k0, y, x, sums);
+            else
+                sum_pixel_of_lanes(p, lanes, in, block_filter, y, x, sums);
             const int64_t at = ((block * oh + y) * ow + x) * lanes;
             const int64_t at_half =
                 ((block * (oh / 2) + y / 2) * (ow / 2) + x / 2) * lanes;
@@ -370,8 +437,9 @@ static enum yt_status values(const struct yt_problem *p, int32_t lanes,
     widen_weights(p, args->weights, integers, t.weights, wide + in_elems);
     const struct output o = {p, args, integers, values_out};
     for (int32_t k0 = 0; k0 < v->k; k0 += lanes) {
-        transpose_filter(v, k0, lanes, wide + in_elems, filter);
-        sum_block(&o, lanes, wide, filter, k0);
+        if (!v->groups)
+            transpose_filter(v, k0, lanes, wide + in_elems, filter);
+        sum_block(&o, lanes, wide, wide + in_elems, filter, k0);
     }
 done:
     free(wide);
@@ -390,7 +458,7 @@ const struct yt_op_row yt_op_conv2d = {
             "[act:-silu|-relu|-leaky|-hardswish|-hardsigmoid|-relu6|-mish|"
             "-sigmoid][slope:-by{}][add:-res|-up2]"
             "[lazy:-lazy{}][kept:-kept{}][outputs:-of{}][pattern:-x{}]"
-            "[in_rows:-in{}][out_rows:-out{}][add_rows:-add{}]",
+            "[in_rows:-in{}][out_rows:-out{}][add_rows:-add{}][groups:-g{}]",
     .kind = "conv {r}x{r} s{stride}",
     .check = check,
     .flops = flops,
