@@ -23,8 +23,7 @@
 static const struct yt_manual manual = {
     .command = "detect",
     .summary = "find objects in pictures and videos",
-    .synopsis = "--model FILE [OPTION]... "
-                "PICTURE|VIDEO|DIR|LIST.txt|'PATTERN'|URL|CAMERA|-...",
+    .synopsis = "--model FILE [OPTION]... PICTURE|VIDEO|FOLDER|LIST|URL...",
     .description =
         "Runs the model on each picture (BMP, GIF, JPEG, PNG, PPM, TIFF or "
         "WebP; of several frames or pages the first) and on each frame of "

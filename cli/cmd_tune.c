@@ -325,8 +325,7 @@ static int parse(struct job *job, int argc, char **argv)
         {"model", 'm', YT_OPTION_LIST, "FILE", &job->models, 0, 0,
          "A network: a YOLOv5 v1.0-v7.0, YOLOv5u or YOLOv8 checkpoint (.pt) or "
          "its ONNX export. Several may be given, of the same classes; the "
-         "first is the "
-         "baseline."},
+         "first is the baseline."},
         YT_OPTION_ROWS_DATA(
             &job->data,
             "Labelled pictures: a data.yaml, a folder with one, or a COCO file "

@@ -39,7 +39,7 @@ run 0 cpu --help && ! grep -q ENVIRONMENT "$work/out" ||
 
 # Networks of which versions are read, as docs/MODELS.md has it.
 for command in tune analyze; do
-    run 0 "$command" --help && says 'YOLOv5 v1\.0-v7\.0 checkpoint' out
+    run 0 "$command" --help && says 'YOLOv5 v1\.0-v7\.0, YOLOv5u or YOLOv8' out
 done
 
 # Values.

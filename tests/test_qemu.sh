@@ -102,6 +102,11 @@ for isa in scalar sse4.2 avx2; do
 done
 
 # --------------------------------------------------------------------- detect
+without_times()
+{
+    sed '/"summary":/,$d; /_ms":/d' "$work/out"
+}
+
 # Kernels are generated on the CPU that is played; by default for all it has.
 detect_on() # cpu isa [option...]
 {
@@ -111,9 +116,9 @@ detect_on() # cpu isa [option...]
     on "$cpu" "$yolotune" "${arguments[@]}" "$@" ||
         complain "detect $* on $cpu: exit $?: $(tail -3 "$work/err")"
     json "d['isa'] == '$isa' and len(d['images'][0]['detections']) > 0"
-    grep -v '_ms":' "$work/out" >"$work/there"
+    without_times >"$work/there"
     run 0 "${arguments[@]}" --isa "$isa"
-    grep -v '_ms":' "$work/out" | cmp -s - "$work/there" ||
+    without_times | cmp -s - "$work/there" ||
         complain "detect for $isa on $cpu gives other boxes"
 }
 
