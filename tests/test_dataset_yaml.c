@@ -182,7 +182,8 @@ static void circles_of_links_are_refused(void **state)
     assert_int_equal(symlink(".", at("circle/a")), 0);
     assert_int_equal(symlink("../circle", at("circle/b")), 0);
     write_file("circle.yaml", "val: circle\nnames: [a]\n");
-    assert_fails("circle.yaml", YT_BAD_INPUT, "a link to a folder that it is in");
+    assert_fails("circle.yaml", YT_BAD_INPUT,
+                 "a link to a folder that it is in");
     /* One folder twice is none. */
     write_file("twice/x/1.jpg", "");
     write_file("twice/x/1.txt", "0 .5 .5 .1 .1\n");
