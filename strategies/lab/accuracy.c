@@ -7,6 +7,7 @@
 
 #include "model/digest.h"
 #include "runtime/fail.h"
+#include "tuner/build/numerics.h"
 
 void yt_accuracy_hash(const struct yt_dataset *dataset,
                       const struct yt_predict_options *options,
@@ -58,9 +59,10 @@ void yt_accuracy_of(const struct yt_dataset *dataset,
 struct search {
     int64_t plan;
     const char *hash;
-    struct yt_db_evaluation newest; /* of the plan alone; without its texts,
-                                       which are borrowed */
-    int newest_is_known;            /* 1: accuracy of this hash too */
+    struct yt_db_evaluation newest; /* of the plan alone; of its texts, which
+                                       are borrowed, only numerics: a copy */
+    char numerics[YT_NUMERICS_MAX];
+    int newest_is_known; /* 1: accuracy of this hash too */
     int any;
     struct yt_accuracy known;
     int found;
@@ -81,6 +83,9 @@ static enum yt_status on_row(void *user, const struct yt_db_evaluation *row,
         s->newest = *row;
         s->newest.dataset = s->newest.dataset_hash = NULL;
         s->newest.configuration = NULL;
+        snprintf(s->numerics, sizeof s->numerics, "%s",
+                 row->numerics ? row->numerics : "");
+        s->newest.numerics = s->numerics;
         s->newest_is_known = known;
         s->any = 1;
     }

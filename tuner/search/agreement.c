@@ -199,11 +199,11 @@ static void put(const struct bench *b, struct yt_build *build, int32_t t,
 /* What one problem's kernels do to the heads while all others are exact. */
 static enum yt_status measure_alone(struct bench *b, int32_t t)
 {
-    const int32_t i = b->layer_of[t];
-    const struct yt_schedule usual = b->exact->schedules[i];
     b->alone[t] = 0;
     if (inexactness(b, t) <= 0)
         return YT_OK;
+    const int32_t i = b->layer_of[t];
+    const struct yt_schedule usual = b->exact->schedules[i];
     put(b, b->exact, t, &b->build->schedules[i]);
     const enum yt_status status = measure(b, b->exact, &b->alone[t]);
     put(b, b->exact, t, &usual);
