@@ -78,7 +78,7 @@ include(cmake/generator_version.cmake)
 yt_generator_version(${PROJECT_SOURCE_DIR}
                      "-D_GNU_SOURCE;-isystem;${YT_LLVM_INCLUDE}" YT_VERSION_SOURCE)
 yt_layer(codegen ROOMS algo target SOURCES ${YT_VERSION_SOURCE}
-         LINKS yt_base yt_runtime yt_llvm)
+         LINKS yt_base yt_runtime yt_llvm m)
 yt_layer(db LINKS yt_base yt_runtime PkgConfig::YT_SQLITE PkgConfig::YT_JANSSON)
 yt_layer(eval LINKS yt_base yt_runtime yt_model PkgConfig::YT_JPEG PkgConfig::YT_PNG
                     PkgConfig::YT_WEBP PkgConfig::YT_TIFF yt_gif

@@ -8,6 +8,9 @@
  *            scale                       f32, of integer sums
  *            out_gain, out_zero          f32, of integer outputs
  *            add_gain                    f32, residual addend of integers
+ *            halves: codegen/silu_tables.h, where it applies; start (as many
+ *            rows as there are above), scale and unit f32 a channel, the
+ *            others 2 halves: a block of channels has a table of 32
  *   CONVERT  in_step, in_zero            f32, of integer inputs
  *            out_gain, out_zero          f32, of integer outputs
  *
@@ -29,7 +32,12 @@ struct yt_constants {
     /* Bytes from the block's start; -1: not there. */
     int32_t start, scale, out_gain, out_zero, add_gain;
     int32_t in_step, in_zero; /* CONVERT */
-    int32_t bytes;            /* of the block */
+    /* In x: what sums start from, what a unit of the sum and of v is worth.
+     * Then the tables, an addend's weight and the last shift. */
+    struct {
+        int32_t start, scale, unit, square, linear, constant, add, shift;
+    } halves;
+    int32_t bytes; /* of the block */
 };
 
 void yt_constants_layout(const struct yt_problem *p, const struct yt_isa *isa,

@@ -68,15 +68,23 @@ static LLVMValueRef outside_rows(struct yt_conv_emit *c,
     return yt_emit_add(e, yt_emit_muli(e, above, p->pad + 1), below);
 }
 
+/* Constants from those on that are for the rows outside. */
+static LLVMValueRef constants_by_rows(struct yt_conv_emit *c,
+                                      const struct yt_conv_place *at)
+{
+    struct yt_emit *e = c->e;
+    const int32_t sides = (c->p->pad + 1) * (c->p->pad + 1);
+    return yt_emit_index(
+        e, c->k_constants,
+        yt_emit_muli(e, outside_rows(c, at), (int64_t)sides * c->l.row_bytes));
+}
+
 /* Sums of integers start from a row chosen by what is outside the input. */
 static void start_by_case(struct yt_conv_emit *c,
                           const struct yt_conv_place *at)
 {
     struct yt_emit *e = c->e;
-    const int32_t sides = (c->p->pad + 1) * (c->p->pad + 1);
-    LLVMValueRef rows = yt_emit_index(
-        e, c->k_constants,
-        yt_emit_muli(e, outside_rows(c, at), (int64_t)sides * c->l.row_bytes));
+    LLVMValueRef rows = constants_by_rows(c, at);
     LLVMValueRef start[YT_CONV_NR_MAX] = {NULL};
     int32_t loaded = -1;
     for (int32_t m = 0; m < at->pixels; m++) {
@@ -95,6 +103,12 @@ static void start_by_case(struct yt_conv_emit *c,
 void yt_conv_start(struct yt_conv_emit *c, const struct yt_conv_place *at)
 {
     struct yt_emit *e = c->e;
+    if (c->s->halves) { /* where scaling adds it: zeros cost nothing */
+        for (int32_t m = 0; m < at->pixels; m++)
+            for (int32_t n = 0; n < c->s->nr; n++)
+                yt_emit_set(e, c->acc[m][n], LLVMConstNull(e->veci));
+        return;
+    }
     if (c->l.cases > 1) {
         start_by_case(c, at);
         return;
@@ -152,6 +166,96 @@ static LLVMValueRef requantise(struct yt_conv_emit *c, LLVMValueRef v,
     return yt_emit_round(e, v);
 }
 
+/* --------------------------------------------------------------- halves */
+
+/* A sum as x of codegen/silu_tables.h, not yet narrow. @p rows are constants
+ * whose starts are for the rows outside. */
+static LLVMValueRef argument(struct yt_conv_emit *c,
+                             const struct yt_conv_place *at, LLVMValueRef rows,
+                             int32_t m, int32_t n)
+{
+    struct yt_emit *e = c->e;
+    const int64_t number = c->l.cases > 1 ? outside(c, at, m) : 0;
+    LLVMValueRef v =
+        yt_emit_fma(e, yt_emit_to_float(e, yt_emit_get(e, c->acc[m][n])),
+                    constant(c, e->vec, c->k_constants, c->l.halves.scale, n),
+                    constant(c, e->vec, rows,
+                             c->l.halves.start + number * c->l.row_bytes, n));
+    if (c->p->add == YT_ADD_UP2)
+        v = yt_emit_fma(
+            e, up2_addend(c, at, m, n),
+            constant(c, e->vec, c->k_constants, c->l.halves.unit, n), v);
+    return yt_emit_round(e, v);
+}
+
+static LLVMValueRef half_constant(struct yt_conv_emit *c, int32_t offset,
+                                  int32_t n)
+{
+    return constant(c, c->e->veci, c->k_constants, offset, n);
+}
+
+/* Two pixels' codes as halves, from @p x; @p add addresses of what is added. */
+static LLVMValueRef codes(struct yt_conv_emit *c, LLVMValueRef x,
+                          const LLVMValueRef add[2], int32_t n)
+{
+    struct yt_emit *e = c->e;
+    LLVMValueRef segment = yt_emit_shift_right_halves(e, x, 11);
+    LLVMValueRef y = yt_emit_mul_round_halves(
+        e, x,
+        yt_emit_look_up_halves(e, half_constant(c, c->l.halves.square, n),
+                               segment));
+    y = yt_emit_add_halves(
+        e, y,
+        yt_emit_look_up_halves(e, half_constant(c, c->l.halves.linear, n),
+                               segment));
+    y = yt_emit_add_halves(
+        e, yt_emit_mul_round_halves(e, y, x),
+        yt_emit_look_up_halves(e, half_constant(c, c->l.halves.constant, n),
+                               segment));
+    if (add[0]) {
+        LLVMValueRef a =
+            yt_emit_pack_halves(e, yt_emit_load_lanes(e, c->out, add[0]),
+                                yt_emit_load_lanes(e, c->out, add[1]));
+        y = yt_emit_add_halves(
+            e, y,
+            yt_emit_mul_round_halves(e, yt_emit_shift_left_halves(e, a, 7),
+                                     half_constant(c, c->l.halves.add, n)));
+    }
+    return yt_emit_mul_high_halves(e, y,
+                                   half_constant(c, c->l.halves.shift, n));
+}
+
+/* Up to four pixels from @p first on, of vector n; with fewer the last one
+ * stands for those that are not stored. */
+static void finish_halves(struct yt_conv_emit *c,
+                          const struct yt_conv_place *at, int32_t first,
+                          int32_t count, int32_t n, LLVMValueRef rows,
+                          LLVMValueRef out, LLVMValueRef add)
+{
+    struct yt_emit *e = c->e;
+    LLVMValueRef y[2];
+    for (int32_t pair = 0; pair < 2; pair++) {
+        LLVMValueRef x[2], addends[2] = {NULL, NULL};
+        if (2 * pair >= count) {
+            y[pair] = y[0];
+            continue;
+        }
+        for (int32_t i = 0; i < 2; i++) {
+            const int32_t m =
+                first + (2 * pair + i < count ? 2 * pair + i : count - 1);
+            x[i] = argument(c, at, rows, m, n);
+            if (add)
+                addends[i] =
+                    yt_emit_at(e, add, m * c->t.out_pixel + n * c->t.out_block);
+        }
+        y[pair] = codes(c, yt_emit_pack_halves(e, x[0], x[1]), addends, n);
+    }
+    yt_emit_store_packed(
+        e, c->out,
+        yt_emit_packed_in_order(e, yt_emit_pack_bytes(e, y[0], y[1]), 4), count,
+        yt_emit_at(e, out, first * c->t.out_pixel + n * c->t.out_block));
+}
+
 void yt_conv_finish(struct yt_conv_emit *c, const struct yt_conv_place *at)
 {
     struct yt_emit *e = c->e;
@@ -159,11 +263,18 @@ void yt_conv_finish(struct yt_conv_emit *c, const struct yt_conv_place *at)
     LLVMValueRef out = pixel_address(c, c->k_out, at);
     LLVMValueRef add =
         c->p->add == YT_ADD_RESIDUAL ? pixel_address(c, c->k_add, at) : NULL;
+    LLVMValueRef rows = c->s->halves && c->l.cases > 1
+                            ? constants_by_rows(c, at)
+                            : c->k_constants;
     for (int32_t first = 0; first < at->pixels; first += group) {
         const int32_t left = at->pixels - first;
         const int32_t count = left < group ? left : group;
         for (int32_t n = 0; n < c->s->nr; n++) {
             LLVMValueRef v[4];
+            if (c->s->halves) {
+                finish_halves(c, at, first, count, n, rows, out, add);
+                continue;
+            }
             for (int32_t i = 0; i < count; i++) {
                 const int64_t offset =
                     (first + i) * c->t.out_pixel + n * c->t.add_block;

@@ -5,6 +5,7 @@
 #include "codegen/conv_rows.h"
 #include "codegen/propose.h"
 #include "codegen/schedule.h"
+#include "codegen/silu_tables.h"
 
 #define SIZES_MAX 16 /* of task groups */
 
@@ -210,7 +211,6 @@ static int32_t one_or_both(int both, int32_t values[YT_VALUES_MAX])
 int32_t yt_conv_values(const struct yt_problem *p, const struct yt_isa *isa,
                        enum yt_knob_id knob, int32_t values[YT_VALUES_MAX])
 {
-    (void)isa;
     switch (knob) {
     case YT_KNOB_KU:
         for (int32_t i = 0; i < UNROLLS; i++)
@@ -222,6 +222,8 @@ int32_t yt_conv_values(const struct yt_problem *p, const struct yt_isa *isa,
         return YT_TUNE_COUNT;
     case YT_KNOB_COARSE:
         return one_or_both(yt_conv_may_be_coarse(p), values);
+    case YT_KNOB_HALVES:
+        return one_or_both(yt_silu_tables_apply(p, isa), values);
     case YT_KNOB_LAUNDER: /* of one tap there is nothing to merge */
         return one_or_both(p->u.conv2d.r > 1, values);
     default:

@@ -3,6 +3,7 @@
 #include "codegen/conv_rows.h"
 
 #include "base/math.h"
+#include "codegen/silu_tables.h"
 
 /* Tasks along pixels that a first choice makes, about. */
 #define FIRST_GROUPS 16
@@ -28,6 +29,9 @@
 #define U8_COARSE_TOLERANCE  0.15
 #define S16_COARSE_TOLERANCE 3.0
 
+/* Of tables of halves: see codegen/silu_tables.h. Never more than a step. */
+#define U8_HALVES_TOLERANCE 0.3
+
 int yt_conv_applies(const struct yt_problem *problem,
                     const struct yt_schedule *s, const struct yt_isa *isa)
 {
@@ -48,6 +52,8 @@ int yt_conv_applies(const struct yt_problem *problem,
     if (s->tiles >= (t.flat ? t.tiles : t.rows))
         return 0;
     if ((p->r == 1 || t.ic_blocks == 1) && s->ic_outer)
+        return 0;
+    if (s->halves && !(s->coarse && yt_silu_tables_apply(problem, isa)))
         return 0;
     return !s->coarse || yt_conv_may_be_coarse(problem);
 }
@@ -95,9 +101,10 @@ double yt_conv_tolerance(const struct yt_problem *p,
         return 0; /* nothing in it is rounded otherwise than in the reference */
     switch (p->out) {
     case YT_DTYPE_U8S8:
-        return s->coarse ? U8_COARSE_TOLERANCE
-               : bf16    ? U8_BF16_TOLERANCE
-                         : U8_TOLERANCE;
+        return s->halves   ? U8_HALVES_TOLERANCE
+               : s->coarse ? U8_COARSE_TOLERANCE
+               : bf16      ? U8_BF16_TOLERANCE
+                           : U8_TOLERANCE;
     case YT_DTYPE_S16:
         return s->coarse ? S16_COARSE_TOLERANCE
                : bf16    ? S16_BF16_TOLERANCE

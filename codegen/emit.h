@@ -203,9 +203,21 @@ LLVMValueRef yt_emit_pack_bytes(struct yt_emit *e, LLVMValueRef a,
 /** What packing count vectors (2 to halves or 4 to bytes) left, in order. */
 LLVMValueRef yt_emit_packed_in_order(struct yt_emit *e, LLVMValueRef v,
                                      int32_t count);
-/** Unsigned halves of lanes shifted right. */
+/** (a * b + 2^14) >> 15 in signed 16 bits, for each half of each lane. */
+LLVMValueRef yt_emit_mul_round_halves(struct yt_emit *e, LLVMValueRef a,
+                                      LLVMValueRef b);
+/** Half number index mod (2 * lanes) of the table, for each half of each lane:
+ *  one by one where the ISA lacks YT_CAN_LOOKUP. */
+LLVMValueRef yt_emit_look_up_halves(struct yt_emit *e, LLVMValueRef table,
+                                    LLVMValueRef index);
+/** a + b, for each half of each lane, wrapping. */
+LLVMValueRef yt_emit_add_halves(struct yt_emit *e, LLVMValueRef a,
+                                LLVMValueRef b);
+/** Halves of lanes shifted: unsigned right, left. */
 LLVMValueRef yt_emit_shift_right_halves(struct yt_emit *e, LLVMValueRef v,
                                         int32_t bits);
+LLVMValueRef yt_emit_shift_left_halves(struct yt_emit *e, LLVMValueRef v,
+                                       int32_t bits);
 /** Unsigned lanes shifted right. */
 LLVMValueRef yt_emit_shift_right(struct yt_emit *e, LLVMValueRef v,
                                  int32_t bits);
@@ -236,6 +248,11 @@ int32_t yt_emit_group(enum yt_dtype dtype);
  *  lanes as s16 or u8, limited to the type's range. */
 void yt_emit_store_narrow(struct yt_emit *e, enum yt_dtype dtype,
                           const LLVMValueRef *vectors, int32_t count,
+                          LLVMValueRef address);
+/** Its last part: a vector of a group's narrow values in order, of which the
+ *  first count vectors' worth is stored. */
+void yt_emit_store_packed(struct yt_emit *e, enum yt_dtype dtype,
+                          LLVMValueRef packed, int32_t count,
                           LLVMValueRef address);
 
 /** x * sigmoid(x) on a vec: see codegen/silu.c for method and error bound. */

@@ -76,14 +76,52 @@ LLVMValueRef yt_emit_packed_in_order(struct yt_emit *e, LLVMValueRef v,
     return e->words.packed_in_order(e, v, count);
 }
 
+LLVMValueRef yt_emit_mul_round_halves(struct yt_emit *e, LLVMValueRef a,
+                                      LLVMValueRef b)
+{
+    return e->words.mul_round_halves(e, a, b);
+}
+
+LLVMValueRef yt_emit_look_up_halves(struct yt_emit *e, LLVMValueRef table,
+                                    LLVMValueRef index)
+{
+    return e->words.look_up_halves(e, table, index);
+}
+
+/* On halves and back. */
+static LLVMValueRef on_halves(struct yt_emit *e, LLVMOpcode opcode,
+                              LLVMValueRef a, LLVMValueRef b)
+{
+    LLVMTypeRef type = halves_type(e);
+    a = LLVMBuildBitCast(e->b, a, type, "");
+    b = LLVMBuildBitCast(e->b, b, type, "");
+    return LLVMBuildBitCast(e->b, LLVMBuildBinOp(e->b, opcode, a, b, ""),
+                            e->veci, "");
+}
+
+static LLVMValueRef shift_halves(struct yt_emit *e, LLVMOpcode opcode,
+                                 LLVMValueRef v, int32_t bits)
+{
+    return on_halves(e, opcode, v,
+                     yt_emit_repeat(e, YT_DTYPE_S16, 2 * e->isa->lanes, bits));
+}
+
+LLVMValueRef yt_emit_add_halves(struct yt_emit *e, LLVMValueRef a,
+                                LLVMValueRef b)
+{
+    return on_halves(e, LLVMAdd, a, b);
+}
+
 LLVMValueRef yt_emit_shift_right_halves(struct yt_emit *e, LLVMValueRef v,
                                         int32_t bits)
 {
-    LLVMTypeRef type = halves_type(e);
-    v = LLVMBuildBitCast(e->b, v, type, "");
-    v = LLVMBuildLShr(
-        e->b, v, yt_emit_repeat(e, YT_DTYPE_S16, 2 * e->isa->lanes, bits), "");
-    return LLVMBuildBitCast(e->b, v, e->veci, "");
+    return shift_halves(e, LLVMLShr, v, bits);
+}
+
+LLVMValueRef yt_emit_shift_left_halves(struct yt_emit *e, LLVMValueRef v,
+                                       int32_t bits)
+{
+    return shift_halves(e, LLVMShl, v, bits);
 }
 
 LLVMValueRef yt_emit_shift_right(struct yt_emit *e, LLVMValueRef v,

@@ -100,7 +100,6 @@ void yt_emit_store_narrow(struct yt_emit *e, enum yt_dtype dtype,
                           const LLVMValueRef *vectors, int32_t count,
                           LLVMValueRef address)
 {
-    const int32_t pixel = e->isa->lanes * yt_dtype_bytes(dtype);
     LLVMValueRef v[4];
     assert(count >= 1 && count <= yt_emit_group(dtype));
     for (int32_t i = 0; i < 4; i++)
@@ -117,6 +116,14 @@ void yt_emit_store_narrow(struct yt_emit *e, enum yt_dtype dtype,
             yt_emit_pack_bytes(e, yt_emit_pack_halves(e, v[0], v[1]),
                                yt_emit_pack_halves(e, v[2], v[3])),
             4);
+    yt_emit_store_packed(e, dtype, packed, count, address);
+}
+
+void yt_emit_store_packed(struct yt_emit *e, enum yt_dtype dtype,
+                          LLVMValueRef packed, int32_t count,
+                          LLVMValueRef address)
+{
+    const int32_t pixel = e->isa->lanes * yt_dtype_bytes(dtype);
     for (int32_t at = 0; at < count;) {
         int32_t run = yt_emit_group(dtype);
         while (run > count - at)

@@ -10,8 +10,24 @@
 #include "base/math.h"
 #include "codegen/algo.h"
 #include "codegen/constants.h"
+#include "codegen/silu_tables.h"
 
 /* ------------------------------------------------------------ constants */
+
+/* @return rows with those of halves. */
+static int32_t add_halves(struct yt_constants *l, int32_t rows)
+{
+    l->halves.start = rows;
+    rows += l->cases;
+    int32_t *const single[] = {
+        &l->halves.scale,  &l->halves.unit,     &l->halves.square,
+        &l->halves.linear, &l->halves.constant, &l->halves.add,
+        &l->halves.shift,
+    };
+    for (size_t i = 0; i < sizeof single / sizeof single[0]; i++)
+        *single[i] = rows++;
+    return rows;
+}
 
 void yt_constants_layout(const struct yt_problem *p, const struct yt_isa *isa,
                          struct yt_constants *layout_out)
@@ -23,7 +39,8 @@ void yt_constants_layout(const struct yt_problem *p, const struct yt_isa *isa,
                              .out_zero = -1,
                              .add_gain = -1,
                              .in_step = -1,
-                             .in_zero = -1};
+                             .in_zero = -1,
+                             .halves = {-1, -1, -1, -1, -1, -1, -1, -1}};
     const int to_integers = yt_dtype_is_integer(p->out);
     const int from_integers = yt_dtype_is_integer(p->dtype);
     int32_t channels = 0;
@@ -56,10 +73,14 @@ void yt_constants_layout(const struct yt_problem *p, const struct yt_isa *isa,
     if (p->op == YT_OP_CONV2D && to_integers &&
         p->u.conv2d.add == YT_ADD_RESIDUAL)
         l.add_gain = rows++;
+    rows = yt_silu_tables_apply(p, isa) ? add_halves(&l, rows) : rows;
     l.row_bytes = 4 * yt_ceil_div(channels, isa->lanes) * isa->lanes;
     l.bytes = rows * l.row_bytes;
-    int32_t *const offsets[] = {&l.scale,    &l.out_gain, &l.out_zero,
-                                &l.add_gain, &l.in_step,  &l.in_zero};
+    int32_t *const offsets[] = {
+        &l.scale,       &l.out_gain,      &l.out_zero,      &l.add_gain,
+        &l.in_step,     &l.in_zero,       &l.halves.start,  &l.halves.scale,
+        &l.halves.unit, &l.halves.square, &l.halves.linear, &l.halves.constant,
+        &l.halves.add,  &l.halves.shift};
     for (size_t i = 0; i < sizeof offsets / sizeof offsets[0]; i++)
         if (*offsets[i] > 0 || (l.start < 0 && *offsets[i] == 0))
             *offsets[i] *= l.row_bytes;
@@ -124,6 +145,57 @@ static void put_row(char *packed, int32_t offset, const float *values,
         memcpy(packed + offset, values, 4 * (size_t)count);
 }
 
+static void put_table(char *row, const int16_t values[YT_SILU_SEGMENTS])
+{
+    memcpy(row, values, YT_SILU_SEGMENTS * sizeof *values);
+}
+
+static void repeat_half(int16_t value, char *row)
+{
+    for (int i = 0; i < YT_SILU_SEGMENTS; i++)
+        memcpy(row + 2 * (ptrdiff_t)i, &value, sizeof value);
+}
+
+static void put_float(char *row, int32_t i, double value)
+{
+    const float f = (float)value;
+    memcpy(row + 4 * (ptrdiff_t)i, &f, sizeof f);
+}
+
+/* Block by block; blocks without tables stay zeros, which no kernel reads: see
+ * yt_pack_settle(). */
+static void pack_halves(const struct yt_problem *p, const struct yt_isa *isa,
+                        const struct yt_constants *l,
+                        const struct yt_integers *n, char *packed)
+{
+    const int32_t bytes = 4 * isa->lanes;
+    for (int32_t block = 0; block < p->u.conv2d.k / isa->lanes; block++) {
+        struct yt_silu_tables t;
+        char *at = packed + (ptrdiff_t)block * bytes;
+        if (!yt_silu_tables_make(p, isa, n, block, &t))
+            continue;
+        put_table(at + l->halves.square, t.square);
+        put_table(at + l->halves.linear, t.linear);
+        put_table(at + l->halves.constant, t.constant);
+        repeat_half(t.add, at + l->halves.add);
+        repeat_half(t.shift, at + l->halves.shift);
+        for (int32_t i = 0; i < isa->lanes; i++) {
+            const double unit = 32768 / t.reach;
+            const double scale =
+                (double)n->scale[block * isa->lanes + i] * unit;
+            put_float(at + l->halves.scale, i, scale);
+            put_float(at + l->halves.unit, i, unit);
+            for (int32_t j = 0; j < l->cases; j++) {
+                int32_t start;
+                memcpy(&start,
+                       at + l->start + j * l->row_bytes + 4 * (ptrdiff_t)i, 4);
+                put_float(at + l->halves.start + j * l->row_bytes, i,
+                          start * scale);
+            }
+        }
+    }
+}
+
 void yt_pack_constants(const struct yt_problem *p, const struct yt_isa *isa,
                        const struct yt_weights *f, void *packed)
 {
@@ -146,6 +218,17 @@ void yt_pack_constants(const struct yt_problem *p, const struct yt_isa *isa,
     if (l.in_zero >= 0 && n->in_zero)
         for (int32_t c = 0; c < channels; c++)
             ((float *)packed)[l.in_zero / 4 + c] = (float)n->in_zero[c];
+    if (l.halves.scale >= 0)
+        pack_halves(p, isa, &l, n, packed);
+}
+
+void yt_pack_settle(const struct yt_problem *p, const struct yt_isa *isa,
+                    const struct yt_weights *f, struct yt_schedule *s)
+{
+    struct yt_silu_tables t;
+    for (int32_t i = 0; s->halves && i < p->u.conv2d.k / isa->lanes; i++)
+        if (!yt_silu_tables_make(p, isa, f->integers, i, &t))
+            s->halves = 0;
 }
 
 /* -------------------------------------------------------------- weights */

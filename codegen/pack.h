@@ -38,6 +38,12 @@ size_t yt_pack_constant_bytes(const struct yt_problem *p,
 void yt_pack_constants(const struct yt_problem *p, const struct yt_isa *isa,
                        const struct yt_weights *f, void *packed);
 
+/** Take back what a schedule does that these constants do not allow: tables of
+ *  halves (codegen/silu_tables.h) where a block of channels has none. What is
+ *  left applies, and computes the same to within its tolerance. */
+void yt_pack_settle(const struct yt_problem *p, const struct yt_isa *isa,
+                    const struct yt_weights *f, struct yt_schedule *s);
+
 /* For rows that pack. */
 
 /** Where weight (k, c, y, x) is in a filter, in elements; -1 past its end: a

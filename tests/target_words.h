@@ -417,6 +417,51 @@ static const float table[32] = {
     3,  1,  4,  1.5f,  9,  2,  6,  5.25f, 35, 89,  79, 32, 38, 46, 26, 43,
     -3, -1, -4, -1.5f, -9, -2, -6, -5,    -8, -97, 93, 23, 84, 62, 64, 33};
 
+static LLVMValueRef emit_mul_round_halves(struct yt_emit *e, LLVMValueRef *v)
+{
+    return yt_emit_mul_round_halves(e, v[0], v[1]);
+}
+
+/* -1 * -1 is 1, which halves do not have. */
+static void draw_mul_round_halves(const struct yt_isa *isa, union vector *v)
+{
+    draw_bits(isa, v);
+    for (int i = 0; i < 2 * LANES_MAX; i++)
+        v[0].h[i] = v[0].h[i] == INT16_MIN ? INT16_MAX : v[0].h[i];
+}
+
+static void expect_mul_round_halves(const struct yt_isa *isa,
+                                    const union vector *v, union vector *out)
+{
+    for (int i = 0; i < 2 * isa->lanes; i++)
+        out->h[i] = (int16_t)((v[0].h[i] * v[1].h[i] + (1 << 14)) >> 15);
+}
+
+static LLVMValueRef emit_look_up_halves(struct yt_emit *e, LLVMValueRef *v)
+{
+    return yt_emit_look_up_halves(e, v[0], v[1]);
+}
+
+static void expect_look_up_halves(const struct yt_isa *isa,
+                                  const union vector *v, union vector *out)
+{
+    for (int i = 0; i < 2 * isa->lanes; i++)
+        out->h[i] = v[0].h[v[1].uh[i] % (2 * isa->lanes)];
+}
+
+static LLVMValueRef emit_add_halves(struct yt_emit *e, LLVMValueRef *v)
+{
+    return yt_emit_add_halves(e, yt_emit_shift_left_halves(e, v[0], 7),
+                              yt_emit_shift_right_halves(e, v[1], 11));
+}
+
+static void expect_add_halves(const struct yt_isa *isa, const union vector *v,
+                              union vector *out)
+{
+    for (int i = 0; i < 2 * isa->lanes; i++)
+        out->uh[i] = (uint16_t)((v[0].uh[i] << 7) + (v[1].uh[i] >> 11));
+}
+
 static LLVMValueRef emit_look_up(struct yt_emit *e, LLVMValueRef *v)
 {
     v[0] = LLVMBuildBitCast(e->b, v[0], e->vec, "");
@@ -452,6 +497,11 @@ static const struct word words[] = {
     {"reciprocal", 2, 0, emit_reciprocal, draw_divide, expect_reciprocal,
      0x1p-11},
     {"look_up", 1, YT_CAN_LOOKUP, emit_look_up, draw_bits, expect_look_up, 0},
+    {"mul_round_halves", 2, YT_CAN_SHUFFLE_BYTES, emit_mul_round_halves,
+     draw_mul_round_halves, expect_mul_round_halves, 0},
+    {"look_up_halves", 2, YT_CAN_LOOKUP, emit_look_up_halves, draw_bits,
+     expect_look_up_halves, 0},
+    {"add_halves", 2, 0, emit_add_halves, draw_bits, expect_add_halves, 0},
 };
 
 #endif

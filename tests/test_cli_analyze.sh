@@ -60,4 +60,19 @@ json '[l["ms"] for l in d["layers"]] ==
       sorted([l["ms"] for l in d["layers"]], reverse=True)'
 run 0 analyze -m builtin:n --imgsz 64 && says ' (memory|compute) +[a-z]' out
 says '^layers measured on ' out
+
+# Where the time of frames goes: each step's parts are all of its time.
+run 2 analyze -m builtin:n --imgsz 64 --profile 0 && says 'profile'
+run 0 analyze -m builtin:n --imgsz 64 --profile 5 --threads 2 --json
+json 'd["profile"]["frames"] == 5 and d["profile"]["threads"] <= 2'
+json '[s["name"] for s in d["profile"]["steps"]] ==
+      [l["name"] for l in d["layers"]]'
+json 'all(0 < s["kernel_ms"] <= s["wall_ms"] and s["tail_ms"] >= 0 and
+          1 <= s["calls"] <= d["profile"]["threads"] and s["peak_share"] >= 0
+          for s in d["profile"]["steps"])'
+json '0 < d["profile"]["peak_share"] and d["profile"]["frame_ms"] >
+      sum(s["kernel_ms"] for s in d["profile"]["steps"]) / 2'
+run 0 analyze -m builtin:n --imgsz 64 --profile 2
+says '^the network runs at .* of the peak' out
+says '^network  ' out
 finish

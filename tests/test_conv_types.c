@@ -43,10 +43,11 @@ static const char *const pairs[] = {
 };
 
 static const char *const schedules[] = {
-    "direct-m4n1k1-t0p-hl",  "direct-m6n2k1-t0c-h",   "direct-m3n2k2-t1p-hl",
-    "direct-m5n1k4-t2c-hlc", "direct-m7n3k1-t1c-g",   "direct-m1n1k1-t0p-i",
-    "direct-m5n2k1-t0p-hs",  "direct-m4n1k1-t0p-hls", "direct-m9n1k2-t3p-il",
-    "lazy-m4k1-t0-h",        "lazy-m9k2-t1-i",
+    "direct-m4n1k1-t0p-hl",   "direct-m6n2k1-t0c-h",   "direct-m3n2k2-t1p-hl",
+    "direct-m5n1k4-t2c-hlc",  "direct-m7n3k1-t1c-g",   "direct-m1n1k1-t0p-i",
+    "direct-m5n2k1-t0p-hs",   "direct-m4n1k1-t0p-hls", "direct-m9n1k2-t3p-il",
+    "direct-m4n1k1-t0p-hlsw", "direct-m6n2k1-t0c-hsw", "direct-m5n1k1-t1p-hsw",
+    "direct-m3n3k1-t1p-gsw",  "lazy-m4k1-t0-h",        "lazy-m9k2-t1-i",
 };
 
 static void run_case(struct yt_case *c, const struct yt_schedule *s)

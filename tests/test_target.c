@@ -167,6 +167,9 @@ static void capabilities_have_words(void **state)
             {YT_CAN_BF16, own.dot_bf16 != plain.dot_bf16},
             {YT_CAN_BF16, own.to_bf16 != plain.to_bf16},
             {YT_CAN_LOOKUP, own.look_up != plain.look_up},
+            {YT_CAN_LOOKUP, own.look_up_halves != plain.look_up_halves},
+            {YT_CAN_SHUFFLE_BYTES,
+             own.mul_round_halves != plain.mul_round_halves},
             {YT_CAN_SHUFFLE_BYTES, own.shuffle_bytes != plain.shuffle_bytes},
         };
         for (size_t i = 0; i < COUNT(pairs); i++)

@@ -7,6 +7,7 @@
 #include "codegen/conv_parts.h"
 #include "codegen/conv_rows.h"
 #include "codegen/pack.h"
+#include "codegen/silu_tables.h"
 
 /* ----------------------------------------------------------------- code */
 
@@ -225,6 +226,7 @@ static void propose(const struct yt_ask *ask)
     struct yt_schedule start = yt_conv_start_from(p, ask->isa, YT_ALGO_DIRECT);
     start.launder = p->u.conv2d.r > 1;
     start.coarse = yt_conv_may_be_coarse(p);
+    start.halves = yt_silu_tables_apply(p, ask->isa);
     yt_conv_propose(ask, &start, YT_CONV_NR_MAX);
 }
 
@@ -233,13 +235,14 @@ const struct yt_algo yt_algo_direct = {
     .op = YT_OP_CONV2D,
     .knobs = YT_KNOB_BIT(MR) | YT_KNOB_BIT(NR) | YT_KNOB_BIT(KU) |
              YT_KNOB_BIT(TILES) | YT_KNOB_BIT(ORDER) | YT_KNOB_BIT(TUNE) |
-             YT_KNOB_BIT(LAUNDER) | YT_KNOB_BIT(IC_OUTER) | YT_KNOB_BIT(COARSE),
+             YT_KNOB_BIT(LAUNDER) | YT_KNOB_BIT(IC_OUTER) |
+             YT_KNOB_BIT(COARSE) | YT_KNOB_BIT(HALVES),
     .applies = applies,
     .first = first,
     .propose = propose,
     .bodies = {YT_KNOB_KU, YT_KNOB_TUNE, YT_KNOB_IC_OUTER, YT_KNOB_COARSE,
-               YT_KNOB_LAUNDER},
-    .body_count = 5,
+               YT_KNOB_HALVES, YT_KNOB_LAUNDER},
+    .body_count = 6,
     .values = yt_conv_values,
     .tasks = yt_conv_task_count,
     .row_tasks = yt_conv_row_tasks,

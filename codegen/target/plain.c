@@ -109,6 +109,38 @@ static LLVMValueRef mul_high_halves(struct yt_emit *e, LLVMValueRef a,
     return cast(e, LLVMBuildTrunc(e->b, high, halves, ""), e->veci);
 }
 
+static LLVMValueRef mul_round_halves(struct yt_emit *e, LLVMValueRef a,
+                                     LLVMValueRef b)
+{
+    LLVMTypeRef halves = integers_type(e, 16);
+    LLVMTypeRef wide = LLVMVectorType(e->i32, 2 * (unsigned)e->isa->lanes);
+    a = LLVMBuildSExt(e->b, cast(e, a, halves), wide, "");
+    b = LLVMBuildSExt(e->b, cast(e, b, halves), wide, "");
+    LLVMValueRef sum =
+        yt_emit_add(e, yt_emit_mul(e, a, b), same(wide, 1 << 14));
+    sum = LLVMBuildAShr(e->b, sum, same(wide, 15), "");
+    return cast(e, LLVMBuildTrunc(e->b, sum, halves, ""), e->veci);
+}
+
+/* One by one. */
+static LLVMValueRef look_up_halves(struct yt_emit *e, LLVMValueRef table,
+                                   LLVMValueRef index)
+{
+    LLVMTypeRef halves = integers_type(e, 16);
+    const int32_t count = 2 * e->isa->lanes;
+    LLVMValueRef out = LLVMConstNull(halves);
+    LLVMValueRef last =
+        LLVMConstInt(LLVMInt16TypeInContext(e->ctx), (unsigned)count - 1, 0);
+    table = cast(e, table, halves);
+    index = cast(e, index, halves);
+    for (int32_t i = 0; i < count; i++) {
+        LLVMValueRef at = yt_emit_and(e, yt_emit_lane(e, index, i), last);
+        out = yt_emit_with_lane(
+            e, out, LLVMBuildExtractElement(e->b, table, at, ""), i);
+    }
+    return cast(e, out, e->veci);
+}
+
 /* One by one. */
 static LLVMValueRef shuffle_bytes(struct yt_emit *e, LLVMValueRef v,
                                   LLVMValueRef control)
@@ -287,5 +319,7 @@ void yt_words_plain(struct yt_words *words)
         .divide = divide,
         .reciprocal = reciprocal,
         .look_up = look_up,
+        .mul_round_halves = mul_round_halves,
+        .look_up_halves = look_up_halves,
     };
 }

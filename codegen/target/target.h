@@ -49,6 +49,8 @@ struct yt_words {
     /* table[z & 31] of each lane. */
     LLVMValueRef (*look_up)(struct yt_emit *e, LLVMValueRef z,
                             const float table[32]);
+    yt_word_2 mul_round_halves; /* as yt_emit_mul_round_halves() */
+    yt_word_2 look_up_halves;   /* (table, index), to lanes */
 };
 
 struct yt_target {

@@ -92,6 +92,15 @@ static LLVMValueRef pmulhw(struct yt_emit *e, LLVMValueRef a, LLVMValueRef b)
     return call_lanes(e, n, (LLVMValueRef[]){a, b}, 2);
 }
 
+/* SSSE3, as pshufb. */
+static LLVMValueRef pmulhrsw(struct yt_emit *e, LLVMValueRef a, LLVMValueRef b)
+{
+    static names n = {"llvm.x86.ssse3.pmul.hr.sw.128",
+                      "llvm.x86.avx2.pmul.hr.sw",
+                      "llvm.x86.avx512.pmul.hr.sw.512"};
+    return call_lanes(e, n, (LLVMValueRef[]){a, b}, 2);
+}
+
 /* SSSE3. */
 static LLVMValueRef pshufb(struct yt_emit *e, LLVMValueRef v,
                            LLVMValueRef control)
@@ -209,6 +218,15 @@ static LLVMValueRef vpermi2ps(struct yt_emit *e, LLVMValueRef z,
     return yt_emit_intrinsic(e, "llvm.x86.avx512.vpermi2var.ps.512", args, 3);
 }
 
+static LLVMValueRef vpermw(struct yt_emit *e, LLVMValueRef table,
+                           LLVMValueRef index)
+{
+    LLVMValueRef args[] = {table, index};
+    return LLVMBuildBitCast(
+        e->b, yt_emit_intrinsic(e, "llvm.x86.avx512.permvar.hi.512", args, 2),
+        e->veci, "");
+}
+
 /* --------------------------------------------------------- machine code */
 
 static int is_spill(const char *assembly)
@@ -246,6 +264,7 @@ static void improve(const struct yt_isa *isa, struct yt_words *words)
     words->reciprocal = rcpps;
     if (isa->can & YT_CAN_SHUFFLE_BYTES) {
         words->shuffle_bytes = pshufb;
+        words->mul_round_halves = pmulhrsw;
         words->dot_u8s8 = pmaddubsw; /* the same extension, SSSE3 */
     }
     if (isa->can & YT_CAN_DOT8)
@@ -261,6 +280,7 @@ static void improve(const struct yt_isa *isa, struct yt_words *words)
         words->scale = vscalefps;
         words->divide = divide_by_estimate;
         words->look_up = vpermi2ps;
+        words->look_up_halves = vpermw;
     }
 }
 

@@ -148,6 +148,16 @@ static enum yt_status pack_constants(struct yt_build *build,
     return YT_OK;
 }
 
+static void settle_schedules(struct yt_build *build)
+{
+    for (int32_t i = 0; i < build->net->layer_count; i++) {
+        const struct yt_layer *layer = &build->net->layers[i];
+        const struct yt_weights filter = yt_build_weights(layer);
+        yt_pack_settle(&layer->problem, build->isa, &filter,
+                       &build->schedules[i]);
+    }
+}
+
 static enum yt_status make(struct yt_build *build,
                            const struct yt_schedule *run,
                            int32_t compile_threads)
@@ -172,6 +182,7 @@ enum yt_status yt_build_make(struct yt_build *build, int32_t compile_threads)
     const int32_t layers = build->net->layer_count;
     struct yt_schedule *run = calloc((size_t)layers + 1, sizeof *run);
     YT_FAIL_IF(!run, YT_NO_MEMORY, "no memory for %d layers", layers);
+    settle_schedules(build);
     for (int32_t i = 0; i < layers; i++)
         run[i] = yt_build_schedule(build, i);
     const enum yt_status status = make(build, run, compile_threads);

@@ -85,12 +85,16 @@ static void *aligned_zeros(size_t bytes)
 }
 
 static enum yt_status prepare_option(struct contest *c, int32_t i,
-                                     const struct yt_schedule *schedule,
+                                     const struct yt_schedule *finalist,
                                      struct option *option)
 {
     struct yt_build *build = c->build;
     const struct yt_layer *layer = &build->net->layers[i];
+    const struct yt_weights filter = yt_build_weights(layer);
+    struct yt_schedule settled = *finalist;
+    const struct yt_schedule *schedule = &settled;
     const struct yt_kernel *kernel;
+    yt_pack_settle(&layer->problem, build->isa, &filter, &settled);
     YT_TRY(yt_kernels_get(build->kernels, &layer->problem, schedule, &kernel));
     option->kernel = kernel->run;
     option->tasks = yt_schedule_tasks(&layer->problem, schedule, build->isa);
@@ -107,7 +111,6 @@ static enum yt_status prepare_option(struct contest *c, int32_t i,
         return YT_OK;
     option->weights = yt_memory_alloc(option->weight_bytes);
     YT_FAIL_IF(!option->weights, YT_NO_MEMORY, "no memory for a filter");
-    const struct yt_weights filter = yt_build_weights(layer);
     yt_pack_weights(&layer->problem, schedule, build->isa, &filter,
                     option->weights);
     return YT_OK;
