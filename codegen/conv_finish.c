@@ -1,6 +1,8 @@
 /* What stands before and after the sums of a convolution: where they start,
  * and how they become outputs, as runtime/integers.h has it. */
 
+#include <assert.h>
+
 #include "codegen/conv_parts.h"
 #include "runtime/integers.h"
 
@@ -233,7 +235,8 @@ static void finish_halves(struct yt_conv_emit *c,
                           LLVMValueRef out, LLVMValueRef add)
 {
     struct yt_emit *e = c->e;
-    LLVMValueRef y[2];
+    LLVMValueRef y[2] = {NULL, NULL};
+    assert(count > 0);
     for (int32_t pair = 0; pair < 2; pair++) {
         LLVMValueRef x[2], addends[2] = {NULL, NULL};
         if (2 * pair >= count) {

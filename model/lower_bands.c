@@ -175,6 +175,7 @@ static int32_t make_members(const struct yt_ir *ir,
             return 0;
     }
     if (band->level) {
+        assert(count > 0);
         const int32_t h = members[count - 1].out_h;
         const int32_t in = members[count - 1].out;
         members[count++] = (struct yt_band_member){

@@ -74,7 +74,8 @@ static const char *constant(struct file *f, const char *name, int32_t type,
     YtOnnx__TensorProto *tensor =
         f->build.graph.initializer[f->build.graph.n_initializer - 1];
     int64_t *own = (int64_t *)(void *)yt_onnx_build_room(&f->build, 2 * 4);
-    memcpy(own, dims, rank * sizeof *own);
+    if (rank)
+        memcpy(own, dims, rank * sizeof *own);
     tensor->dims = own;
     tensor->n_dims = rank;
     tensor->data_type = type;

@@ -56,7 +56,7 @@ static void accumulate(struct yt_conv_emit *c, const struct yt_conv_place *at)
     struct yt_emit *e = c->e;
     const int32_t r = c->p->r;
     const int32_t columns = (at->pixels - 1) * c->p->stride + r;
-    LLVMValueRef weights[YT_CONV_MR_MAX];
+    LLVMValueRef weights[YT_CONV_MR_MAX] = {NULL};
     LLVMValueRef kh0, kh1;
     LLVMValueRef in = yt_conv_origin(c, at, &kh0, &kh1);
     struct yt_loop kh;

@@ -2,6 +2,7 @@
 
 #include "tuner/search/agreement.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -141,6 +142,7 @@ static enum yt_status bench_init(struct bench *b, const struct yt_image *images,
     const size_t subjects = (size_t)b->search->subject_count;
     for (int32_t i = 0; i < plan->level_count; i++)
         b->elems += head_elems(b->build, i);
+    assert(b->elems > 0 && subjects > 0);
     b->noise = malloc(NOISES * 3 * (size_t)plan->h * (size_t)plan->w);
     b->want = calloc(INPUTS * b->elems, sizeof *b->want);
     b->got = calloc(INPUTS * b->elems, sizeof *b->got);
