@@ -40,8 +40,10 @@ struct yt_band_rows {
 };
 
 /** What rows a strip needs of each member's output when nothing is there.
- *  @param members @param count in order, at most YT_BAND_STEPS_MAX.
- *  @param first @param last rows [first, last) of the last member's output.
+ *  @param members in order.
+ *  @param count   of them, at most YT_BAND_STEPS_MAX.
+ *  @param first   of the last member's output rows that are wanted.
+ *  @param last    the row behind them.
  *  @param[out] rows_out of each member. */
 void yt_band_need(const struct yt_band_member *members, int32_t count,
                   int32_t first, int32_t last, struct yt_band_rows *rows_out);

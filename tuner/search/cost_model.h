@@ -53,12 +53,12 @@ struct yt_cost_doubt {
 
 /** @param gain what it may be expected to be slower than the best, less than 0:
  *         faster; of the logarithm of time.
- *  @param margin spreads of the errors that the model is allowed besides.
- *  @param user a struct yt_cost_doubt, for yt_space.worth. */
+ *  @param margin spreads of the errors that the model is allowed besides. */
 void yt_cost_model_doubt(const struct yt_cost_model *model,
                          const struct yt_space *space,
                          const struct yt_trials *trials, double gain,
                          double margin, struct yt_cost_doubt *doubt_out);
+/** For yt_space.worth. @param user a struct yt_cost_doubt. */
 int yt_cost_model_worth(void *user, const struct yt_schedule *s);
 
 /** Rows it was made of. */
