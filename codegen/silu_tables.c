@@ -33,7 +33,7 @@ int yt_silu_tables_apply(const struct yt_problem *p, const struct yt_isa *isa)
     return p->op == YT_OP_CONV2D && (isa->can & YT_CAN_LOOKUP) &&
            2 * isa->lanes == YT_SILU_SEGMENTS && p->out == YT_DTYPE_U8S8 &&
            yt_dtype_is_integer(p->dtype) && p->u.conv2d.act == YT_ACT_SILU &&
-           p->u.conv2d.k % isa->lanes == 0;
+           !(p->u.conv2d.k % isa->lanes);
 }
 
 static double silu(double x)

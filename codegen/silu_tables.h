@@ -3,7 +3,7 @@
 
 /* A SiLU whose output is bytes, computed on halves (16 bits): twice as many
  * values an instruction as on floats, and the step and zero point of the output
- * are in the tables already. Plain data; codegen/conv_halves.c is the code.
+ * are in the tables already. Plain data; codegen/conv_finish.c is the code.
  *
  * A value v becomes x = v * 32768 / reach, rounded and limited to 16 bits, so
  * that x has t = v / reach, -1 <= t < 1. Its upper five bits choose one of 32
