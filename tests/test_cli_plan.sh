@@ -12,7 +12,7 @@ run 3 plan show p1 && says 'results.db'
 run 0 -m builtin:n --imgsz 64 --threads 1 --budget 3s --quiet --json
 json 'd["recommendation"] == 1'
 run 3 plan show p999 && says 'there is no p999'
-run 0 plan show r1 && says '^configuration yolov5n-64x64-f32-(tuned|default)-latency-1x1$' out
+run 0 plan show r1 && says '^configuration yolov5n-64x64-f32-(tuned|default)-latency-1x1(-bands)?$' out
 run 0 plan show r1 --json
 json 'd["model"] == "yolov5n" and d["width"] == 64 and len(d["steps"]) > 40'
 json 'all(s["schedule"].startswith(s["algorithm"] + "-") for s in d["steps"])'

@@ -110,6 +110,8 @@ static void list_bodies(const struct yt_space *space, struct list *list,
         for (int32_t j = 0; j < count; j++) {
             struct yt_schedule s = *base;
             yt_schedule_put(&s, knob, values[j]);
+            if (knob == YT_KNOB_COARSE && !values[j])
+                yt_schedule_put(&s, YT_KNOB_HALVES, 0); /* a coarse kind */
             if (yt_schedule_applies(space->problem, &s, space->isa))
                 take(list, &s);
         }
