@@ -61,7 +61,7 @@ static int sums_are_small(const struct yt_problem *p,
                           int32_t count, double reach)
 {
     const struct yt_conv2d *v = &p->u.conv2d;
-    const int64_t taps = (int64_t)v->c * v->r * v->r;
+    const int64_t taps = (int64_t)yt_conv2d_reads(v) * v->r * v->r;
     const double input = p->dtype == YT_DTYPE_U8S8 ? CODE_MAX : YT_S16_MAX;
     for (int32_t k = first; k < first + count; k++) {
         double most = fabs((double)n->start[k]);
