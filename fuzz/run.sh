@@ -3,6 +3,8 @@
 #
 #   fuzz/run.sh BUILD [SECONDS [TARGET...]]     10 minutes and all by default
 #
+# Of 0 seconds, each target runs over its corpus and no further.
+#
 # BUILD is the folder of the preset `fuzz` (README.md). Inputs that a target
 # fails on are kept in BUILD/fuzz/found/TARGET and named at the end; what
 # reaches new code is kept in BUILD/fuzz/grown/TARGET for the next run. The exit
@@ -34,6 +36,8 @@ corpus_of() {
 
 # Files that are written for each input need no disk.
 [ ! -w /dev/shm ] || export TMPDIR=/dev/shm
+limit=-max_total_time=$seconds
+[ "$seconds" != 0 ] || limit=-runs=0
 bad=0
 for target in "$@"; do
     program=$build/fuzz/fuzz_$target
@@ -47,7 +51,7 @@ for target in "$@"; do
     status=0
     # Libraries that keep what they allocated until the end are not ours, but a
     # run's own leaks are: libFuzzer tells them apart by running inputs twice.
-    "$program" -max_total_time="$seconds" -timeout=300 -rss_limit_mb=4096 \
+    "$program" "$limit" -timeout=300 -rss_limit_mb=4096 \
         -max_len=65536 -print_final_stats=1 -artifact_prefix="$found/" \
         "$grown" "$here/corpus/$(corpus_of "$target")" \
         >"$found.log" 2>&1 || status=$?
