@@ -27,11 +27,11 @@ static const struct yt_manual manual = {
         "An older export in DIR is replaced when the new one is complete. "
         "A C compiler and binutils must be installed; CC, LD, OBJCOPY and AR "
         "name others than cc, ld, objcopy and ar.",
-    .examples = "yolotune export --model yolov5n.pt --out tuned\n"
-                "    writes tuned/lib/libyolov5n.a and its companions\n"
-                "cc product.c -Ituned/include tuned/lib/libyolov5n.a "
+    .examples = " yolotune export --model yolov5n.pt --out tuned\n"
+                "     writes tuned/lib/libyolov5n.a and its companions\n"
+                " cc product.c -Ituned/include tuned/lib/libyolov5n.a "
                 "-pthread\n"
-                "    links it\n",
+                "     links it",
 };
 
 static void print_text(const struct yt_engine *engine, const char *name,
