@@ -33,8 +33,8 @@ endforeach()
 add_custom_target(yt_product_headers ALL DEPENDS ${YT_PRODUCT_COPIES})
 add_dependencies(yt_product yt_product_headers)
 
-install(FILES $<TARGET_FILE:yt_product> DESTINATION lib/yolotune)
-install(DIRECTORY ${YT_PRODUCT_DIR}/include DESTINATION lib/yolotune)
+install(FILES $<TARGET_FILE:yt_product> DESTINATION lib/yolotune ${YT_DEV})
+install(DIRECTORY ${YT_PRODUCT_DIR}/include DESTINATION lib/yolotune ${YT_DEV})
 
 set_source_files_properties(${PROJECT_SOURCE_DIR}/export/export.c PROPERTIES
   COMPILE_DEFINITIONS YT_VERSION="${PROJECT_VERSION}")

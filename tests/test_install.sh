@@ -1,7 +1,7 @@
 #!/bin/bash
-# make install in an empty folder: the program runs from there, and a product
-# links the runtime through pkg-config and through CMake, on no other library
-# than libc's.
+# make install in an empty folder: the program runs from there, its manual pages
+# and completions are there, and a product links the runtime through pkg-config
+# and through CMake, on no other library than libc's.
 set -eu
 build=$YT_BUILD_DIR
 if [ ! -x "$build/yolotune" ]; then
@@ -18,7 +18,10 @@ cmake --install "$build" --prefix "$work/prefix" >"$work/log" ||
     { cat "$work/log"; exit 1; }
 
 "$work/prefix/bin/yolotune" version | grep -q '^yolotune [0-9]'
-test -f "$work/prefix/share/bash-completion/completions/yolotune"
+share=$work/prefix/share
+test -f "$share/bash-completion/completions/yolotune"
+test -f "$share/zsh/vendor-completions/_yolotune"
+test -f "$share/fish/vendor_completions.d/yolotune.fish"
 
 # The default model and its pictures, found from the installed program.
 default=$work/prefix/share/yolotune/default
