@@ -20,6 +20,17 @@ void yt_focus_filter(const float *small, const struct yt_focus_part *order,
             }
 }
 
+void yt_spread_filter(const float *small, int64_t planes,
+                      const struct yt_filter_taps *taps, int32_t r,
+                      float *filter_out)
+{
+    for (int64_t plane = 0; plane < planes; plane++, filter_out += r * r)
+        for (int32_t y = 0; y < taps->rows; y++)
+            for (int32_t x = 0; x < taps->columns; x++)
+                filter_out[(taps->top + y * taps->row_step) * r + taps->left +
+                           x * taps->column_step] = *small++;
+}
+
 void yt_grouped_filter(const float *small, int32_t groups, int32_t k, int32_t c,
                        int32_t taps, float *filter_out)
 {

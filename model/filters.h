@@ -34,6 +34,26 @@ struct yt_focus_part {
 void yt_focus_filter(const float *small, const struct yt_focus_part *order,
                      int32_t k, int32_t c, int32_t r, float *filter_out);
 
+/** Where the taps of a window lie in a square one: those of an oblong filter, a
+ *  dilated one, or one with more zeros before the input than behind it. */
+struct yt_filter_taps {
+    int32_t rows, columns;
+    int32_t row_step, column_step;
+    int32_t top, left; /* the first */
+};
+
+/** Put each of the taps where it lies in a square filter.
+ *
+ * @param small  [planes][rows][columns]
+ * @param planes outputs times inputs.
+ * @param taps   all of them lie in the square.
+ * @param r      rows and columns of the square.
+ * @param[out] filter_out [planes][r][r], which was 0.
+ */
+void yt_spread_filter(const float *small, int64_t planes,
+                      const struct yt_filter_taps *taps, int32_t r,
+                      float *filter_out);
+
 /** The filter [k][c][taps] of a convolution in groups, each of which reads its
  *  share of the channels: zero between groups. Whole blocks of zeros are left
  *  out of what runs (model/lower_pattern.c), so that a depth-wise convolution

@@ -167,13 +167,48 @@ static void fill_means(const struct yt_onnx_scope *scope,
                        const struct yt_onnx_net *net, int32_t c,
                        struct yt_node *node)
 {
-    const int32_t taps = node->r * node->r;
+    const struct yt_filter_taps all = {node->r, node->r, 1, 1, 0, 0};
+    const struct yt_filter_taps taps = net->taps.rows ? net->taps : all;
+    const float share = 1.0f / (float)(taps.rows * taps.columns);
     for (int32_t k = 0; k < node->c; ++k) {
         const int32_t from = net->picks < 0 ? k : scope->picks[net->picks + k];
-        for (int32_t tap = 0; tap < taps; ++tap)
-            node->weights[((int64_t)k * c + from) * taps + tap] =
-                1.0f / (float)taps;
+        float *plane =
+            &node->weights[((int64_t)k * c + from) * node->r * node->r];
+        for (int32_t y = 0; y < taps.rows; ++y)
+            for (int32_t x = 0; x < taps.columns; ++x)
+                plane[(taps.top + y * taps.row_step) * node->r + taps.left +
+                      x * taps.column_step] = share;
     }
+}
+
+/* The filter as the file has it, but for its taps, [net->c][c / groups][r][r]
+ * of the net, where one of the node's is made of it. */
+static enum yt_status read_filter(struct yt_onnx_scope *scope,
+                                  const struct yt_onnx_net *net,
+                                  float **filter_out)
+{
+    const struct yt_onnx_tensor *t = &scope->values[net->weights].t;
+    const int64_t each = t->count / t->dims[0];
+    const int64_t elems = net->c * each;
+    const int64_t planes = net->c * t->dims[1];
+    float *small = malloc((size_t)elems * sizeof *small);
+    float *wide = NULL;
+    enum yt_status status = YT_OK;
+    YT_FAIL_IF_GOTO(!small, YT_NO_MEMORY, "no memory for %lld weights",
+                    (long long)elems);
+    YT_TRY_GOTO(
+        read_floats(scope, net->weights, net->first * each, small, elems));
+    if (net->taps.rows) {
+        wide = calloc((size_t)(planes * net->r * net->r), sizeof *wide);
+        YT_FAIL_IF_GOTO(!wide, YT_NO_MEMORY, "no memory for %lld weights",
+                        (long long)planes * net->r * net->r);
+        yt_spread_filter(small, planes, &net->taps, net->r, wide);
+    }
+    *filter_out = wide ? wide : small;
+    small = wide ? small : NULL;
+done:
+    free(small);
+    return status;
 }
 
 /* The filter of the node, c * r * r of its input for each output. */
@@ -181,27 +216,25 @@ static enum yt_status emit_filter(struct yt_onnx_scope *scope,
                                   const struct yt_onnx_net *net, int32_t c,
                                   struct yt_node *node)
 {
+    const int64_t each = (int64_t)c * node->r * node->r;
+    float *filter = NULL;
     if (net->weights < 0) {
         fill_means(scope, net, c, node);
         return YT_OK;
     }
-    const struct yt_onnx_tensor *t = &scope->values[net->weights].t;
-    const int64_t filter = t->count / t->dims[0];
-    const int64_t elems = net->c * filter, first = net->first * filter;
-    if (net->groups == 1 && !net->is_focus)
-        return read_floats(scope, net->weights, first, node->weights, elems);
-    float *small = malloc((size_t)elems * sizeof *small);
-    YT_FAIL_IF(!small, YT_NO_MEMORY, "%s: no memory for its filter",
-               node->name);
-    const enum yt_status status =
-        read_floats(scope, net->weights, first, small, elems);
-    if (status == YT_OK && net->is_focus)
-        yt_focus_filter(small, net->focus, node->c, c, node->r / 2,
+    if (net->groups == 1 && !net->is_focus && !net->taps.rows)
+        return read_floats(scope, net->weights, net->first * each,
+                           node->weights, net->c * each);
+    const enum yt_status status = read_filter(scope, net, &filter);
+    if (status != YT_OK)
+        yt_fail_prefix(status, "%s", node->name);
+    else if (net->is_focus)
+        yt_focus_filter(filter, net->focus, node->c, c, node->r / 2,
                         node->weights);
-    else if (status == YT_OK)
-        yt_grouped_filter(small, net->groups, node->c, c, node->r * node->r,
+    else
+        yt_grouped_filter(filter, net->groups, node->c, c, node->r * node->r,
                           node->weights);
-    free(small);
+    free(filter);
     return status;
 }
 
@@ -227,8 +260,12 @@ enum yt_status yt_onnx_net_emit(struct yt_onnx_scope *scope,
     node_of[0] = 0;
     for (int32_t i = 1; i < scope->net_count; ++i) {
         const struct yt_onnx_net *net = &scope->nets[i];
+        char who[YT_ONNX_WHO_MAX];
         if (!net->needed)
             continue;
+        YT_FAIL_IF(net->is_padding, YT_UNSUPPORTED,
+                   "%s pads what is read by something else than a convolution",
+                   yt_onnx_who(scope, net->node, who));
         struct yt_node node = {.kind = net->kind,
                                .input_count = net->input_count,
                                .c = (int32_t)net->c,

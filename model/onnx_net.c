@@ -1,6 +1,6 @@
 /* Recognises the operators of YOLOv5's backbone and neck. Each either becomes
- * one net or is refused with the node's name: near misses (a dilated
- * convolution, bilinear upsampling) must never pass as the real thing. */
+ * one net or is refused with the node's name: near misses (a pool that rounds
+ * its size up, bilinear upsampling) must never pass as the real thing. */
 
 #include "model/onnx_net.h"
 
@@ -10,6 +10,7 @@
 #include "model/onnx_act.h"
 #include "model/onnx_focus.h"
 #include "model/onnx_lazy.h"
+#include "model/onnx_pad.h"
 #include "model/onnx_window.h"
 #include "runtime/fail.h"
 
@@ -86,7 +87,7 @@ static enum yt_status add_part(struct yt_onnx_scope *scope, int32_t from,
  * convolution. */
 static enum yt_status add_picks(struct yt_onnx_scope *scope, int32_t v)
 {
-    static const struct yt_onnx_window one = {1, 1, 0};
+    static const struct yt_onnx_window one = {.r = 1, .stride = 1};
     struct yt_onnx_value *value = &scope->values[v];
     int32_t from = 0;
     if (value->kind != YT_ONNX_LAZY || value->is_pure || value->t.rank != 4 ||
@@ -285,6 +286,7 @@ static const struct op_row op_rows[] = {
     {"BatchNormalization", yt_onnx_visit_norm},
     {"AveragePool", yt_onnx_visit_average_pool},
     {"MaxPool", yt_onnx_visit_max_pool},
+    {"Pad", yt_onnx_visit_pad},
     {"Resize", yt_onnx_visit_resize},
     {"Upsample", yt_onnx_visit_resize},
     {"Concat", visit_concat},

@@ -107,7 +107,11 @@ struct yt_onnx_net {
     int32_t input_count;
     int64_t c, h, w;
     int32_t r, stride, pad;
-    enum yt_act act; /* ACT */
+    struct yt_filter_taps taps; /* CONV: of r x r those that the weights have;
+                                   rows 0: all */
+    int is_padding;   /* CONV: what a Pad makes, for others to read through */
+    int32_t zeros[4]; /* that it adds: above, left, below, right */
+    enum yt_act act;  /* ACT */
     int32_t slope;
     int32_t weights, bias; /* CONV: values; bias -1 is none. Weights -1: an
                               output is the mean of one channel's window */

@@ -32,62 +32,10 @@ struct yt_onnx_net yt_onnx_mean_of(const struct yt_onnx_scope *scope, int32_t n,
                                 .r = (int32_t)window->r,
                                 .stride = (int32_t)window->stride,
                                 .pad = (int32_t)window->pad,
+                                .taps = window->taps,
                                 .weights = -1,
                                 .bias = -1,
                                 .picks = -1};
-}
-
-/* An attribute of integers that must all be equal; absent counts as one. */
-static enum yt_status equal_ints(const struct yt_onnx_scope *scope, int32_t n,
-                                 const char *name, size_t count,
-                                 int64_t fallback, int64_t *value_out)
-{
-    const YtOnnx__AttributeProto *attr =
-        yt_onnx_attr(scope->nodes[n].proto, name);
-    *value_out = fallback;
-    if (!attr)
-        return YT_OK;
-    char who[YT_ONNX_WHO_MAX];
-    YT_FAIL_IF(attr->n_ints != count, YT_BAD_INPUT,
-               "%s: '%s' has %zu values, %zu are expected",
-               yt_onnx_who(scope, n, who), name, attr->n_ints, count);
-    for (size_t i = 1; i < count; ++i)
-        YT_FAIL_IF(attr->ints[i] != attr->ints[0], YT_UNSUPPORTED,
-                   "%s: '%s' isn't the same in all directions",
-                   yt_onnx_who(scope, n, who), name);
-    *value_out = attr->ints[0];
-    return YT_OK;
-}
-
-static enum yt_status read_window(const struct yt_onnx_scope *scope, int32_t n,
-                                  int64_t r, struct yt_onnx_window *window_out)
-{
-    const YtOnnx__NodeProto *proto = scope->nodes[n].proto;
-    struct yt_onnx_window window = {0};
-    int64_t dilation = 1;
-    YT_TRY(equal_ints(scope, n, "kernel_shape", 2, r, &window.r));
-    YT_TRY(equal_ints(scope, n, "strides", 2, 1, &window.stride));
-    YT_TRY(equal_ints(scope, n, "pads", 4, 0, &window.pad));
-    YT_TRY(equal_ints(scope, n, "dilations", 2, 1, &dilation));
-    char who[YT_ONNX_WHO_MAX];
-    if (yt_onnx_attr_is(proto, "auto_pad", "SAME_UPPER", "NOTSET") &&
-        window.stride == 1 && window.r % 2 == 1)
-        window.pad = window.r / 2;
-    else
-        YT_FAIL_IF(!yt_onnx_attr_is(proto, "auto_pad", "NOTSET", "NOTSET") &&
-                       !yt_onnx_attr_is(proto, "auto_pad", "VALID", "NOTSET"),
-                   YT_UNSUPPORTED, "%s pads its sides unequally",
-                   yt_onnx_who(scope, n, who));
-    YT_FAIL_IF(dilation != 1, YT_UNSUPPORTED, "%s is dilated by %lld",
-               yt_onnx_who(scope, n, who), (long long)dilation);
-    YT_FAIL_IF(window.r < 1 || window.r > 31 || window.stride < 1 ||
-                   window.stride > 8 || window.pad < 0 ||
-                   window.pad >= window.r,
-               YT_UNSUPPORTED, "%s: window %lld, stride %lld, padding %lld",
-               yt_onnx_who(scope, n, who), (long long)window.r,
-               (long long)window.stride, (long long)window.pad);
-    *window_out = window;
-    return YT_OK;
 }
 
 /* Checks that an operand is known without an image and has @p count numbers. */
@@ -122,7 +70,7 @@ static enum yt_status conv_input(struct yt_onnx_scope *scope, int32_t n,
                          : yt_onnx_feature_map(scope, n, &net->inputs[0]);
 }
 
-/* The weights [k][c / groups][r][r] of a convolution of @p c channels. */
+/* The weights [k][c / groups][rows][columns], @p c being channels read. */
 static enum yt_status conv_weights(const struct yt_onnx_scope *scope, int32_t n,
                                    int64_t c, struct yt_onnx_net *net)
 {
@@ -131,9 +79,8 @@ static enum yt_status conv_weights(const struct yt_onnx_scope *scope, int32_t n,
     YT_FAIL_IF(!weights, YT_BAD_INPUT, "%s has no weights",
                yt_onnx_who(scope, n, who));
     const int64_t *dims = weights->t.dims;
-    YT_FAIL_IF(weights->t.rank != 4 || dims[2] != dims[3], YT_UNSUPPORTED,
-               "%s: its weights '%.80s' have %d dimensions or a window that "
-               "isn't square",
+    YT_FAIL_IF(weights->t.rank != 4, YT_UNSUPPORTED,
+               "%s: its weights '%.80s' have %d dimensions, not 4",
                yt_onnx_who(scope, n, who), weights->name, (int)weights->t.rank);
     const int64_t groups = yt_onnx_attr_int(scope->nodes[n].proto, "group", 1);
     YT_FAIL_IF(groups < 1 || groups > c || c % groups || dims[0] % groups,
@@ -152,33 +99,49 @@ static enum yt_status conv_weights(const struct yt_onnx_scope *scope, int32_t n,
     return operand(scope, n, 1, weights->t.count, &net->weights);
 }
 
+/* Its window and what it makes of the sides of its input, which a Pad may have
+ * made larger. */
+static enum yt_status conv_window(const struct yt_onnx_scope *scope, int32_t n,
+                                  const int64_t taps[2],
+                                  struct yt_onnx_net *net)
+{
+    const struct yt_onnx_net *x = &scope->nets[net->inputs[0]];
+    const int64_t scale = net->is_focus ? 2 : 1;
+    const int64_t sides[] = {x->h / scale, x->w / scale};
+    struct yt_onnx_oblong oblong;
+    struct yt_onnx_window window;
+    char who[YT_ONNX_WHO_MAX];
+    YT_TRY(yt_onnx_oblong_read(scope, n, taps, sides, &oblong));
+    if (!net->is_focus)
+        yt_onnx_oblong_unpad(scope, &net->inputs[0], &oblong);
+    YT_TRY(yt_onnx_oblong_square(scope, n, &oblong, &window));
+    YT_FAIL_IF(net->is_focus && window.taps.rows, YT_UNSUPPORTED,
+               "%s is a convolution of a Focus by a window that isn't square, "
+               "is dilated or padded unequally",
+               yt_onnx_who(scope, n, who));
+    net->r = (int32_t)(window.r * scale);
+    net->stride = (int32_t)(window.stride * scale);
+    net->pad = (int32_t)(window.pad * scale);
+    net->taps = window.taps;
+    x = &scope->nets[net->inputs[0]];
+    net->h = yt_onnx_axis_side(&oblong.axes[0], oblong.stride, x->h / scale);
+    net->w = yt_onnx_axis_side(&oblong.axes[1], oblong.stride, x->w / scale);
+    return YT_OK;
+}
+
 enum yt_status yt_onnx_visit_conv(struct yt_onnx_scope *scope, int32_t n)
 {
     struct yt_onnx_net net = {
         .kind = YT_NODE_CONV, .node = n, .bias = -1, .picks = -1};
-    struct yt_onnx_window window = {0};
     if (yt_onnx_reads_softmax(scope, n))
         return yt_onnx_visit_dot(scope, n);
     YT_TRY(conv_input(scope, n, &net));
-    const struct yt_onnx_net *x = &scope->nets[net.inputs[0]];
-    const int32_t scale = net.is_focus ? 2 : 1;
-    YT_TRY(conv_weights(scope, n, x->c * scale * scale, &net));
-    const int64_t r = scope->values[net.weights].t.dims[2];
-    YT_TRY(read_window(scope, n, r, &window));
-    char who[YT_ONNX_WHO_MAX];
-    YT_FAIL_IF(window.r != r, YT_BAD_INPUT,
-               "%s: kernel_shape is %lld, its weights are %lldx%lld",
-               yt_onnx_who(scope, n, who), (long long)window.r, (long long)r,
-               (long long)r);
+    const int64_t c = scope->nets[net.inputs[0]].c;
+    YT_TRY(conv_weights(scope, n, net.is_focus ? c * YT_FOCUS_PARTS : c, &net));
+    const int64_t *dims = scope->values[net.weights].t.dims;
+    YT_TRY(conv_window(scope, n, &dims[2], &net));
     if (yt_onnx_input_value(scope, n, 2))
         YT_TRY(operand(scope, n, 2, net.c, &net.bias));
-    window = (struct yt_onnx_window){window.r * scale, window.stride * scale,
-                                     window.pad * scale};
-    net.r = (int32_t)window.r;
-    net.stride = (int32_t)window.stride;
-    net.pad = (int32_t)window.pad;
-    net.h = out_side(x->h, &window);
-    net.w = out_side(x->w, &window);
     return yt_onnx_finish(scope, n, &net);
 }
 
@@ -259,7 +222,7 @@ enum yt_status yt_onnx_visit_norm(struct yt_onnx_scope *scope, int32_t n)
         }
         return yt_onnx_finish(scope, n, &net);
     }
-    static const struct yt_onnx_window one = {1, 1, 0};
+    static const struct yt_onnx_window one = {.r = 1, .stride = 1};
     struct yt_onnx_net alone = yt_onnx_mean_of(scope, n, x, &one);
     memcpy(alone.norm, net.norm, sizeof alone.norm);
     alone.norm_eps = net.norm_eps;
@@ -270,12 +233,13 @@ enum yt_status yt_onnx_visit_norm(struct yt_onnx_scope *scope, int32_t n)
 /* A pool's input and window. It takes in nothing at the end that a window does
  * not cover. */
 static enum yt_status read_pool(struct yt_onnx_scope *scope, int32_t n,
-                                int32_t *x, struct yt_onnx_window *window)
+                                int32_t *x, struct yt_onnx_oblong *oblong)
 {
     char who[YT_ONNX_WHO_MAX];
     YT_TRY(yt_onnx_feature_map(scope, n, x));
-    YT_TRY(read_window(scope, n, 0, window));
-    YT_FAIL_IF(window->stride > 1 &&
+    const int64_t sides[] = {scope->nets[*x].h, scope->nets[*x].w};
+    YT_TRY(yt_onnx_oblong_read(scope, n, NULL, sides, oblong));
+    YT_FAIL_IF(oblong->stride > 1 &&
                    yt_onnx_attr_int(scope->nodes[n].proto, "ceil_mode", 0) != 0,
                YT_UNSUPPORTED, "%s rounds its size up",
                yt_onnx_who(scope, n, who));
@@ -286,14 +250,22 @@ static enum yt_status read_pool(struct yt_onnx_scope *scope, int32_t n,
 enum yt_status yt_onnx_visit_max_pool(struct yt_onnx_scope *scope, int32_t n)
 {
     int32_t x = 0;
+    struct yt_onnx_oblong oblong;
     struct yt_onnx_window window = {0};
-    YT_TRY(read_pool(scope, n, &x, &window));
-    char who[YT_ONNX_WHO_MAX];
-    YT_FAIL_IF(window.r % 2 == 0 || window.pad != window.r / 2, YT_UNSUPPORTED,
-               "%s: window %lld, stride %lld, padding %lld; pools of odd "
+    YT_TRY(read_pool(scope, n, &x, &oblong));
+    char who[YT_ONNX_WHO_MAX], pad[YT_ONNX_WHO_MAX];
+    YT_FAIL_IF(scope->nets[x].is_padding, YT_UNSUPPORTED,
+               "%s reads zeros that %s adds; only those of convolutions run",
+               yt_onnx_who(scope, n, who),
+               yt_onnx_who(scope, scope->nets[x].node, pad));
+    YT_TRY(yt_onnx_oblong_square(scope, n, &oblong, &window));
+    YT_FAIL_IF(window.taps.rows || window.r % 2 == 0 ||
+                   window.pad != window.r / 2,
+               YT_UNSUPPORTED,
+               "%s: window %lldx%lld, stride %lld; pools of odd square "
                "windows with half of one as padding are supported",
-               yt_onnx_who(scope, n, who), (long long)window.r,
-               (long long)window.stride, (long long)window.pad);
+               yt_onnx_who(scope, n, who), (long long)oblong.axes[0].taps,
+               (long long)oblong.axes[1].taps, (long long)oblong.stride);
     struct yt_onnx_net net = scope->nets[x];
     net.kind = YT_NODE_MAXPOOL;
     net.node = n;
@@ -302,25 +274,33 @@ enum yt_status yt_onnx_visit_max_pool(struct yt_onnx_scope *scope, int32_t n)
     net.r = (int32_t)window.r;
     if (window.stride == 1)
         return yt_onnx_finish(scope, n, &net);
-    const struct yt_onnx_window every = {1, window.stride, 0};
+    const struct yt_onnx_window every = {.r = 1, .stride = window.stride};
     YT_TRY(yt_onnx_net_add(scope, &net, &x));
     net = yt_onnx_mean_of(scope, n, x, &every);
     return yt_onnx_finish(scope, n, &net);
 }
 
+/* Zeros that a Pad adds are as good as others. */
 enum yt_status yt_onnx_visit_average_pool(struct yt_onnx_scope *scope,
                                           int32_t n)
 {
     const YtOnnx__NodeProto *proto = scope->nodes[n].proto;
     int32_t x = 0;
+    struct yt_onnx_oblong oblong;
     struct yt_onnx_window window = {0};
-    YT_TRY(read_pool(scope, n, &x, &window));
+    YT_TRY(read_pool(scope, n, &x, &oblong));
     char who[YT_ONNX_WHO_MAX];
-    YT_FAIL_IF(window.pad > 0 &&
-                   yt_onnx_attr_int(proto, "count_include_pad", 0) == 0,
+    const int64_t pads = oblong.axes[0].before + oblong.axes[0].behind +
+                         oblong.axes[1].before + oblong.axes[1].behind;
+    YT_FAIL_IF(pads > 0 && yt_onnx_attr_int(proto, "count_include_pad", 0) == 0,
                YT_UNSUPPORTED, "%s doesn't count its padding",
                yt_onnx_who(scope, n, who));
-    const struct yt_onnx_net net = yt_onnx_mean_of(scope, n, x, &window);
+    yt_onnx_oblong_unpad(scope, &x, &oblong);
+    YT_TRY(yt_onnx_oblong_square(scope, n, &oblong, &window));
+    struct yt_onnx_net net = yt_onnx_mean_of(scope, n, x, &window);
+    const struct yt_onnx_net *in = &scope->nets[x];
+    net.h = yt_onnx_axis_side(&oblong.axes[0], oblong.stride, in->h);
+    net.w = yt_onnx_axis_side(&oblong.axes[1], oblong.stride, in->w);
     return yt_onnx_finish(scope, n, &net);
 }
 

@@ -5,11 +5,7 @@
  * element by element, model/onnx_window.c those that go over windows. */
 
 #include "model/onnx_scope.h"
-
-/** Rows and columns of a square window, its steps, zeros around the input. */
-struct yt_onnx_window {
-    int64_t r, stride, pad;
-};
+#include "model/onnx_square.h"
 
 /* onnx_net.c */
 

@@ -293,9 +293,6 @@ def bad_layers(folder):
     m.nodes[-3].attribute[1].i = 3  # group
     put_bad(folder, "grouped", finish_small(m, x))
     m, x = small()
-    x = m.conv(x, 2, 2, 3, "model.3", dilations=[2, 2], pads=[2] * 4)
-    put_bad(folder, "dilated", finish_small(m, x))
-    m, x = small()
     x = m.node("Resize", [x, "", m.const(np.array([1, 1, 2, 2], np.float32))],
                "model.3", mode="linear")
     put_bad(folder, "bilinear", finish_small(m, x))
