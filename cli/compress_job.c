@@ -97,7 +97,7 @@ static enum yt_status open_networks(struct yt_compress_job *job)
     job->options.rival_count = job->rival_paths.count;
     if (job->options.size_count == 0) {
         job->options.sizes[0] =
-            (struct yt_compress_size){job->graph->imgsz, job->graph->imgsz};
+            (struct yt_compress_size){job->graph->h, job->graph->w};
         job->options.size_count = 1;
     }
     return YT_OK;

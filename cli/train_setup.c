@@ -129,10 +129,8 @@ static enum yt_status open_networks(struct yt_train_job *job)
 {
     YT_TRY(yt_graph_read(job->engine.model, &job->graph));
     yt_cli_graph_notes(job->graph);
-    job->train.h =
-        job->engine.imgsz.h ? job->engine.imgsz.h : job->graph->imgsz;
-    job->train.w =
-        job->engine.imgsz.w ? job->engine.imgsz.w : job->graph->imgsz;
+    job->train.h = job->engine.imgsz.h ? job->engine.imgsz.h : job->graph->h;
+    job->train.w = job->engine.imgsz.w ? job->engine.imgsz.w : job->graph->w;
     YT_TRY(adapt_classes(job));
     YT_TRY(match_classes(job));
     if (!job->teacher_path)

@@ -43,7 +43,8 @@ static struct yt_compress_options options_of(const struct yt_lab *lab,
     /* Frames are timed one at a time. */
     const int32_t pictures =
         choice->parallel == YT_THROUGHPUT ? choice->groups : 1;
-    const int32_t native = yt_lab_choices(lab)->models[choice->model].imgsz;
+    const struct yt_choice_model *model =
+        &yt_lab_choices(lab)->models[choice->model];
     const int asked = choice->precision == YT_PRECISION_F32 ||
                       choice->precision == YT_PRECISION_INT8;
     return (struct yt_compress_options){
@@ -52,7 +53,7 @@ static struct yt_compress_options options_of(const struct yt_lab *lab,
                        ? choice->groups * choice->threads
                        : choice->threads,
         .kinds = 1u << YT_RATIO_CHANNELS | 1u << YT_RATIO_BLOCKS,
-        .whole = choice->h != native || choice->w != native,
+        .whole = choice->h != model->h || choice->w != model->w,
         .sizes = {{choice->h, choice->w}},
         .size_count = 1,
         .precision = asked ? (int32_t)choice->precision : -1,

@@ -155,8 +155,8 @@ struct yt_db_model {
     const char *name;
     const char *format; /* "pt", "onnx", "built-in" */
     int64_t params;     /* after folding */
-    int64_t flops;      /* of one frame of imgsz x imgsz */
-    int32_t imgsz;      /* the size it was made for */
+    int64_t flops;      /* of one frame of the size it runs at */
+    int32_t imgsz;      /* the longer side it was made for */
     int32_t nc;         /* classes */
 };
 

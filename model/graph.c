@@ -38,7 +38,7 @@ enum yt_status yt_graph_create(struct yt_graph **graph_out)
     input->kind = YT_NODE_INPUT;
     snprintf(input->name, sizeof input->name, "images");
     input->c = 3;
-    graph->imgsz = 640;
+    graph->h = graph->w = 640;
     *graph_out = graph;
     return YT_OK;
 }
@@ -459,10 +459,12 @@ static enum yt_status check_heads(const struct yt_graph *graph,
                graph->bins, YT_BINS_STEP, YT_BINS_MAX);
     for (int32_t i = 0; i < graph->head_count; i++)
         YT_TRY(check_head(graph, i, strides));
-    YT_FAIL_IF(graph->imgsz < 1 || graph->imgsz > IMGSZ_MAX ||
-                   graph->imgsz % yt_graph_max_stride(graph) != 0,
-               YT_BAD_INPUT, "image size %d: must be a multiple of %d up to %d",
-               graph->imgsz, yt_graph_max_stride(graph), IMGSZ_MAX);
+    const int32_t stride = yt_graph_max_stride(graph);
+    YT_FAIL_IF(graph->h < 1 || graph->h > IMGSZ_MAX || graph->h % stride ||
+                   graph->w < 1 || graph->w > IMGSZ_MAX || graph->w % stride,
+               YT_BAD_INPUT,
+               "image size %dx%d: both must be multiples of %d up to %d",
+               graph->h, graph->w, stride, IMGSZ_MAX);
     return YT_OK;
 }
 

@@ -67,7 +67,7 @@ struct yt_graph {
     int32_t bins;   /* 0: heads with anchors; else logits a side of a box has
                        in heads without, and na is 1: runtime/decode.h */
     char **classes; /* [nc] names; owned by the graph */
-    int32_t imgsz;  /* the size an ONNX file is fixed to; 640 otherwise */
+    int32_t h, w;   /* the size an ONNX file is fixed to; 640 otherwise */
     char *ranges;   /* what it was trained to be quantised with, as its file has
                        it (yt_quantisation_write()); NULL: nothing. Owned; not
                        copied, since filters of a copy may change */

@@ -18,7 +18,8 @@ enum yt_status yt_graph_copy_facts(const struct yt_graph *from,
     to->head_count = from->head_count;
     to->na = from->na;
     to->bins = from->bins;
-    to->imgsz = from->imgsz;
+    to->h = from->h;
+    to->w = from->w;
     memcpy(to->name, from->name, sizeof to->name);
     memcpy(to->format, from->format, sizeof to->format);
     to->hash[0] = '\0';

@@ -123,19 +123,15 @@ static enum yt_status visit(struct yt_onnx_scope *scope, int32_t n)
     return status == YT_NOT_FOUND ? refuse(scope, n) : status;
 }
 
-/* One side of the image; *is_fixed becomes 0 where the file leaves it open. */
-static int64_t side(const YtOnnx__DimensionProto *dim, int64_t fallback,
-                    int *is_fixed)
+/* One side of the image; @p fallback where the file leaves it open. */
+static int64_t side(const YtOnnx__DimensionProto *dim, int64_t fallback)
 {
-    if (dim->has_dim_value && dim->dim_value > 0)
-        return dim->dim_value;
-    *is_fixed = 0;
-    return fallback;
+    return dim->has_dim_value && dim->dim_value > 0 ? dim->dim_value : fallback;
 }
 
 /* The graph's one input that isn't a constant becomes nets[0]. */
 static enum yt_status find_image(struct yt_onnx_scope *scope,
-                                 int32_t *imgsz_out)
+                                 struct yt_graph *graph)
 {
     const YtOnnx__ValueInfoProto *image = NULL;
     int32_t v = -1;
@@ -163,15 +159,9 @@ static enum yt_status find_image(struct yt_onnx_scope *scope,
                name, (int)type->elem_type);
 
     YtOnnx__DimensionProto *const *dim = type->shape->dim;
-    int is_fixed = 1, ignored = 1;
-    const int64_t batch = side(dim[0], 1, &ignored);
-    const int64_t c = side(dim[1], 3, &ignored);
-    const int64_t h = side(dim[2], IMGSZ_DYNAMIC, &is_fixed);
-    const int64_t w = side(dim[3], IMGSZ_DYNAMIC, &is_fixed);
-    YT_FAIL_IF(batch != 1, YT_UNSUPPORTED,
-               "input '%.80s' is a batch of %lld images; export with "
-               "--batch-size 1",
-               name, (long long)batch);
+    const int64_t c = side(dim[1], 3);
+    const int64_t h = side(dim[2], IMGSZ_DYNAMIC);
+    const int64_t w = side(dim[3], IMGSZ_DYNAMIC);
     YT_FAIL_IF(c != 3 || h > IMGSZ_MAX || w > IMGSZ_MAX, YT_UNSUPPORTED,
                "input '%.80s' has shape [1][%lld][%lld][%lld], which isn't an "
                "image [1][3][height][width] of up to %d pixels a side",
@@ -181,7 +171,13 @@ static enum yt_status find_image(struct yt_onnx_scope *scope,
     int32_t index = 0;
     YT_TRY(yt_onnx_net_add(scope, &net, &index));
     yt_onnx_value_set_net(scope, v, index);
-    *imgsz_out = is_fixed ? (int32_t)(h > w ? h : w) : IMGSZ_DYNAMIC;
+    graph->h = (int32_t)h;
+    graph->w = (int32_t)w;
+    scope->batch = side(dim[0], 1);
+    if (scope->batch > 1)
+        snprintf(graph->note, sizeof graph->note,
+                 "made for %lld images at a time, and runs on one",
+                 (long long)scope->batch);
     return YT_OK;
 }
 
@@ -441,7 +437,7 @@ static enum yt_status import(YtOnnx__ModelProto *model,
     YT_TRY(yt_onnx_scope_init(scope, model->graph));
     scope->opset = opset;
     scope->steps_left = SHAPE_STEPS;
-    YT_TRY(find_image(scope, &graph->imgsz));
+    YT_TRY(find_image(scope, graph));
     for (int32_t i = 0; i < scope->order_count; ++i)
         YT_TRY(visit(scope, scope->order[i]));
     status = find_heads(scope, &heads);

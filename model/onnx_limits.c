@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "runtime/fail.h"
 
@@ -133,12 +134,16 @@ static enum yt_status finish(const struct limits *l, const int32_t *node_of,
     const int32_t missing = find_missing(l);
     if (!missing && !l->scope->is_measured)
         return set_limits(l, node_of, graph);
+    const size_t used = strlen(graph->note);
+    const size_t room = sizeof graph->note - used;
+    const char *joint = used ? "; and it is " : "";
     if (l->scope->is_measured)
-        snprintf(graph->note, sizeof graph->note,
-                 "quantised with ranges that are measured as it runs, " RUNS);
+        snprintf(graph->note + used, room,
+                 "%squantised with ranges that are measured as it runs, " RUNS,
+                 joint);
     else
-        snprintf(graph->note, sizeof graph->note,
-                 "quantised without an 8-bit range of '%s', " RUNS,
+        snprintf(graph->note + used, room,
+                 "%squantised without an 8-bit range of '%s', " RUNS, joint,
                  graph->nodes[node_of[missing]].name);
     return YT_OK;
 }

@@ -58,6 +58,15 @@ static enum yt_status same_elements(struct yt_onnx_scope *scope, int32_t n,
     return yt_onnx_lazy_end(scope, n, value);
 }
 
+/* Whether input 0 had one place for each image before all but one were cut
+ * off; exporters write such numbers down. */
+static int is_of_batch(const struct yt_onnx_scope *scope, int32_t n)
+{
+    const struct yt_onnx_value *x = &scope->values[scope->nodes[n].in[0]];
+    return x->t.rank > 0 && x->t.dims[0] == 1 &&
+           (x->kind == YT_ONNX_NET || (x->kind == YT_ONNX_LAZY && !x->is_pure));
+}
+
 static enum yt_status visit_reshape(struct yt_onnx_scope *scope, int32_t n)
 {
     const struct yt_onnx_tensor *in = shape_of(scope, n, 0);
@@ -71,6 +80,8 @@ static enum yt_status visit_reshape(struct yt_onnx_scope *scope, int32_t n)
         yt_onnx_attr_int(scope->nodes[n].proto, "allowzero", 0) == 0;
     int32_t rest = -1;
     int64_t known = 1;
+    if (is_of_batch(scope, n) && rank > 0 && dims[0] == scope->batch)
+        dims[0] = 1;
     for (int32_t d = 0; d < rank; ++d) {
         if (dims[d] == 0 && zero_copies && d < in->rank)
             dims[d] = in->dims[d];

@@ -146,6 +146,7 @@ struct yt_onnx_scope {
     int32_t net_count, net_cap;
     int32_t *picks; /* channels of nets that some nets choose */
     int32_t pick_count;
+    int64_t batch;       /* images that the file runs at once; one is taken */
     uint64_t steps_left; /* element evaluations until we give up */
     int is_quantised;    /* feature maps have codes */
     int is_measured;     /* some by scales that are measured as they come */

@@ -351,7 +351,9 @@ static enum yt_status read_scales(struct yt_onnx_scope *scope, int32_t n,
         for (int32_t d = 0; d < 4; ++d) {
             scales[d] =
                 yt_onnx_eval(&probe, (int32_t)(given - scope->values), d);
-            if (!by)
+            if (!by && d == 0 && scales[d] == (double)scope->batch)
+                scales[d] = 1; /* of one image */
+            else if (!by)
                 scales[d] /= (double)x->dims[d];
         }
         return probe.status;

@@ -64,7 +64,8 @@ static void heads_are_coco(void **state)
     assert_int_equal(graph->head_count, 3);
     assert_int_equal(graph->na, 3);
     assert_int_equal(graph->nc, 80);
-    assert_int_equal(graph->imgsz, 640);
+    assert_int_equal(graph->h, 640);
+    assert_int_equal(graph->w, 640);
     assert_string_equal(graph->classes[0], "person");
     assert_string_equal(graph->classes[79], "toothbrush");
     for (int32_t i = 0; i < 3; i++) {

@@ -52,7 +52,8 @@ static void nodes_are_filled_in(void **state)
     assert_string_equal(graph->nodes[7].name, "j");
     assert_int_equal(graph->nodes[7].inputs[1], 2);
     assert_string_equal(graph->classes[0], "class0");
-    assert_int_equal(graph->imgsz, 640);
+    assert_int_equal(graph->h, 640);
+    assert_int_equal(graph->w, 640);
     assert_int_equal(yt_graph_max_stride(graph), 2);
     assert_int_equal(yt_graph_check(graph), YT_OK);
     yt_graph_destroy(graph);
@@ -202,7 +203,7 @@ static void unequal_join(struct yt_graph *g)
 }
 static void odd_image(struct yt_graph *g)
 {
-    g->imgsz = 641;
+    g->w = 641;
 }
 
 static const struct {
@@ -226,7 +227,7 @@ static const struct {
     {growing_conv, "b: filter 3, stride 2, padding 2"},
     {odd_stride, "b: stride 3 is not a power of two"},
     {unequal_join, "j: joins u at stride 1 with a.act at stride 2"},
-    {odd_image, "image size 641"},
+    {odd_image, "image size 640x641"},
 };
 
 static void damage_is_found(void **state)
@@ -349,7 +350,8 @@ static struct yt_graph *weighted_graph(void)
     snprintf(graph->name, sizeof graph->name, "small");
     snprintf(graph->format, sizeof graph->format, "pt");
     snprintf(graph->hash, sizeof graph->hash, "00ff");
-    graph->imgsz = 320;
+    graph->h = 320;
+    graph->w = 448;
     return graph;
 }
 
@@ -365,7 +367,8 @@ static void a_copy_stands_on_its_own(void **state)
     assert_string_equal(copy->name, "small");
     assert_string_equal(copy->format, "pt");
     assert_string_equal(copy->hash, "");
-    assert_int_equal(copy->imgsz, 320);
+    assert_int_equal(copy->h, 320);
+    assert_int_equal(copy->w, 448);
     assert_string_equal(copy->classes[0], graph->classes[0]);
     assert_ptr_not_equal(copy->classes[0], graph->classes[0]);
 
@@ -482,7 +485,7 @@ static void a_digest_leaves_names_out(void **state)
     snprintf(graph->format, sizeof graph->format, "onnx");
     snprintf(graph->hash, sizeof graph->hash, "ff00");
     snprintf(graph->nodes[1].name, sizeof graph->nodes[1].name, "another");
-    graph->imgsz = 640;
+    graph->h = graph->w = 640;
     assert_int_equal(yt_graph_set_classes(graph, 1, classes), YT_OK);
     yt_graph_digest(graph, two);
     assert_string_equal(one, two);

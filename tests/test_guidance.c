@@ -15,8 +15,8 @@
 
 #define EVERYTHING (~UINT32_C(0))
 
-static const struct yt_choice_model models[] = {{"yolov5n", 640, 32},
-                                                {"yolov5s", 1280, 64}};
+static const struct yt_choice_model models[] = {{"yolov5n", 640, 640, 32},
+                                                {"yolov5s", 1280, 1280, 64}};
 static const struct yt_choices choices = {
     .models = models, .model_count = 2, .threads = 2};
 

@@ -147,6 +147,8 @@ static const struct good_row good_rows[] = {
     {"slice_and_raw", 42, 1545, 3, 3, 2, 64, "class0", "model.0", 1, 1e-5},
     {"unsimplified", 42, 1545, 3, 3, 2, 64, "cat", "conv0", 1, 1e-5},
     {"dynamic", 42, 1545, 3, 3, 2, 640, "cat", "model.0", 1, 1e-5},
+    {"batch", 42, 1545, 3, 3, 2, 64, "cat", "model.0", 1, 1e-5},
+    {"batch_sizes", 42, 1545, 3, 3, 2, 64, "cat", "model.0", 1, 1e-5},
     {"half", 42, 1545, 3, 3, 2, 64, "cat", "model.0", 1, 2e-2},
     {"half_list", 42, 1545, 3, 3, 2, 64, "cat", "model.0", 1, 2e-2},
     {"float_list", 42, 1545, 3, 3, 2, 64, "cat", "model.0", 1, 1e-5},
@@ -188,7 +190,8 @@ static void accepts_every_form(void **state)
         assert_int_equal(graph->head_count, row->levels);
         assert_int_equal(graph->na, row->na);
         assert_int_equal(graph->nc, row->nc);
-        assert_int_equal(graph->imgsz, row->imgsz);
+        assert_int_equal(graph->h, row->imgsz);
+        assert_int_equal(graph->w, row->imgsz);
         assert_string_equal(graph->classes[0], row->first_class);
         assert_string_equal(graph->format, "onnx");
         assert_string_equal(graph->nodes[1].name, row->first_conv);
@@ -197,6 +200,23 @@ static void accepts_every_form(void **state)
         check_outputs(graph, row->name, row->decoded, row->tolerance);
         yt_graph_destroy(graph);
     }
+}
+
+static void takes_size_and_batch_of_the_file(void **state)
+{
+    (void)state;
+    struct yt_graph *graph = import_good("oblong");
+    assert_int_equal(graph->h, 64);
+    assert_int_equal(graph->w, 96);
+    assert_string_equal(graph->note, "");
+    yt_graph_destroy(graph);
+    graph = import_good("batch");
+    assert_string_equal(graph->note,
+                        "made for 4 images at a time, and runs on one");
+    yt_graph_destroy(graph);
+    graph = import_good("dynamic");
+    assert_string_equal(graph->note, "");
+    yt_graph_destroy(graph);
 }
 
 static void recovers_anchors_and_names(void **state)
@@ -230,7 +250,6 @@ struct bad_row {
 static const struct bad_row bad_rows[] = {
     {"activation", YT_UNSUPPORTED, "'/model.1/act/Mul' (Gelu)"},
     {"add_shapes", YT_UNSUPPORTED, "'/model.4/Add' (Add)"},
-    {"batch", YT_UNSUPPORTED, "batch of 4"},
     {"bilinear", YT_UNSUPPORTED, "'/model.3/Resize' (Resize)"},
     {"bytes_in", YT_UNSUPPORTED, "'images' has ONNX element type 2"},
     {"channels", YT_BAD_INPUT, "reads 2 channels"},
@@ -539,7 +558,8 @@ static void reads_real_exports(void **state)
         assert_int_equal(parameters(graph), rows[i].parameters);
         assert_int_equal(graph->nc, 80);
         assert_int_equal(graph->na, 3);
-        assert_int_equal(graph->imgsz, 640);
+        assert_int_equal(graph->h, 640);
+        assert_int_equal(graph->w, 640);
         assert_string_equal(graph->classes[79], "toothbrush");
         assert_int_equal(graph->head_count, 3);
         for (int32_t k = 0; k < 3; ++k) {
@@ -560,6 +580,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(accepts_every_form),
+        cmocka_unit_test(takes_size_and_batch_of_the_file),
         cmocka_unit_test(recovers_anchors_and_names),
         cmocka_unit_test(refuses_by_name),
         cmocka_unit_test(refuses_truncated_files),

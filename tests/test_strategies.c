@@ -9,8 +9,9 @@
 #include "runtime/fail.h"
 #include "strategies/choice/strategy.h"
 
-static const struct yt_choice_model models[] = {
-    {"yolov5n", 640, 32}, {"yolov5s-v6.1", 640, 32}, {"yolov5s6", 1280, 64}};
+static const struct yt_choice_model models[] = {{"yolov5n", 640, 640, 32},
+                                                {"yolov5s-v6.1", 640, 640, 32},
+                                                {"yolov5s6", 1280, 1280, 64}};
 
 static const struct yt_choice_precision precisions[] = {
     {0, YT_PRECISION_INT8, 0, NULL},
@@ -240,7 +241,8 @@ static void sizes_fit_the_stride(void **state)
         struct yt_config from = yt_config_baseline(&choices);
         struct yt_config settings[YT_SETTINGS_MAX];
         from.model = m;
-        from.h = from.w = models[m].imgsz;
+        from.h = models[m].h;
+        from.w = models[m].w;
         const int32_t count = yt_strategy_input_size.settings(
             &choices, &from, 0, settings, YT_SETTINGS_MAX);
         int32_t oblong = 0;

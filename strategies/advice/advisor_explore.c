@@ -248,8 +248,10 @@ static void list_models(struct yt_advisor *a, struct list *list)
     for (int32_t m = 1; m < a->choices->model_count; m++) {
         struct yt_config other = lead;
         other.model = m;
-        if (!a->choices->h)
-            other.h = other.w = a->choices->models[m].imgsz;
+        if (!a->choices->h) {
+            other.h = a->choices->models[m].h;
+            other.w = a->choices->models[m].w;
+        }
         add(a, list, &other, YT_DEPTH_PROBE);
         const int32_t count = yt_strategy_input_size.settings(
             a->choices, &other, 0, settings, YT_SETTINGS_MAX);
@@ -436,8 +438,10 @@ static enum yt_status mix_types(struct yt_advisor *a)
     YT_TRY(list_init(&list));
     struct yt_config made = yt_config_start(a->choices);
     made.model = at.model;
-    if (!a->choices->h)
-        made.h = made.w = a->choices->models[at.model].imgsz;
+    if (!a->choices->h) {
+        made.h = a->choices->models[at.model].h;
+        made.w = a->choices->models[at.model].w;
+    }
     for (int32_t i = 0; i < a->choices->precision_count; i++) {
         const struct yt_choice_precision *p = &a->choices->precisions[i];
         struct yt_config mixed = made, other = at;

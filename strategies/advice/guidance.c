@@ -22,8 +22,8 @@ static const struct yt_config *choice(const struct facts *f)
 
 static int other_size(const struct facts *f)
 {
-    const int32_t native = f->choices->models[choice(f)->model].imgsz;
-    return choice(f)->h != native || choice(f)->w != native;
+    const struct yt_choice_model *model = &f->choices->models[choice(f)->model];
+    return choice(f)->h != model->h || choice(f)->w != model->w;
 }
 
 static int lost_accuracy(const struct facts *f)

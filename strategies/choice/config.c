@@ -25,8 +25,8 @@ struct yt_config yt_config_baseline(const struct yt_choices *choices)
 {
     const struct yt_choice_model *model = &choices->models[0];
     return (struct yt_config){
-        .h = choices->h ? choices->h : model->imgsz,
-        .w = choices->w ? choices->w : model->imgsz,
+        .h = choices->h ? choices->h : model->h,
+        .w = choices->w ? choices->w : model->w,
         .parallel = YT_LATENCY,
         .groups = 1,
         .threads = choices->threads,

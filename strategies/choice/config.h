@@ -55,7 +55,7 @@ struct yt_config {
 
 struct yt_choice_model {
     const char *name; /* borrowed */
-    int32_t imgsz;    /* the size it was made for */
+    int32_t h, w;     /* the size it was made for */
     int32_t stride;   /* inputs are multiples of it */
 };
 

@@ -65,6 +65,7 @@ static int32_t settings(const struct yt_choices *choices,
 {
     const struct yt_choice_model *model = &choices->models[from->model];
     const int32_t stride = model->stride;
+    const int32_t native = model->h > model->w ? model->h : model->w;
     struct list list = {.out = out, .cap = cap, .from = from};
     if (choices->h)
         return 0; /* it was asked for */
@@ -76,8 +77,7 @@ static int32_t settings(const struct yt_choices *choices,
         return list.count;
     }
     for (size_t i = 0; i < COARSE_COUNT; i++) {
-        const int32_t strides =
-            (int32_t)(coarse[i] * model->imgsz / stride + 0.5);
+        const int32_t strides = (int32_t)(coarse[i] * native / stride + 0.5);
         add_both(&list, choices, strides * stride, stride);
     }
     return list.count;

@@ -96,7 +96,8 @@ static enum yt_status read_graphs(struct yt_lab *lab,
         lab->choices.model_count = m + 1;
         lab->models[m] = (struct yt_choice_model){
             .name = lab->graphs[m]->name,
-            .imgsz = lab->graphs[m]->imgsz,
+            .h = lab->graphs[m]->h,
+            .w = lab->graphs[m]->w,
             .stride = yt_graph_max_stride(lab->graphs[m]),
         };
     }

@@ -83,8 +83,10 @@ static enum yt_status assign(struct yt_lab *lab, int32_t model,
     struct yt_config config = yt_config_baseline(&lab->choices);
     struct yt_engine *engine = NULL;
     config.model = model;
-    if (!lab->choices.h)
-        config.h = config.w = lab->choices.models[model].imgsz;
+    if (!lab->choices.h) {
+        config.h = lab->choices.models[model].h;
+        config.w = lab->choices.models[model].w;
+    }
     YT_TRY(yt_engines_get(&lab->engines, &config, config.h, config.w, &engine));
     const struct yt_assign_options options = {
         .dtypes = 1u << YT_DTYPE_U8S8,

@@ -23,7 +23,7 @@ class Model:
                  bias=True, swish="sigmoid"):
         self.opset, self.half, self.constants = opset, half, constants
         self.names, self.store, self.norm, self.bias = names, store, norm, bias
-        self.swish = swish
+        self.swish, self.batch = swish, batch
         self.ftype = np.float16 if half else np.float32
         self.etype = TensorProto.FLOAT16 if half else TensorProto.FLOAT
         self.rng = np.random.default_rng(7)
@@ -139,9 +139,13 @@ class Model:
         return self.node("MaxPool", [x], path, kernel_shape=[r, r],
                          pads=[r // 2] * 4, strides=[1, 1], ceil_mode=0)
 
-    def upsample(self, x, path, form="scales", c=4):
+    def upsample(self, x, path, form="scales", side=0, c=4):
         attrs = dict(mode="nearest", nearest_mode="floor",
                      coordinate_transformation_mode="asymmetric")
+        if form == "fixed":  # c and sides as the exporter saw them
+            sizes = self.ints(self.batch, c, 2 * side, 2 * side)
+            return self.node("Resize", [x, self.absent(), self.absent(), sizes],
+                             path, **attrs)
         if form == "scales":
             scales = self.const(np.array([1, 1, 2, 2], np.float32))
             return self.node("Resize", [x, self.absent(), scales], path,
@@ -236,7 +240,8 @@ class Model:
         x = self.conv(x, 8, 4, 1, "model.9/cv2")
         stages[-1] = x
         for i in reversed(range(levels - 1)):
-            x = self.upsample(x, "model.%d" % (11 + 4 * i), resize)
+            x = self.upsample(x, "model.%d" % (11 + 4 * i), resize,
+                              SIZE // (16 << i))
             x = self.node("Concat", [x, stages[i]], "model.%d" % (12 + 4 * i),
                           axis=-3 if i else 1)
             x = self.conv(x, 8, 4, 1, "model.%d" % (13 + 4 * i))
@@ -246,7 +251,7 @@ class Model:
 
     def moved(self, x, side, no, na, five=True):
         """[1][na*no][h][w] to [1][na][h][w][no]"""
-        x = self.node("Reshape", [x, self.ints(1, na, no, side, side)],
+        x = self.node("Reshape", [x, self.ints(self.batch, na, no, side, side)],
                       "model.24")
         return self.node("Transpose", [x], "model.24", perm=[0, 1, 3, 4, 2])
 
@@ -294,17 +299,17 @@ class Model:
                      self.node("Mul", [s, s]))
             s = self.node("Mul", [s, self.const(wh)])
             y = self.node("Concat", [xy, s, rest], "model.24", axis=4)
-            dims = self.ints(1, -1, no)
+            dims = self.ints(self.batch, -1, no)
             if batch_of:
                 batch = self.slice(self.node("Shape", [batch_of]), 0, 1, 0)
                 dims = self.node("Concat", [batch, self.ints(-1, no)], axis=0)
             boxes.append(self.node("Reshape", [y, dims]))
         out = (self.node("Concat", boxes, "model.24", axis=1)
                if len(boxes) > 1 else boxes[0])
-        self.output(out, [1, None, no])
+        self.output(out, [self.batch, None, no])
         if raw:
             for x in raws:
-                self.output(x, [1, na, None, None, no])
+                self.output(x, [self.batch, na, None, None, no])
 
     def expand(self, x, dims):
         """Tensor.expand() as torch.onnx writes it: -1 means "as it is"."""

@@ -82,11 +82,10 @@ static enum yt_status make_network(struct yt_engine *engine,
                                    const struct yt_engine_options *options,
                                    const struct yt_quantisation *quantisation)
 {
-    const int32_t size = engine->graph->imgsz;
     const struct yt_build_options build = {
         .isa = engine->site->isa,
-        .h = options->h ? options->h : size,
-        .w = options->w ? options->w : size,
+        .h = options->h ? options->h : engine->graph->h,
+        .w = options->w ? options->w : engine->graph->w,
         .threads =
             options->threads ? options->threads : engine->site->host.threads,
         .dense_heads = options->dense_heads,

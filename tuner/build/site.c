@@ -127,7 +127,7 @@ enum yt_status yt_site_model(const struct yt_site *site,
             .format = graph->format,
             .params = (int64_t)parameters,
             .flops = (int64_t)flops,
-            .imgsz = graph->imgsz,
+            .imgsz = graph->h > graph->w ? graph->h : graph->w,
             .nc = graph->nc,
         };
         status = yt_db_model_put(site->db, &model, &id);
