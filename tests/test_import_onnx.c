@@ -160,6 +160,7 @@ static const struct good_row good_rows[] = {
     {"heads_anchors", 35, 1186, 2, 2, 2, 64, "cat", "model.0", 0, 1e-5},
     {"p6", 49, 1834, 4, 3, 2, 64, "cat", "model.0", 1, 1e-5},
     {"two_levels_one_class", 35, 1166, 2, 2, 1, 64, "only", "model.0", 1, 1e-5},
+    {"windows", 42, 2057, 3, 3, 2, 64, "cat", "model.0", 1, 1e-5},
     {"version3", 41, 1543, 3, 3, 2, 64, "cat", "model.0.conv", 1, 1e-4},
     {"grouped", 42, 1545, 3, 3, 2, 64, "cat", "model.0", 1, 1e-5},
     {"shuffle", 39, 1363, 3, 3, 2, 64, "cat", "model.0", 1, 1e-5},

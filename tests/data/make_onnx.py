@@ -95,6 +95,26 @@ def good_forms(folder):
         m.decode(m.body(resize=form))
         save_good(folder, name, m)
 
+    # 3x3 filters by 2 padded at one end, others dilated along one axis, and all
+    # of the second kind through a Pad.
+    m = Model()
+    m.decode(m.body())
+    for conv in [n for n in m.nodes if n.op_type == "Conv"]:
+        attrs = {a.name: a.ints for a in conv.attribute}
+        if list(attrs["kernel_shape"]) != [3, 3]:
+            continue
+        if attrs["strides"][0] == 2:
+            attrs["pads"][:] = [0, 1, 1, 0]
+            continue
+        attrs["pads"][:] = [1, 0, 0, 1]
+        attrs["dilations"][:] = [2, 1]
+        y = m.node("Pad", [conv.input[0],
+                           m.ints(0, 0, 1, 1, 0, 0, 2, 0)], "model.9")
+        conv.input[0] = y
+        pad = m.nodes.pop()
+        m.nodes.insert(m.nodes.index(conv), pad)
+    save_good(folder, "windows", m)
+
     # Wider than it is high; heads as they are.
     m = Model()
     m.inputs[0].type.tensor_type.shape.dim[3].dim_value = 96
