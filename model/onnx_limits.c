@@ -68,14 +68,22 @@ static void go_up(const struct limits *l)
     }
 }
 
-/* Picked channels are values that were there. */
+/* Whether it chooses channels or pixels, which are values that were there. */
+static int is_choice(const struct yt_onnx_net *net)
+{
+    const int is_one =
+        net->taps.rows ? net->taps.rows * net->taps.columns == 1 : net->r == 1;
+    return net->kind == YT_NODE_CONV && net->weights < 0 && !net->has_norm &&
+           is_one;
+}
+
 static void go_down(const struct limits *l)
 {
     for (int32_t i = 1; i < l->scope->net_count; ++i) {
         const struct yt_onnx_net *net = &l->scope->nets[i];
         const struct range *from = &l->ranges[net->inputs[0]];
-        if (net->needed && net->kind == YT_NODE_CONV && net->picks >= 0 &&
-            net->weights < 0 && !is_known(&l->ranges[i]) && is_known(from))
+        if (net->needed && is_choice(net) && !is_known(&l->ranges[i]) &&
+            is_known(from))
             widen(&l->ranges[i], from->lo, from->hi);
     }
 }

@@ -11,6 +11,7 @@
 #include "model/onnx_focus.h"
 #include "model/onnx_lazy.h"
 #include "model/onnx_pad.h"
+#include "model/onnx_pool.h"
 #include "model/onnx_window.h"
 #include "runtime/fail.h"
 

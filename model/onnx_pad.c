@@ -9,8 +9,6 @@
 #include "model/onnx_window.h"
 #include "runtime/fail.h"
 
-#define ZEROS_MAX 31
-
 /* Zeros before and behind each of the four axes: of an input, or, before opset
  * 11, an attribute. */
 static enum yt_status read_zeros(struct yt_onnx_scope *scope, int32_t n,
@@ -74,11 +72,13 @@ enum yt_status yt_onnx_visit_pad(struct yt_onnx_scope *scope, int32_t n)
                               .picks = -1,
                               .is_padding = 1};
     for (int32_t i = 0; i < 8; ++i)
-        YT_FAIL_IF(zeros[i] < 0 || zeros[i] > (i % 4 < 2 ? 0 : ZEROS_MAX),
+        YT_FAIL_IF(zeros[i] < 0 ||
+                       zeros[i] > (i % 4 < 2 ? 0 : YT_ONNX_WINDOW_MAX),
                    YT_UNSUPPORTED,
                    "%s adds %lld places to an axis; up to %d rows and columns "
                    "are possible",
-                   yt_onnx_who(scope, n, who), (long long)zeros[i], ZEROS_MAX);
+                   yt_onnx_who(scope, n, who), (long long)zeros[i],
+                   YT_ONNX_WINDOW_MAX);
     for (int32_t i = 0; i < 4; ++i)
         net.zeros[i] = (int32_t)zeros[i / 2 * 4 + 2 + i % 2];
     if (scope->nets[x].is_padding && !scope->nets[x].has_norm) {

@@ -9,10 +9,6 @@
 
 #include "runtime/fail.h"
 
-/* Limits of graphs (model/graph.c). */
-#define WINDOW_MAX 31
-#define STRIDE_MAX 8
-
 static int64_t larger(int64_t a, int64_t b)
 {
     return a > b ? a : b;
@@ -51,13 +47,13 @@ static enum yt_status read_ints(const struct yt_onnx_scope *scope, int32_t n,
 
 static int are_sane(const struct yt_onnx_oblong *oblong)
 {
-    int are = oblong->stride >= 1 && oblong->stride <= STRIDE_MAX;
+    int are = oblong->stride >= 1 && oblong->stride <= YT_ONNX_STRIDE_MAX;
     for (int i = 0; i < 2; ++i) {
         const struct yt_onnx_axis *axis = &oblong->axes[i];
-        are &= axis->taps >= 1 && axis->taps <= WINDOW_MAX && axis->step >= 1 &&
-               axis->step <= WINDOW_MAX && axis->before >= 0 &&
-               axis->before <= WINDOW_MAX && axis->behind >= 0 &&
-               axis->behind <= WINDOW_MAX;
+        are &= axis->taps >= 1 && axis->taps <= YT_ONNX_WINDOW_MAX &&
+               axis->step >= 1 && axis->step <= YT_ONNX_WINDOW_MAX &&
+               axis->before >= 0 && axis->before <= YT_ONNX_WINDOW_MAX &&
+               axis->behind >= 0 && axis->behind <= YT_ONNX_WINDOW_MAX;
     }
     return are;
 }
@@ -178,7 +174,7 @@ enum yt_status yt_onnx_oblong_square(const struct yt_onnx_scope *scope,
     r = 2 * pad + 1;
     for (int i = 0; i < 2; ++i)
         r = larger(r, pad - axes[i].before + yt_onnx_axis_extent(&axes[i]));
-    if (r > WINDOW_MAX)
+    if (r > YT_ONNX_WINDOW_MAX)
         return refuse(scope, n, oblong, "its taps lie too far apart");
     *window_out = (struct yt_onnx_window){
         .r = r,

@@ -8,6 +8,10 @@
 
 #include "model/onnx_scope.h"
 
+/** Limits of graphs (model/graph.c). */
+#define YT_ONNX_WINDOW_MAX 31
+#define YT_ONNX_STRIDE_MAX 8
+
 /** Rows and columns of a square window, its steps, zeros around the input. */
 struct yt_onnx_window {
     int64_t r, stride, pad;

@@ -1,8 +1,9 @@
-/* Convolutions, with the normalisations that become part of them, pools, and
+/* Convolutions, with the normalisations that become part of them, and
  * resizing: what goes over windows of a feature map. */
 
 #include "model/onnx_window.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "model/onnx_eval.h"
@@ -230,102 +231,42 @@ enum yt_status yt_onnx_visit_norm(struct yt_onnx_scope *scope, int32_t n)
     return yt_onnx_finish(scope, n, &alone);
 }
 
-/* A pool's input and window. It takes in nothing at the end that a window does
- * not cover. */
-static enum yt_status read_pool(struct yt_onnx_scope *scope, int32_t n,
-                                int32_t *x, struct yt_onnx_oblong *oblong)
+/* Where nearest sampling by a factor f, a power of two, repeats each pixel f
+ * times (ONNX, Resize): the source of output pixel i is i/f (asymmetric) or
+ * (i + 0.5)/f - 0.5 (half_pixel), rounded by nearest_mode; it must be
+ * floor(i / f). */
+static int repeats_pixels(const YtOnnx__NodeProto *proto, double factor)
 {
-    char who[YT_ONNX_WHO_MAX];
-    YT_TRY(yt_onnx_feature_map(scope, n, x));
-    const int64_t sides[] = {scope->nets[*x].h, scope->nets[*x].w};
-    YT_TRY(yt_onnx_oblong_read(scope, n, NULL, sides, oblong));
-    YT_FAIL_IF(oblong->stride > 1 &&
-                   yt_onnx_attr_int(scope->nodes[n].proto, "ceil_mode", 0) != 0,
-               YT_UNSUPPORTED, "%s rounds its size up",
-               yt_onnx_who(scope, n, who));
-    return YT_OK;
-}
-
-/* With a stride, every so many pixels of what it is without. */
-enum yt_status yt_onnx_visit_max_pool(struct yt_onnx_scope *scope, int32_t n)
-{
-    int32_t x = 0;
-    struct yt_onnx_oblong oblong;
-    struct yt_onnx_window window = {0};
-    YT_TRY(read_pool(scope, n, &x, &oblong));
-    char who[YT_ONNX_WHO_MAX], pad[YT_ONNX_WHO_MAX];
-    YT_FAIL_IF(scope->nets[x].is_padding, YT_UNSUPPORTED,
-               "%s reads zeros that %s adds; only those of convolutions run",
-               yt_onnx_who(scope, n, who),
-               yt_onnx_who(scope, scope->nets[x].node, pad));
-    YT_TRY(yt_onnx_oblong_square(scope, n, &oblong, &window));
-    YT_FAIL_IF(window.taps.rows || window.r % 2 == 0 ||
-                   window.pad != window.r / 2,
-               YT_UNSUPPORTED,
-               "%s: window %lldx%lld, stride %lld; pools of odd square "
-               "windows with half of one as padding are supported",
-               yt_onnx_who(scope, n, who), (long long)oblong.axes[0].taps,
-               (long long)oblong.axes[1].taps, (long long)oblong.stride);
-    struct yt_onnx_net net = scope->nets[x];
-    net.kind = YT_NODE_MAXPOOL;
-    net.node = n;
-    net.inputs[0] = x;
-    net.input_count = 1;
-    net.r = (int32_t)window.r;
-    if (window.stride == 1)
-        return yt_onnx_finish(scope, n, &net);
-    const struct yt_onnx_window every = {.r = 1, .stride = window.stride};
-    YT_TRY(yt_onnx_net_add(scope, &net, &x));
-    net = yt_onnx_mean_of(scope, n, x, &every);
-    return yt_onnx_finish(scope, n, &net);
-}
-
-/* Zeros that a Pad adds are as good as others. */
-enum yt_status yt_onnx_visit_average_pool(struct yt_onnx_scope *scope,
-                                          int32_t n)
-{
-    const YtOnnx__NodeProto *proto = scope->nodes[n].proto;
-    int32_t x = 0;
-    struct yt_onnx_oblong oblong;
-    struct yt_onnx_window window = {0};
-    YT_TRY(read_pool(scope, n, &x, &oblong));
-    char who[YT_ONNX_WHO_MAX];
-    const int64_t pads = oblong.axes[0].before + oblong.axes[0].behind +
-                         oblong.axes[1].before + oblong.axes[1].behind;
-    YT_FAIL_IF(pads > 0 && yt_onnx_attr_int(proto, "count_include_pad", 0) == 0,
-               YT_UNSUPPORTED, "%s doesn't count its padding",
-               yt_onnx_who(scope, n, who));
-    yt_onnx_oblong_unpad(scope, &x, &oblong);
-    YT_TRY(yt_onnx_oblong_square(scope, n, &oblong, &window));
-    struct yt_onnx_net net = yt_onnx_mean_of(scope, n, x, &window);
-    const struct yt_onnx_net *in = &scope->nets[x];
-    net.h = yt_onnx_axis_side(&oblong.axes[0], oblong.stride, in->h);
-    net.w = yt_onnx_axis_side(&oblong.axes[1], oblong.stride, in->w);
-    return yt_onnx_finish(scope, n, &net);
-}
-
-/* Where nearest sampling by 2 repeats each pixel twice (ONNX, Resize): the
- * source of output pixel i is i/2 (asymmetric) or (i + 0.5)/2 - 0.5
- * (half_pixel), rounded by nearest_mode; it must be floor(i / 2). */
-static int doubles_pixels(const YtOnnx__NodeProto *proto)
-{
-    static const char *const rows[][2] = {
-        {"asymmetric", "floor"},
-        {"asymmetric", "round_prefer_floor"},
-        {"half_pixel", "round_prefer_floor"},
-        {"half_pixel", "round_prefer_ceil"},
-        {"pytorch_half_pixel", "round_prefer_floor"},
-        {"pytorch_half_pixel", "round_prefer_ceil"},
+    static const struct {
+        const char *transformation, *rounding;
+        double most; /* factor */
+    } rows[] = {
+        {"asymmetric", "floor", HUGE_VAL},
+        {"asymmetric", "round_prefer_floor", 2},
+        {"half_pixel", "round_prefer_floor", HUGE_VAL},
+        {"half_pixel", "round_prefer_ceil", HUGE_VAL},
+        {"pytorch_half_pixel", "round_prefer_floor", HUGE_VAL},
+        {"pytorch_half_pixel", "round_prefer_ceil", HUGE_VAL},
     };
     if (strcmp(proto->op_type, "Upsample") == 0 || proto->n_input == 2)
         return 1; /* before opset 11: floor(i / scale) */
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; ++i)
-        if (yt_onnx_attr_is(proto, "coordinate_transformation_mode", rows[i][0],
-                            "half_pixel") &&
-            yt_onnx_attr_is(proto, "nearest_mode", rows[i][1],
+        if (factor <= rows[i].most &&
+            yt_onnx_attr_is(proto, "coordinate_transformation_mode",
+                            rows[i].transformation, "half_pixel") &&
+            yt_onnx_attr_is(proto, "nearest_mode", rows[i].rounding,
                             "round_prefer_floor"))
             return 1;
     return 0;
+}
+
+/* Where it takes every pixel whose place a number divides, which needs no
+ * rounding. */
+static int drops_pixels(const YtOnnx__NodeProto *proto)
+{
+    return strcmp(proto->op_type, "Upsample") == 0 || proto->n_input == 2 ||
+           yt_onnx_attr_is(proto, "coordinate_transformation_mode",
+                           "asymmetric", "half_pixel");
 }
 
 /* The factors [n][c][h][w] of a resize: from Upsample's attribute, scales
@@ -365,26 +306,61 @@ static enum yt_status read_scales(struct yt_onnx_scope *scope, int32_t n,
     return YT_OK;
 }
 
+/* Whether it is a resizing by a power of two, to be done by what graphs have:
+ * doubling, and every so many pixels. */
+static int is_power(const YtOnnx__NodeProto *proto, const double scales[4])
+{
+    const double factor = scales[2];
+    int exponent = 0;
+    if (!yt_onnx_attr_is(proto, "mode", "nearest", "nearest") ||
+        scales[0] != 1 || scales[1] != 1 || scales[3] != factor ||
+        !(factor > 0) || !(frexp(factor, &exponent) == 0.5))
+        return 0;
+    return factor >= 1
+               ? factor <= 32 && repeats_pixels(proto, factor)
+               : factor >= 1.0 / YT_ONNX_STRIDE_MAX && drops_pixels(proto);
+}
+
+/* By 4 is twice by 2. */
+static enum yt_status add_doubled(struct yt_onnx_scope *scope, int32_t n,
+                                  int32_t x, double factor)
+{
+    for (;; factor /= 2) {
+        struct yt_onnx_net net = {.kind = YT_NODE_UPSAMPLE,
+                                  .node = n,
+                                  .inputs = {x},
+                                  .input_count = 1,
+                                  .c = scope->nets[x].c,
+                                  .h = 2 * scope->nets[x].h,
+                                  .w = 2 * scope->nets[x].w};
+        if (factor <= 2)
+            return yt_onnx_finish(scope, n, &net);
+        YT_TRY(yt_onnx_net_add(scope, &net, &x));
+    }
+}
+
 enum yt_status yt_onnx_visit_resize(struct yt_onnx_scope *scope, int32_t n)
 {
     int32_t x = 0;
     double scales[4] = {0};
     YT_TRY(yt_onnx_feature_map(scope, n, &x));
     YT_TRY(read_scales(scope, n, &yt_onnx_input_value(scope, n, 0)->t, scales));
-    const YtOnnx__NodeProto *proto = scope->nodes[n].proto;
     char who[YT_ONNX_WHO_MAX];
-    YT_FAIL_IF(!yt_onnx_attr_is(proto, "mode", "nearest", "nearest") ||
-                   !doubles_pixels(proto) || scales[0] != 1 || scales[1] != 1 ||
-                   scales[2] != 2 || scales[3] != 2,
+    const double factor = scales[2];
+    const int64_t every = factor < 1 ? (int64_t)(1 / factor) : 1;
+    YT_FAIL_IF(!is_power(scope->nodes[n].proto, scales) ||
+                   scope->nets[x].h % every || scope->nets[x].w % every,
                YT_UNSUPPORTED,
-               "%s isn't an upsampling to twice the size that repeats pixels",
+               "%s isn't a resizing by a power of two that repeats or leaves "
+               "out pixels",
                yt_onnx_who(scope, n, who));
-    struct yt_onnx_net net = {.kind = YT_NODE_UPSAMPLE,
-                              .node = n,
-                              .inputs = {x},
-                              .input_count = 1,
-                              .c = scope->nets[x].c,
-                              .h = 2 * scope->nets[x].h,
-                              .w = 2 * scope->nets[x].w};
+    if (factor > 1)
+        return add_doubled(scope, n, x, factor);
+    if (factor == 1) {
+        yt_onnx_lazy_alias(scope, n, scope->nodes[n].in[0]);
+        return YT_OK;
+    }
+    const struct yt_onnx_window one = {.r = 1, .stride = every};
+    const struct yt_onnx_net net = yt_onnx_mean_of(scope, n, x, &one);
     return yt_onnx_finish(scope, n, &net);
 }

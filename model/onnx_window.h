@@ -41,9 +41,6 @@ int yt_onnx_joins_convs(const struct yt_onnx_scope *scope,
 /** The visitors of the operators of these names. */
 enum yt_status yt_onnx_visit_conv(struct yt_onnx_scope *scope, int32_t n);
 enum yt_status yt_onnx_visit_norm(struct yt_onnx_scope *scope, int32_t n);
-enum yt_status yt_onnx_visit_max_pool(struct yt_onnx_scope *scope, int32_t n);
-enum yt_status yt_onnx_visit_average_pool(struct yt_onnx_scope *scope,
-                                          int32_t n);
 enum yt_status yt_onnx_visit_resize(struct yt_onnx_scope *scope, int32_t n);
 
 #endif

@@ -89,14 +89,37 @@ def good_forms(folder):
     m.decode(m.body())
     save_good(folder, "half_list", m)
 
-    # Four images at a time, which shapes say as they were when it was exported.
+    # A convolution of which only the shape is used: not part of the network.
+    m = Model()
+    convs = m.body()
+    m.decode(convs, batch_of=m.conv("images", 3, 4, 3, "model.30"))
+    save_good(folder, "only_its_shape", m)
+
+    m = Model(store="list")
+    m.decode(m.body(), "slice")
+    save_good(folder, "float_list", m)
+
+
+def good_inputs(folder):
+    """Several images, or one that is no square."""
+    # Four images at a time, which is written down in shapes.
     for name, form in (("batch", "scales"), ("batch_sizes", "fixed")):
         m = Model(batch=4)
         m.decode(m.body(resize=form))
         save_good(folder, name, m)
 
-    # 3x3 filters by 2 padded at one end, others dilated along one axis, and all
-    # of the second kind through a Pad.
+    # Wider than it is high; heads as they are.
+    m = Model()
+    m.inputs[0].type.tensor_type.shape.dim[3].dim_value = 96
+    for conv in m.body():
+        m.output(conv, [1, 21, None, None])
+    save(folder, "oblong", m.proto())
+
+
+def good_windows(folder):
+    """Windows that are not square and centred."""
+    # 3x3 filters by 2 padded at one end, others dilated along one axis, with a
+    # Pad.
     m = Model()
     m.decode(m.body())
     for conv in [n for n in m.nodes if n.op_type == "Conv"]:
@@ -115,22 +138,18 @@ def good_forms(folder):
         m.nodes.insert(m.nodes.index(conv), pad)
     save_good(folder, "windows", m)
 
-    # Wider than it is high; heads as they are.
+    # No pixel in the middle, and other zeros before than behind.
     m = Model()
-    m.inputs[0].type.tensor_type.shape.dim[3].dim_value = 96
-    for conv in m.body():
-        m.output(conv, [1, 21, None, None])
-    save(folder, "oblong", m.proto())
-
-    # A convolution of which only the shape is used: not part of the network.
-    m = Model()
-    convs = m.body()
-    m.decode(convs, batch_of=m.conv("images", 3, 4, 3, "model.30"))
-    save_good(folder, "only_its_shape", m)
-
-    m = Model(store="list")
-    m.decode(m.body(), "slice")
-    save_good(folder, "float_list", m)
+    m.decode(m.body(shuffle=True))
+    shapes = [dict(kernel_shape=[3, 3], strides=[2, 2], ceil_mode=1),
+              dict(kernel_shape=[2, 2], strides=[1, 1], pads=[0, 0, 1, 1]),
+              dict(kernel_shape=[4, 4], strides=[1, 1], pads=[1, 1, 2, 2]),
+              dict(kernel_shape=[2, 2], strides=[1, 1], auto_pad="SAME_UPPER")]
+    for pool in [n for n in m.nodes if n.op_type == "MaxPool"]:
+        new = helper.make_node("MaxPool", pool.input, pool.output, pool.name,
+                               **shapes.pop(0))
+        pool.CopyFrom(new)
+    save_good(folder, "pools", m)
 
 
 def good_ages(folder):
@@ -339,7 +358,7 @@ def bad_layers(folder):
     x = m.node("Add", [x, m.conv(x, 2, 2, 3, "model.3", 2)], "model.4")
     put_bad(folder, "add_shapes", finish_small(m, x))
     m, x = small()
-    x = m.node("MaxPool", [x], "model.3", kernel_shape=[2, 2], strides=[2, 2])
+    x = m.node("MaxPool", [x], "model.3", kernel_shape=[3, 2], strides=[2, 2])
     put_bad(folder, "pool", finish_small(m, x))
     # Not Focus: the last quarter is the first again.
     m = Model(size=32)
@@ -438,9 +457,9 @@ def main():
     for name in os.listdir(folder):
         if name.endswith((".onnx", ".out")):
             os.remove(os.path.join(folder, name))
-    for save_some in (good_forms, good_ages, good_networks, bad_nodes,
-                      bad_tensors, bad_layers, bad_outputs, bad_inputs,
-                      bad_sizes):
+    for save_some in (good_forms, good_inputs, good_windows, good_ages,
+                      good_networks, bad_nodes, bad_tensors, bad_layers,
+                      bad_outputs, bad_inputs, bad_sizes):
         save_some(folder)
 
 
