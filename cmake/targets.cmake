@@ -115,8 +115,25 @@ yt_layer(strategies/lab LINKS yt_strategies_choice yt_compress_precision
 yt_layer(strategies/advice LINKS yt_strategies_lab yt_tuner_search m)
 yt_layer(export LINKS yt_base yt_runtime yt_model yt_codegen PkgConfig::YT_JANSSON)
 
+# Files that the page carries, as C.
+set(YT_PAGE_FILES)
+foreach(file css js)
+  add_custom_command(
+    OUTPUT ${YT_GENERATED}/page_${file}.c
+    COMMAND ${CMAKE_COMMAND} -DIN=${PROJECT_SOURCE_DIR}/page/page.${file}
+            -DNAME=yt_page_${file} -DOUT=${YT_GENERATED}/page_${file}.c
+            -P ${PROJECT_SOURCE_DIR}/cmake/embed.cmake
+    DEPENDS ${PROJECT_SOURCE_DIR}/page/page.${file}
+            ${PROJECT_SOURCE_DIR}/cmake/embed.cmake)
+  list(APPEND YT_PAGE_FILES ${YT_GENERATED}/page_${file}.c)
+endforeach()
+yt_layer(page SOURCES ${YT_PAGE_FILES}
+         LINKS yt_base yt_runtime yt_db yt_strategies_choice
+               PkgConfig::YT_JANSSON m)
+
 # The program is its front door and a library, which tests and bench/ link too.
-yt_layer(cli LINKS yt_strategies_advice yt_compress_ratio yt_export PkgConfig::YT_JANSSON m)
+yt_layer(cli LINKS yt_strategies_advice yt_compress_ratio yt_export yt_page
+             PkgConfig::YT_JANSSON m)
 get_target_property(YT_CLI_SOURCES yt_cli SOURCES)
 list(FILTER YT_CLI_SOURCES EXCLUDE REGEX "/cli/main\\.c$")
 set_target_properties(yt_cli PROPERTIES SOURCES "${YT_CLI_SOURCES}")

@@ -40,7 +40,7 @@ while IFS=: read -r file line name; do
 done < <(grep -noE '\byt_[a-z0-9_]*[a-z0-9]\(\)' "${sources[@]}" "${pages[@]}")
 
 # A path begins with a folder of the tree; NAME and the like are placeholders.
-folders='base|bench|cli|cmake|codegen|compress|db|docs|eval|examples|export|fuzz|model|runtime|scripts|strategies|tests|train|tuner'
+folders='base|bench|cli|cmake|codegen|compress|db|docs|eval|examples|export|fuzz|model|page|runtime|scripts|strategies|tests|train|tuner'
 paths=0
 while IFS=: read -r file line path; do
     path=${path#[^a-z]}

@@ -43,10 +43,11 @@ order=(
     'strategies/advice:runtime model eval db tuner/build tuner/measure
         tuner/search strategies/choice strategies/lab'
     'export:runtime model codegen'
+    'page:runtime model db strategies/choice'
     'cli:runtime model codegen db eval compress/quant compress/precision
         tuner/build tuner/measure tuner/search strategies/choice strategies/lab
         strategies/advice export train/net train/loss train/data train/run
-        compress/prune compress/ratio'
+        compress/prune compress/ratio page'
 )
 declare -A may=()
 for row in "${order[@]}"; do
@@ -77,9 +78,9 @@ foreign=(
     'gif_lib\.h:eval'
     'libav:eval'
     'libsw:eval'
-    'jansson\.h:db eval export cli'
+    'jansson\.h:db eval export page cli'
     'yaml\.h:eval'
-    'math\.h:base model codegen db eval cli compress/quant compress/precision
+    'math\.h:base model codegen db eval page cli compress/quant compress/precision
         tuner/build tuner/measure tuner/search strategies/choice strategies/lab
         strategies/advice train/net train/loss train/data train/run
         compress/prune compress/ratio'
