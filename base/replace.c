@@ -10,6 +10,14 @@
 
 #include "base/text.h"
 
+/* Where the new file goes: a link stays one, what it leads to is replaced.
+ * NULL: out of memory. */
+static char *place_of(const char *path)
+{
+    char *place = realpath(path, NULL);
+    return place ? place : strdup(path);
+}
+
 int yt_replace_begin(const char *path, struct yt_replace *replace_out)
 {
     struct stat info;
@@ -17,8 +25,11 @@ int yt_replace_begin(const char *path, struct yt_replace *replace_out)
     /* A device would be gone. */
     if (stat(path, &info) == 0 && !S_ISREG(info.st_mode))
         return EEXIST;
-    yt_text_add(&beside, "%s.part", path);
-    if (beside.failed) {
+    char *place = place_of(path);
+    if (place)
+        yt_text_add(&beside, "%s.part", place);
+    free(place);
+    if (!place || beside.failed) {
         yt_text_free(&beside);
         return ENOMEM;
     }
@@ -76,15 +87,19 @@ static void flush_folder(const char *path)
 
 int yt_replace_end(const char *path, struct yt_replace *replace, int keep)
 {
+    char *place = place_of(path);
     int code = keep ? flush(replace->fd) : 0;
     if (close(replace->fd) != 0 && !code)
         code = errno;
-    if (keep && !code && rename(replace->beside, path) != 0)
+    if (!place && !code)
+        code = ENOMEM;
+    if (keep && !code && rename(replace->beside, place) != 0)
         code = errno;
     if (keep && !code)
-        flush_folder(path);
+        flush_folder(place);
     else
         unlink(replace->beside);
+    free(place);
     free(replace->beside);
     *replace = (struct yt_replace){.fd = -1};
     return code;

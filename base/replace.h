@@ -12,7 +12,8 @@ struct yt_replace {
     char *beside; /* the new file's name so far; owned */
 };
 
-/** Begin. What stands at @p path is left alone.
+/** Begin. What stands at @p path is left alone. Of a link it is what the link
+ *  leads to that will be replaced.
  *  @return 0; else an errno: EEXIST where no ordinary file stands there. */
 int yt_replace_begin(const char *path, struct yt_replace *replace_out);
 

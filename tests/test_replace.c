@@ -110,6 +110,21 @@ static void test_no_room(void **state)
     assert_int_equal(access(f->beside, F_OK), -1);
 }
 
+static void test_link(void **state)
+{
+    const struct folder *f = *state;
+    char link[96];
+    snprintf(link, sizeof link, "%s/link", f->at);
+    assert_int_equal(yt_replace_file(f->path, "first", 5), 0);
+    assert_int_equal(symlink("file", link), 0);
+    assert_int_equal(yt_replace_file(link, "second", 6), 0);
+    assert_holds(f->path, "second");
+    assert_int_equal(unlink(f->path), 0);
+    /* What the link led to is gone: it leads nowhere, and still is one. */
+    assert_int_equal(access(link, F_OK), -1);
+    assert_int_equal(unlink(link), 0);
+}
+
 static void test_not_a_file(void **state)
 {
     const struct folder *f = *state;
@@ -127,6 +142,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_given_up, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_leftover, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_no_room, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_link, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_not_a_file, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
