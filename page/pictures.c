@@ -144,7 +144,9 @@ static void add_point(struct yt_text *to, const struct yt_facts *f,
     yt_text_add(to, "</title>");
     add_interval(to, up, x, point);
     yt_text_add(to, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"%d\"/></g>\n", x, y,
-                chosen || first ? 7 : 4);
+                chosen || first                    ? 7
+                : json_array_size(f->points) > 200 ? 3
+                                                   : 4);
 }
 
 static void widen(double value, double *low, double *high)
@@ -190,6 +192,21 @@ static void add_front_line(struct yt_text *to, const struct yt_facts *f,
         yt_text_add(to, "\"/>\n");
 }
 
+/* Those that the paragraph speaks of lie above all others. */
+static void add_points(struct yt_text *to, const struct yt_facts *f,
+                       const struct yt_scale *across, const struct yt_scale *up,
+                       int named)
+{
+    for (size_t i = json_array_size(f->points); i > 0; i--) {
+        const json_t *point = json_array_get(f->points, i - 1);
+        const int is_named =
+            is_row(point, f->choice) || is_row(point, f->baseline);
+        if (is_named == named && !isnan(yt_row_real(point, "fps")) &&
+            !isnan(yt_row_real(point, "map")))
+            add_point(to, f, across, up, point);
+    }
+}
+
 static void add_front_words(struct yt_text *to, const struct yt_facts *f)
 {
     const int64_t all = yt_row_int(json_array_get(f->points, 0), "points");
@@ -198,7 +215,7 @@ static void add_front_words(struct yt_text *to, const struct yt_facts *f)
                     "recommended <span class=\"first\">&#9679;</span> baseline "
                     "<span class=\"front\">&#9679;</span> on the front: none "
                     "beats it in both <span class=\"rejected\">&#9675;</span> "
-                    "rejected <span class=\"early\">&#9675;</span> looked at "
+                    "rejected <span class=\"early\">&#9676;</span> looked at "
                     "on fewer pictures</p>\n<p>Vertical lines: where mAP lies "
                     "in 95 of 100 drawings of pictures, beside the row it was "
                     "compared with. An interval of FPS is not stored. Point at "
@@ -235,12 +252,8 @@ void yt_picture_front(struct yt_text *to, const struct yt_facts *facts)
     yt_chart_across(to, &across, 30, FRONT_HEIGHT - 44, "frames per second");
     yt_chart_up(to, &up, 60, WIDTH - 20, "mAP");
     add_front_line(to, facts, &across, &up);
-    for (i = json_array_size(facts->points); i > 0; i--) {
-        point = json_array_get(facts->points, i - 1);
-        if (!isnan(yt_row_real(point, "fps")) &&
-            !isnan(yt_row_real(point, "map")))
-            add_point(to, facts, &across, &up, point);
-    }
+    add_points(to, facts, &across, &up, 0);
+    add_points(to, facts, &across, &up, 1);
     yt_chart_end(to);
     add_front_words(to, facts);
 }

@@ -100,7 +100,7 @@ static void add_configurations(struct yt_text *to, const json_t *trials)
     json_array_foreach(trials, i, row) add_trial(to, row, &across, &up);
     yt_chart_end(to);
     yt_text_add(to,
-                "<p>%.0f configurations in %.0f s by the clock, pauses "
+                "<p>%.0f measurements in %.0f s by the clock, pauses "
                 "between runs included. Line and filled dots: the fastest so "
                 "far of those whose accuracy is at least that of the "
                 "recommendation, on as many pictures.</p>\n",
@@ -267,7 +267,7 @@ void yt_picture_latency(struct yt_text *to, const struct yt_facts *facts)
     json_array_foreach(facts->latency, i, row)
         add_range(to, &scale, (int)i, row);
     yt_chart_end(to);
-    yt_text_add(to, "<p class=\"key\"><span class=\"early\">&#9675;</span> "
+    yt_text_add(to, "<p class=\"key\"><span class=\"early\">&#9676;</span> "
                     "fastest <span class=\"chosen\">&#9679;</span> median "
                     "<span class=\"front\">&#9679;</span> 95 of 100 are faster "
                     "<span class=\"first\">&#9679;</span> 99 of 100 are "

@@ -44,7 +44,7 @@ static void add_facts(struct yt_text *to, const json_t *h)
     begin(to, "caches");
     for (int i = 0; i < 3; i++)
         if (yt_row_int(h, caches[i]))
-            yt_html_text(to, "%s %" PRId64 " KiB ", names[i],
+            yt_html_text(to, "%s%s %" PRId64 " KiB", i ? ", " : "", names[i],
                          yt_row_int(h, caches[i]));
     end(to);
     add_text(to, "frequency governor", yt_row_text(h, "governor"));

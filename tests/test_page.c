@@ -191,6 +191,17 @@ static void texts_of_others_stay_texts(void **state)
     yt_text_free(&page);
 }
 
+static void stale_advice_says_so(void **state)
+{
+    struct yt_text page = {0};
+    make_rows(*state, "INSERT INTO toolchain VALUES (99, '1', 'other');"
+                      "UPDATE host SET toolchain_id = 99");
+    make_page(*state, &page);
+    assert_says(&page, "another version of the generator of code");
+    assert_says(&page, "LLVM 1, generator other");
+    yt_text_free(&page);
+}
+
 /* Numbers that no clock measures draw nothing, and are no NaN in a picture. */
 static void numbers_without_measure_draw_nothing(void **state)
 {
@@ -290,6 +301,7 @@ int main(void)
         FIXTURE_TEST(many_points_are_not_all_drawn),
         FIXTURE_TEST(texts_of_others_stay_texts),
         FIXTURE_TEST(numbers_without_measure_draw_nothing),
+        FIXTURE_TEST(stale_advice_says_so),
         FIXTURE_TEST(empty_database_says_so),
         FIXTURE_TEST(plan_without_advice_is_shown),
         FIXTURE_TEST(unknown_recommendation_is_refused),
