@@ -72,9 +72,11 @@ static void add_arrangement(struct yt_text *to, const char *configuration)
         yt_text_add(to, " --pin");
 }
 
-static enum yt_status add_command(json_t *row, const char *db)
+enum yt_status yt_command_add(json_t *row, const char *db)
 {
     struct yt_text text = {0};
+    if (!row)
+        return YT_OK;
     yt_text_add(&text, "yolotune bench --model ");
     add_model(&text, row);
     yt_text_add(
@@ -104,6 +106,6 @@ enum yt_status yt_commands_add(json_t *rows, const char *db)
 {
     size_t i;
     json_t *row;
-    json_array_foreach(rows, i, row) YT_TRY(add_command(row, db));
+    json_array_foreach(rows, i, row) YT_TRY(yt_command_add(row, db));
     return YT_OK;
 }

@@ -11,6 +11,9 @@
 /** Append a word as a shell takes it for one, whatever it holds. */
 void yt_command_word(struct yt_text *to, const char *word);
 
+/** yt_commands_add() of one row. @p row may be NULL: no row. */
+enum yt_status yt_command_add(json_t *row, const char *db);
+
 /** Give each evaluation of @p rows a member "command": the `yolotune bench`
  *  that measures its speed again. The database has no paths of models: the
  *  name stands for the file.

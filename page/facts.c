@@ -220,7 +220,9 @@ static enum yt_status read_points(struct yt_facts *f, struct yt_db *db,
          " SELECT 'e' || e.id AS id, n.name AS model, n.format, p.h, p.w,"
          "  p.isa, p.threads, p.precision, e.configuration, e.fps, e.map,"
          "  b.map + e.difference_low AS low, b.map + e.difference_high AS high,"
-         "  e.images, e.background_load, r.whole, r.front, r.points FROM r"
+         "  e.images, e.background_load, r.whole, r.front, r.points,"
+         "  CASE WHEN r.front THEN 'on the front' WHEN r.whole THEN 'rejected'"
+         "  ELSE 'on fewer pictures' END AS verdict FROM r"
          " JOIN evaluation e ON e.id = r.id JOIN plan p ON p.id = e.plan_id"
          " JOIN model n ON n.id = p.model_id"
          " LEFT JOIN evaluation b ON b.id = e.compared_id"
@@ -298,6 +300,7 @@ static enum yt_status read_latency(struct yt_facts *f, struct yt_db *db,
          yt_facts_number(yt_row_text(f->baseline, "id")),
          yt_facts_number(yt_row_text(f->plan, "id")),
          yt_facts_number(yt_row_text(f->baseline, "plan")));
+    YT_TRY(yt_command_add(f->choice, named));
     return yt_commands_add(f->latency, named);
 }
 

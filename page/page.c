@@ -67,6 +67,7 @@ static void add_measured(struct yt_text *to, const struct yt_facts *f)
         end_section(to);
         begin_section(to, "front", "Speed against accuracy");
         yt_picture_front(to, f);
+        yt_table_points(to, f);
         yt_table_rivals(to, f);
         end_section(to);
     }

@@ -78,6 +78,26 @@ static void add_accuracy(struct yt_text *to, const struct yt_facts *f)
     add_difference(to, c);
 }
 
+/* Limits that are not kept stand among the reasons. */
+static void add_missed(struct yt_text *to, const struct yt_facts *f)
+{
+    static const char missed[] = "limits missed: ";
+    json_t *reasons =
+        json_loads(yt_row_text(f->recommendation, "reasons"), 0, NULL);
+    size_t i;
+    json_t *reason;
+    json_array_foreach(reasons, i, reason)
+    {
+        const char *text = json_string_value(reason);
+        if (text && strncmp(text, missed, strlen(missed)) == 0)
+            yt_text_add(to,
+                        "Nothing keeps all limits, this is the nearest: "
+                        "%s. ",
+                        text + strlen(missed));
+    }
+    json_decref(reasons);
+}
+
 void yt_summary_add(struct yt_text *to, const struct yt_facts *facts)
 {
     const double mib = yt_row_real(facts->choice, "memory_bytes") / 1048576;
@@ -95,6 +115,7 @@ void yt_summary_add(struct yt_text *to, const struct yt_facts *facts)
     add_accuracy(to, facts);
     if (mib > 0)
         yt_text_add(to, "It needs %.1f MiB of memory. ", mib);
+    add_missed(to, facts);
     yt_text_add(to, "This is recommendation %s, for the scenario %s.",
                 yt_row_text(facts->recommendation, "id"),
                 yt_row_text(facts->recommendation, "scenario"));

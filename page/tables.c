@@ -14,7 +14,7 @@ struct column {
     double divisor; /* of the number; 0: 1 */
 };
 
-#define NOT_MEASURED "<td title=\"not measured\">&#8211;</td>"
+#define NOT_MEASURED "<td class=\"n\" title=\"not measured\">&#8211;</td>"
 
 static void add_cell(struct yt_text *to, const json_t *row,
                      const struct column *c)
@@ -140,7 +140,9 @@ void yt_table_reasons(struct yt_text *to, const struct yt_facts *facts)
         add_limits(to, constraints);
         json_array_foreach(reasons, i, reason) if (json_is_string(reason))
             yt_html_element(to, "li", "%s", json_string_value(reason));
-        yt_text_add(to, "</ul>\n");
+        yt_text_add(to, "</ul>\n<p>Measure its speed again:</p>\n<pre>");
+        yt_html_text(to, "%s", yt_row_text(facts->choice, "command"));
+        yt_text_add(to, "</pre>\n");
     }
     json_decref(reasons);
     json_decref(constraints);
@@ -160,6 +162,27 @@ void yt_table_steps(struct yt_text *to, const struct yt_facts *facts)
     };
     if (json_array_size(facts->steps))
         TABLE(to, "Steps to the recommendation", facts->steps, columns);
+}
+
+void yt_table_points(struct yt_text *to, const struct yt_facts *facts)
+{
+    static const struct column columns[] = {
+        {"row", "id", -1, 0},
+        {"configuration", "configuration", -1, 0},
+        {"FPS", "fps", 2, 0},
+        {"mAP", "map", 4, 0},
+        {"from", "low", 4, 0},
+        {"to", "high", 4, 0},
+        {"pictures", "images", 0, 0},
+        {"verdict", "verdict", -1, 0},
+        {"measure its speed again", "command", -1, 0},
+    };
+    if (!json_array_size(facts->points))
+        return;
+    yt_text_add(to, "<details><summary>The configurations drawn, as a table"
+                    "</summary>\n");
+    TABLE(to, "Configurations", facts->points, columns);
+    yt_text_add(to, "</details>\n");
 }
 
 void yt_table_rivals(struct yt_text *to, const struct yt_facts *facts)

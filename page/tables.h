@@ -14,6 +14,9 @@ void yt_table_figures(struct yt_text *to, const struct yt_facts *facts);
 void yt_table_reasons(struct yt_text *to, const struct yt_facts *facts);
 
 void yt_table_steps(struct yt_text *to, const struct yt_facts *facts);
+/** The configurations of the front's picture, with their commands. */
+void yt_table_points(struct yt_text *to, const struct yt_facts *facts);
+
 void yt_table_rivals(struct yt_text *to, const struct yt_facts *facts);
 void yt_table_layers(struct yt_text *to, const struct yt_facts *facts);
 void yt_table_latency(struct yt_text *to, const struct yt_facts *facts);

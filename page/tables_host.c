@@ -90,7 +90,8 @@ static void add_peaks(struct yt_text *to, const struct yt_facts *f)
                     "</td>",
                     yt_row_int(row, "threads"), yt_row_real(row, "gflops"));
         if (isnan(yt_row_real(row, "bandwidth_gbs")))
-            yt_text_add(to, "<td title=\"not measured\">&#8211;</td>");
+            yt_text_add(to,
+                        "<td class=\"n\" title=\"not measured\">&#8211;</td>");
         else
             yt_text_add(to, "<td class=\"n\">%.1f</td>",
                         yt_row_real(row, "bandwidth_gbs"));
@@ -154,7 +155,8 @@ void yt_table_others(struct yt_text *to, const struct yt_facts *facts)
         yt_html_element(to, "td", "%s", yt_row_text(row, "configuration"));
         yt_text_add(to, "<td class=\"n\">%.2f</td>", yt_row_real(row, "fps"));
         if (isnan(yt_row_real(row, "map")))
-            yt_text_add(to, "<td title=\"not measured\">&#8211;</td>");
+            yt_text_add(to,
+                        "<td class=\"n\" title=\"not measured\">&#8211;</td>");
         else
             yt_text_add(to, "<td class=\"n\">%.4f</td>",
                         yt_row_real(row, "map"));

@@ -191,6 +191,17 @@ static void texts_of_others_stay_texts(void **state)
     yt_text_free(&page);
 }
 
+static void missed_limits_are_said(void **state)
+{
+    struct yt_text page = {0};
+    make_rows(*state, "UPDATE recommendation SET reasons ="
+                      " '[\"limits missed: 94 FPS, 100 are wanted\"]'");
+    make_page(*state, &page);
+    assert_says(&page, "Nothing keeps all limits, this is the nearest: 94 FPS, "
+                       "100 are wanted.");
+    yt_text_free(&page);
+}
+
 static void stale_advice_says_so(void **state)
 {
     struct yt_text page = {0};
@@ -301,6 +312,7 @@ int main(void)
         FIXTURE_TEST(many_points_are_not_all_drawn),
         FIXTURE_TEST(texts_of_others_stay_texts),
         FIXTURE_TEST(numbers_without_measure_draw_nothing),
+        FIXTURE_TEST(missed_limits_are_said),
         FIXTURE_TEST(stale_advice_says_so),
         FIXTURE_TEST(empty_database_says_so),
         FIXTURE_TEST(plan_without_advice_is_shown),
