@@ -184,16 +184,22 @@ static enum yt_status read_host(struct yt_facts *f, struct yt_db *db)
     return YT_OK;
 }
 
-/* Evaluations under the choice's load, on its machine, with its generator. */
+/* Evaluations that answer the recommendation's question: of its networks, on
+ * its data, machine, instruction set and code generator, under its load. */
 #define LIKE_CHOICE                                                            \
-    "WITH c AS (SELECT e.id, e.dataset, e.background_load, p.host_id,"         \
-    " p.toolchain_id, e.map - 1e-9 AS least, e.images FROM evaluation e"       \
-    " JOIN plan p ON p.id = e.plan_id WHERE e.id = %" PRId64 ")"
+    "WITH c AS (SELECT e.id, e.dataset, e.background_load, p.host_id, p.isa,"  \
+    " p.toolchain_id, e.map - 1e-9 AS least, e.images, r.constraints AS asked" \
+    " FROM recommendation r JOIN evaluation e ON e.id = r.evaluation_id"       \
+    " JOIN plan p ON p.id = e.plan_id WHERE r.id = %" PRId64 ")"
 
 #define FROM_LIKE_CHOICE                                                       \
     " FROM c JOIN evaluation e ON e.background_load = c.background_load"       \
+    "  AND e.dataset = c.dataset"                                              \
     " JOIN plan p ON p.id = e.plan_id AND p.host_id = c.host_id"               \
-    "  AND p.toolchain_id = c.toolchain_id WHERE e.configuration <> ''"
+    "  AND p.toolchain_id = c.toolchain_id AND p.isa = c.isa"                  \
+    " JOIN model n ON n.id = p.model_id AND (instr(c.asked, '\"models\"') = 0" \
+    "  OR instr(c.asked, '\"' || n.hash || '\"') > 0)"                         \
+    " WHERE e.configuration <> ''"
 
 /* Of each configuration the evaluation on most pictures, the newest of these.
  * "whole" are those on as many as any; of them are on the front whom none beats
@@ -202,12 +208,13 @@ static enum yt_status read_points(struct yt_facts *f, struct yt_db *db,
                                   const char *named)
 {
     const int64_t choice = yt_facts_number(yt_row_text(f->choice, "id"));
+    const int64_t baseline = yt_facts_number(yt_row_text(f->baseline, "id"));
     READ(f, db, points,
          LIKE_CHOICE
          ", newest AS (SELECT e.id, e.fps, e.map, e.images, row_number() OVER"
          "  (PARTITION BY p.model_id, e.configuration"
          "  ORDER BY e.images DESC, e.id DESC) AS age" FROM_LIKE_CHOICE
-         "  AND e.dataset = c.dataset AND e.map IS NOT NULL),"
+         "  AND e.map IS NOT NULL),"
          " seen AS (SELECT id, fps, map, images = max(images) OVER () AS whole"
          "  FROM newest WHERE age = 1 OR id IN (%" PRId64 ", %" PRId64 ")),"
          " ranked AS (SELECT id, map, whole, count(*) OVER () AS points,"
@@ -228,9 +235,8 @@ static enum yt_status read_points(struct yt_facts *f, struct yt_db *db,
          " LEFT JOIN evaluation b ON b.id = e.compared_id"
          "  AND b.images = e.images"
          " ORDER BY r.front DESC, r.whole DESC, r.id DESC",
-         choice, choice, yt_facts_number(yt_row_text(f->baseline, "id")),
-         choice, yt_facts_number(yt_row_text(f->baseline, "id")),
-         YT_PAGE_POINTS);
+         yt_facts_number(yt_row_text(f->recommendation, "id")), choice,
+         baseline, choice, baseline, YT_PAGE_POINTS);
     return yt_commands_add(f->points, named);
 }
 
@@ -254,7 +260,7 @@ static enum yt_status read_trials(struct yt_facts *f, struct yt_db *db)
          " SELECT 'e' || e.id AS id, d.trial, d.trials, d.seconds,"
          "  e.configuration, e.fps, e.map, d.counts, d.best, d.better"
          " FROM d JOIN evaluation e ON e.id = d.id ORDER BY d.id",
-         yt_facts_number(yt_row_text(f->choice, "id")), YT_PAGE_POINTS,
+         yt_facts_number(yt_row_text(f->recommendation, "id")), YT_PAGE_POINTS,
          2 * YT_PAGE_POINTS);
     return YT_OK;
 }

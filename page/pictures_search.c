@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <string.h>
 
 #include "page/chart.h"
 #include "page/html.h"
@@ -79,8 +80,9 @@ static void add_trial(struct yt_text *to, const json_t *row,
                 yt_scale_at(up, fps));
 }
 
-static void add_configurations(struct yt_text *to, const json_t *trials)
+static void add_configurations(struct yt_text *to, const struct yt_facts *f)
 {
+    const json_t *trials = f->trials;
     const double last = most_of(trials, "trial");
     const double most = most_of(trials, "fps");
     size_t i;
@@ -100,11 +102,15 @@ static void add_configurations(struct yt_text *to, const json_t *trials)
     json_array_foreach(trials, i, row) add_trial(to, row, &across, &up);
     yt_chart_end(to);
     yt_text_add(to,
-                "<p>%.0f measurements in %.0f s by the clock, pauses "
-                "between runs included. Line and filled dots: the fastest so "
-                "far of those whose accuracy is at least that of the "
-                "recommendation, on as many pictures.</p>\n",
-                last, most_of(trials, "seconds"));
+                "<p>%.0f measurements in %.0f s by the clock, pauses between "
+                "runs included. Line and filled dots: the fastest so far%s. "
+                "What is compared at the end was measured again, in turn, so "
+                "that whatever else the machine did hit all alike.</p>\n",
+                last, most_of(trials, "seconds"),
+                isnan(yt_row_real(f->choice, "map"))
+                    ? ""
+                    : " of those whose accuracy is at least that of the "
+                      "recommendation, on as many pictures");
     if (last > (double)json_array_size(trials))
         yt_text_add(to, "<p>Drawn are %d of them, evenly spread.</p>\n",
                     (int)json_array_size(trials));
@@ -209,7 +215,7 @@ static void add_kernels(struct yt_text *to, const struct yt_facts *f)
 void yt_picture_trials(struct yt_text *to, const struct yt_facts *facts)
 {
     yt_text_add(to, "<h3>Configurations</h3>\n");
-    add_configurations(to, facts->trials);
+    add_configurations(to, facts);
     yt_text_add(to, "<h3>Kernels</h3>\n");
     add_kernels(to, facts);
 }
@@ -218,8 +224,18 @@ void yt_picture_trials(struct yt_text *to, const struct yt_facts *facts)
 
 #define ROW 34
 
-static void add_range(struct yt_text *to, const struct yt_scale *scale, int row,
-                      const json_t *is)
+static const char *what_is(const struct yt_facts *f, const json_t *row)
+{
+    const char *id = yt_row_text(row, "id");
+    if (strcmp(id, yt_row_text(f->choice, "id")) == 0)
+        return "recommended";
+    if (strcmp(id, yt_row_text(f->baseline, "id")) == 0)
+        return "baseline";
+    return "plan alone";
+}
+
+static void add_range(struct yt_text *to, const struct yt_facts *f,
+                      const struct yt_scale *scale, int row, const json_t *is)
 {
     static const char *const columns[] = {"total_min_ns", "total_median_ns",
                                           "total_p95_ns", "total_p99_ns"};
@@ -229,8 +245,8 @@ static void add_range(struct yt_text *to, const struct yt_scale *scale, int row,
     const double y = 24.0 + row * ROW;
     const double low = yt_row_real(is, columns[0]);
     const double high = yt_row_real(is, columns[3]);
-    yt_text_add(to, "<text x=\"92\" y=\"%.0f\" class=\"end\">", y + 4);
-    yt_html_text(to, "%s %s", yt_row_text(is, "role"), yt_row_text(is, "id"));
+    yt_text_add(to, "<text x=\"142\" y=\"%.0f\" class=\"end\">", y + 4);
+    yt_html_text(to, "%s %s", what_is(f, is), yt_row_text(is, "id"));
     yt_text_add(to, "</text>");
     if (!isnan(low) && !isnan(high))
         yt_text_add(to, "<path class=\"range\" d=\"M%.1f %.1fH%.1f\"/>",
@@ -258,14 +274,14 @@ void yt_picture_latency(struct yt_text *to, const struct yt_facts *facts)
     json_t *row;
     if (!(most > 0))
         return; /* the table says so */
-    const struct yt_scale scale = yt_scale_of(0, most / 1e6, 104, WIDTH - 24);
+    const struct yt_scale scale = yt_scale_of(0, most / 1e6, 154, WIDTH - 24);
     yt_chart_begin(to, WIDTH, rows * ROW + 60,
                    "Milliseconds of a picture: fastest, median, 95th and 99th "
                    "percentile");
     yt_chart_across(to, &scale, 8, rows * ROW + 14.0,
                     "milliseconds of a picture");
     json_array_foreach(facts->latency, i, row)
-        add_range(to, &scale, (int)i, row);
+        add_range(to, facts, &scale, (int)i, row);
     yt_chart_end(to);
     yt_text_add(to, "<p class=\"key\"><span class=\"early\">&#9676;</span> "
                     "fastest <span class=\"chosen\">&#9679;</span> median "

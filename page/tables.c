@@ -265,6 +265,8 @@ static void add_part(struct yt_text *to, const json_t *row, const char *part,
                      const char *words)
 {
     static const char *const points[] = {"min", "median", "p95", "p99"};
+    const char *kernels =
+        strcmp(yt_row_text(row, "role"), "tuned") == 0 ? "tuned" : "default";
     char column[32];
     snprintf(column, sizeof column, "%s_median_ns", part);
     if (isnan(yt_row_real(row, column)))
@@ -275,7 +277,7 @@ static void add_part(struct yt_text *to, const json_t *row, const char *part,
                     *yt_row_text(row, "configuration")
                         ? yt_row_text(row, "configuration")
                         : "plan alone");
-    yt_html_element(to, "td", "%s", yt_row_text(row, "role"));
+    yt_html_element(to, "td", "%s", kernels);
     yt_html_element(to, "td", "%s", words);
     for (size_t i = 0; i < 4; i++) {
         snprintf(column, sizeof column, "%s_%s_ns", part, points[i]);
@@ -293,7 +295,7 @@ static void add_part(struct yt_text *to, const json_t *row, const char *part,
 
 void yt_table_latency(struct yt_text *to, const struct yt_facts *facts)
 {
-    static const char *const titles[] = {"row",    "configuration", "role",
+    static const char *const titles[] = {"row",    "configuration", "kernels",
                                          "part",   "min ms",        "median ms",
                                          "p95 ms", "p99 ms",        "frames"};
     size_t i;

@@ -15,16 +15,22 @@
 #include "page/html.h"
 #include "page/page.h"
 
-/* An open fixture with advice, and a stranger's SQL run on its rows. */
-static void make_rows(struct fixture *f, const char *sql)
+/* A stranger's SQL run on the rows of an open fixture. */
+static void change_rows(struct fixture *f, const char *sql)
 {
     char *message = NULL;
     sqlite3 *raw = NULL;
-    fixture_fill(f);
     assert_int_equal(sqlite3_open(f->path, &raw), SQLITE_OK);
     if (sql && sqlite3_exec(raw, sql, NULL, NULL, &message) != SQLITE_OK)
         fail_msg("%s", message);
     sqlite3_close(raw);
+}
+
+/* An open fixture with advice, whose rows are changed. */
+static void make_rows(struct fixture *f, const char *sql)
+{
+    fixture_fill(f);
+    change_rows(f, sql);
 }
 
 static void make_page(struct fixture *f, struct yt_text *page)
@@ -191,6 +197,30 @@ static void texts_of_others_stay_texts(void **state)
     yt_text_free(&page);
 }
 
+/* Rows of other networks than the question's are no rivals. */
+static void others_are_no_points(void **state)
+{
+    struct yt_text page = {0};
+    make_copies(*state, "5", "94 + 10 * i", "0.28 - 0.01 * i");
+    change_rows(*state,
+                "UPDATE recommendation SET constraints ="
+                " '{\"models\":[\"00ff\"]}';"
+                "INSERT INTO model (hash, name, format, params, flops,"
+                " imgsz, nc) VALUES ('11', 'other', 'pt', 1, 1, 640, 80);"
+                "INSERT INTO plan (uid, host_id, toolchain_id, model_id, h,"
+                " w, isa, threads, precision, role, text, created_ms)"
+                " SELECT 77, host_id, toolchain_id, 2, h, w, isa, threads,"
+                " precision, role, text, created_ms FROM plan WHERE id = 2;"
+                "UPDATE evaluation SET plan_id = (SELECT max(id) FROM plan)"
+                " WHERE id > 5");
+    make_page(*state, &page);
+    json_t *facts = facts_of(&page);
+    assert_int_equal(json_array_size(json_object_get(facts, "points")), 4);
+    assert_int_equal(json_array_size(json_object_get(facts, "trials")), 4);
+    json_decref(facts);
+    yt_text_free(&page);
+}
+
 static void missed_limits_are_said(void **state)
 {
     struct yt_text page = {0};
@@ -236,11 +266,7 @@ static void empty_database_says_so(void **state)
     struct yt_text page = {0}, summary = {0};
     const struct yt_page_options options = {.recommendation = 0};
     int64_t id = -1;
-    sqlite3 *raw = NULL;
-    assert_int_equal(sqlite3_open(f->path, &raw), SQLITE_OK);
-    assert_int_equal(sqlite3_exec(raw, "DELETE FROM host", NULL, NULL, NULL),
-                     SQLITE_OK);
-    sqlite3_close(raw);
+    change_rows(f, "DELETE FROM host");
     make_page(f, &page);
     assert_says(&page, "Nothing was measured yet.");
     assert_int_equal(count_of(&page, "<section"), 0);
@@ -309,6 +335,7 @@ int main(void)
         FIXTURE_TEST(figures_stand_with_their_rows),
         FIXTURE_TEST(sections_are_all_there),
         FIXTURE_TEST(front_is_who_is_not_beaten),
+        FIXTURE_TEST(others_are_no_points),
         FIXTURE_TEST(many_points_are_not_all_drawn),
         FIXTURE_TEST(texts_of_others_stay_texts),
         FIXTURE_TEST(numbers_without_measure_draw_nothing),
