@@ -113,20 +113,26 @@ yt_layer(strategies/choice LINKS yt_base yt_model m)
 yt_layer(strategies/lab LINKS yt_strategies_choice yt_compress_precision
                               yt_eval yt_tuner_measure yt_db m)
 yt_layer(strategies/advice LINKS yt_strategies_lab yt_tuner_search m)
-yt_layer(export LINKS yt_base yt_runtime yt_model yt_codegen PkgConfig::YT_JANSSON)
 
-# Files that the page carries, as C.
-set(YT_PAGE_FILES)
-foreach(file css js)
-  add_custom_command(
-    OUTPUT ${YT_GENERATED}/page_${file}.c
-    COMMAND ${CMAKE_COMMAND} -DIN=${PROJECT_SOURCE_DIR}/page/page.${file}
-            -DNAME=yt_page_${file} -DOUT=${YT_GENERATED}/page_${file}.c
-            -P ${PROJECT_SOURCE_DIR}/cmake/embed.cmake
-    DEPENDS ${PROJECT_SOURCE_DIR}/page/page.${file}
+# Files that the program carries, as arrays of C: appended to LIST.
+function(yt_embed list file array)
+  set(out ${YT_GENERATED}/${array}.c)
+  add_custom_command(OUTPUT ${out}
+    COMMAND ${CMAKE_COMMAND} -DIN=${PROJECT_SOURCE_DIR}/${file} -DNAME=${array}
+            -DOUT=${out} -P ${PROJECT_SOURCE_DIR}/cmake/embed.cmake
+    DEPENDS ${PROJECT_SOURCE_DIR}/${file}
             ${PROJECT_SOURCE_DIR}/cmake/embed.cmake)
-  list(APPEND YT_PAGE_FILES ${YT_GENERATED}/page_${file}.c)
-endforeach()
+  set(${list} ${${list}} ${out} PARENT_SCOPE)
+endfunction()
+
+yt_embed(YT_EXPORT_FILES export/python/module.py yt_export_python_text)
+yt_embed(YT_EXPORT_FILES export/python/yolotune_wheel.py yt_export_wheel_text)
+yt_embed(YT_EXPORT_FILES export/python/pyproject.toml yt_export_pyproject_text)
+yt_layer(export SOURCES ${YT_EXPORT_FILES}
+         LINKS yt_base yt_runtime yt_model yt_codegen PkgConfig::YT_JANSSON)
+
+yt_embed(YT_PAGE_FILES page/page.css yt_page_css)
+yt_embed(YT_PAGE_FILES page/page.js yt_page_js)
 yt_layer(page SOURCES ${YT_PAGE_FILES}
          LINKS yt_base yt_runtime yt_db yt_strategies_choice
                PkgConfig::YT_JANSSON m)

@@ -303,6 +303,16 @@ static enum yt_status make_libraries(struct exporter *e)
 
 /* ------------------------------------------------------------------ papers */
 
+/* By which pip makes a wheel of the shared library. */
+static enum yt_status write_python(struct exporter *e)
+{
+    char path[PATH_MAX_NAME];
+    snprintf(path, sizeof path, "python/%s/__init__.py", e->name);
+    YT_TRY(write_text(e, 1, path, yt_export_python_text));
+    YT_TRY(write_text(e, 1, "python/yolotune_wheel.py", yt_export_wheel_text));
+    return write_text(e, 1, "pyproject.toml", yt_export_pyproject_text);
+}
+
 static enum yt_status write_papers(struct exporter *e)
 {
     char path[2 * PATH_MAX_NAME];
@@ -311,6 +321,7 @@ static enum yt_status write_papers(struct exporter *e)
     snprintf(path, sizeof path, "lib/cmake/%s/%sConfig.cmake", e->name,
              e->name);
     YT_TRY(write_text(e, 1, path, yt_export_cmake_text));
+    YT_TRY(write_python(e));
 
     if (e->in->plan_text)
         YT_TRY(yt_staging_write(&e->staging, "plan.txt", e->in->plan_text,

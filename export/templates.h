@@ -15,4 +15,9 @@ extern const char yt_export_versions_text[];  /* ld: what libNAME.so shows */
 extern const char yt_export_pkgconfig_text[]; /* lib/pkgconfig/NAME.pc */
 extern const char yt_export_cmake_text[];     /* NAMEConfig.cmake */
 
+/* Of Python, embedded from export/python/. */
+extern const char yt_export_python_text[];    /* python/NAME/__init__.py */
+extern const char yt_export_wheel_text[];     /* python/yolotune_wheel.py */
+extern const char yt_export_pyproject_text[]; /* pyproject.toml */
+
 #endif
