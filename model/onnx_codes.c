@@ -378,11 +378,12 @@ enum yt_status yt_onnx_codes_visit(struct yt_onnx_scope *scope, int32_t n)
     return YT_NOT_FOUND;
 }
 
-/* Moving codes about is moving the numbers; so is the larger of two. */
+/* Moving codes about is moving the numbers; so is the larger of two. A Pad adds
+ * some of zero. */
 static const char *const movers[] = {
-    "MaxPool", "Resize",    "Upsample",  "Reshape", "Flatten",
-    "Squeeze", "Unsqueeze", "Transpose", "Slice",   "Split",
-    "Concat",  "Gather",    "Expand",    "Identity"};
+    "MaxPool", "Pad",     "Resize",    "Upsample",  "Reshape",
+    "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Slice",
+    "Split",   "Concat",  "Gather",    "Expand",    "Identity"};
 
 static int is_mover(const char *op)
 {

@@ -56,8 +56,10 @@ enum yt_status yt_onnx_visit_pad(struct yt_onnx_scope *scope, int32_t n)
     YT_TRY(read_zeros(scope, n, zeros));
     if (filled >= 0)
         YT_TRY(yt_onnx_scalar(scope, filled, &value));
+    const struct yt_onnx_value *in = yt_onnx_input_value(scope, n, 0);
+    const double nothing = in->code == YT_ONNX_CODES ? in->code_zero : 0;
     YT_FAIL_IF(!yt_onnx_attr_is(proto, "mode", "constant", "constant") ||
-                   !(value == 0),
+                   !(value == nothing),
                YT_UNSUPPORTED, "%s pads with something else than zeros",
                yt_onnx_who(scope, n, who));
     struct yt_onnx_net net = {.kind = YT_NODE_CONV,

@@ -310,13 +310,30 @@ static struct map plain_conv(struct file *f, struct map x,
     return (struct map){.name = node(f, "Conv", in, 3), .c = (int)w->dims[0]};
 }
 
+/* A row and a column of zeros on each side, or of their codes. */
+static struct map pad_around(struct file *f, struct map x)
+{
+    struct map y = x;
+    const char *in[] = {x.name,
+                        yt_onnx_build_list(&f->build, "pads",
+                                           (int64_t[]){0, 0, 1, 1, 0, 0, 1, 1},
+                                           8),
+                        x.zero};
+    y.name = node(f, "Pad", in, is_codes(f) ? 3 : 2);
+    return after(f, y);
+}
+
 /* @param as_dynamic 1: in f32, what the form DYNAMIC is. */
 static struct map conv(struct file *f, struct map x, int k, int r, int stride,
                        int as_dynamic)
 {
     struct filter w;
-    const int pad = r == 3;
+    int pad = r == 3;
     draw_filter(f, k, x.c, r, &w);
+    if (pad && stride == 2) {
+        x = pad_around(f, x);
+        pad = 0;
+    }
     if (f->form == DYNAMIC)
         return dynamic_conv(f, x, &w, stride, pad);
     x = is_codes(f) ? quantised_conv(f, x, &w)
