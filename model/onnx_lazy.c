@@ -342,6 +342,28 @@ static enum yt_status visit_leaky(struct yt_onnx_scope *scope, int32_t n)
     return yt_onnx_lazy_end(scope, n, value);
 }
 
+/* A leaky ReLU where all channels have one slope. */
+static enum yt_status visit_prelu(struct yt_onnx_scope *scope, int32_t n)
+{
+    const int32_t v = yt_onnx_input(scope, n, 1);
+    struct yt_onnx_probe probe = {.scope = scope};
+    char who[YT_ONNX_WHO_MAX];
+    YT_FAIL_IF(v < 0 || scope->values[v].t.count < 1, YT_BAD_INPUT,
+               "%s has no slope", yt_onnx_who(scope, n, who));
+    const double slope = yt_onnx_eval(&probe, v, 0);
+    for (int64_t i = 1; i < scope->values[v].t.count; ++i) {
+        const double other = yt_onnx_eval(&probe, v, i);
+        YT_TRY(probe.status);
+        YT_FAIL_IF(!(other == slope), YT_UNSUPPORTED,
+                   "%s has slopes of %g and %g; one for all channels is run",
+                   yt_onnx_who(scope, n, who), slope, other);
+    }
+    YT_TRY(probe.status);
+    struct yt_onnx_value *value = begin_like(scope, n, YT_ONNX_LEAKY);
+    value->slope = slope;
+    return yt_onnx_lazy_end(scope, n, value);
+}
+
 /* The limits are attributes before opset 11, inputs since. */
 static enum yt_status visit_clip(struct yt_onnx_scope *scope, int32_t n)
 {
@@ -439,6 +461,7 @@ static const struct yt_onnx_op other_ops[] = {
     {"Cast", 1, visit_cast},
     {"Where", 3, visit_where},
     {"LeakyRelu", 1, visit_leaky},
+    {"PRelu", 2, visit_prelu},
     {"Softmax", 1, yt_onnx_visit_softmax},
     {"Clip", 1, visit_clip},
     {"HardSigmoid", 1, visit_hard_sigmoid},

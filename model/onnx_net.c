@@ -296,6 +296,7 @@ static const struct op_row op_rows[] = {
     {"Div", visit_product},
     {"Relu", visit_act},
     {"LeakyRelu", visit_act},
+    {"PRelu", visit_act},
     {"HardSwish", visit_act},
     {"Mish", visit_act},
     {"Clip", visit_act},

@@ -355,8 +355,9 @@ static void refuses_truncated_files(void **state)
 static void survives_flipped_bytes(void **state)
 {
     (void)state;
-    static const char *const names[] = {"bad_nan", "heads_anchors",
-                                        "only_its_shape"};
+    static const char *const names[] = {"bad_nan",     "heads_anchors",
+                                        "windows",     "pools",
+                                        "batch_sizes", "only_its_shape"};
     uint64_t seed = 20240229;
     for (size_t i = 0; i < sizeof names / sizeof *names; ++i) {
         size_t size = 0;

@@ -69,6 +69,27 @@ static const char *leaky_default(struct maker *m, const char *x)
     return node(m, "LeakyRelu", x, NULL);
 }
 
+static const char *prelu(struct maker *m, const char *x, const float *slopes,
+                         int64_t count)
+{
+    const int64_t dims[] = {count, 1, 1};
+    return node(m, "PRelu", x,
+                yt_onnx_build_floats(&m->build, "slopes", dims, 3, slopes));
+}
+
+static const char *prelu_of_one(struct maker *m, const char *x)
+{
+    static const float slope = 0.25f;
+    return prelu(m, x, &slope, 1);
+}
+
+static const char *prelu_of_equals(struct maker *m, const char *x)
+{
+    static const float slopes[] = {0.125f, 0.125f, 0.125f,
+                                   0.125f, 0.125f, 0.125f};
+    return prelu(m, x, slopes, CHANNELS);
+}
+
 static const char *relu6(struct maker *m, const char *x)
 {
     return clip(m, x, 0, 6);
@@ -132,6 +153,8 @@ static const struct {
     {relu, YT_ACT_RELU, 0},
     {leaky_tenth, YT_ACT_LEAKY, 100000},
     {leaky_default, YT_ACT_LEAKY, 10000},
+    {prelu_of_one, YT_ACT_LEAKY, 250000},
+    {prelu_of_equals, YT_ACT_LEAKY, 125000},
     {relu6, YT_ACT_RELU6, 0},
     {hard_swish, YT_ACT_HARDSWISH, 0},
     {hard_swish_as_product, YT_ACT_HARDSWISH, 0},
@@ -153,6 +176,18 @@ static const char *clip_to_five(struct maker *m, const char *x)
 static const char *leaky_beyond_one(struct maker *m, const char *x)
 {
     return leaky(m, x, 1.25f);
+}
+
+static const char *prelu_of_two(struct maker *m, const char *x)
+{
+    static const float slopes[] = {0.25f, 0.25f, 0.25f, 0.25f, 0.5f, 0.25f};
+    return prelu(m, x, slopes, CHANNELS);
+}
+
+static const char *prelu_below_zero(struct maker *m, const char *x)
+{
+    static const float slope = -0.25f;
+    return prelu(m, x, &slope, 1);
 }
 
 static const char *hard_sigmoid_of_onnx(struct maker *m, const char *x)
@@ -182,6 +217,8 @@ static const struct {
 } bad[] = {
     {clip_to_five, "Clip"},
     {leaky_beyond_one, "LeakyRelu"},
+    {prelu_of_two, "'PRelu' (PRelu) has slopes of 0.25 and 0.5"},
+    {prelu_below_zero, "PRelu"},
     {hard_sigmoid_of_onnx, "alpha 0.2"},
     {wrong_offset, "Div"},
     {one_channel_differs, "Mul"},
