@@ -14,7 +14,7 @@
 #include "model/reference.h"
 #include "tests/assert_ok.h"
 
-enum { SIDE = 16, CHANNELS = 4, OUTPUTS = 6, TYPE_S8 = 3 };
+enum { SIDE = 16, CHANNELS = 4, OUTPUTS = 6, TAPS = 49, TYPE_S8 = 3 };
 
 /* A convolution or pool as ONNX has it. */
 struct window {
@@ -99,13 +99,13 @@ static struct map convolve(const struct window *v, struct map x,
 struct maker {
     struct yt_onnx_build build;
     float pixels[3 * SIDE * SIDE];
-    float first[CHANNELS * 3], middle[CHANNELS * CHANNELS * 25];
+    float first[CHANNELS * 3], middle[CHANNELS * CHANNELS * TAPS];
     float last[OUTPUTS * CHANNELS], scales[CHANNELS];
-    int8_t codes[CHANNELS * CHANNELS * 25];
-    int64_t numbers[CHANNELS * CHANNELS * 25]; /* room for codes */
-    int is_quantised, attribute_pad;           /* opset 10's Pad */
-    const char *op;                            /* "Conv", "AveragePool" */
-    const char *auto_pad;                      /* instead of pads; NULL: pads */
+    int8_t codes[CHANNELS * CHANNELS * TAPS];
+    int64_t numbers[CHANNELS * CHANNELS * TAPS]; /* room for codes */
+    int is_quantised, attribute_pad;             /* opset 10's Pad */
+    const char *op;                              /* "Conv", "AveragePool" */
+    const char *auto_pad; /* instead of pads; NULL: pads */
 };
 
 static const char *filter(struct maker *m, const char *name, const float *w,
@@ -336,7 +336,7 @@ static void means_are_what_onnx_says(void **state)
         uint32_t s = seed + 2000;
         struct maker *m = calloc(1, sizeof *m);
         struct yt_graph *graph = NULL;
-        float means[CHANNELS * 25];
+        float means[CHANNELS * TAPS];
         assert_non_null(m);
         struct window v = draw_window(&s);
         v.groups = CHANNELS;
