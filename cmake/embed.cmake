@@ -1,5 +1,5 @@
 # A file as an array of characters in C that ends in a zero, for files that the
-# program carries.
+# program carries; they are ASCII.
 #     cmake -DIN=page.css -DNAME=yt_page_css -DOUT=page_css.c -P embed.cmake
 cmake_minimum_required(VERSION 3.20)
 file(READ ${IN} bytes HEX)

@@ -254,14 +254,16 @@ static enum yt_status read_trials(struct yt_facts *f, struct yt_db *db)
          "  best, max(CASE WHEN counts THEN fps END) OVER"
          "  (ORDER BY id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)"
          "  AS before FROM t),"
-         " d AS (SELECT *, best IS NOT NULL AND (before IS NULL OR"
-         "  best > before) AS better FROM b WHERE better"
-         "  OR trial %% (trials / %d + 1) = 0 OR trial = trials LIMIT %d)"
+         " g AS (SELECT *, best IS NOT NULL AND (before IS NULL OR"
+         "  best > before) AS better FROM b),"
+         " k AS (SELECT *, sum(better) OVER () AS betters FROM g),"
+         " d AS (SELECT * FROM k WHERE (better AND betters <= %d)"
+         "  OR trial %% (trials / %d + 1) = 0 OR trial = trials)"
          " SELECT 'e' || e.id AS id, d.trial, d.trials, d.seconds,"
          "  e.configuration, e.fps, e.map, d.counts, d.best, d.better"
          " FROM d JOIN evaluation e ON e.id = d.id ORDER BY d.id",
          yt_facts_number(yt_row_text(f->recommendation, "id")), YT_PAGE_POINTS,
-         2 * YT_PAGE_POINTS);
+         YT_PAGE_POINTS);
     return YT_OK;
 }
 

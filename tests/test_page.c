@@ -161,6 +161,23 @@ static void many_points_are_not_all_drawn(void **state)
     yt_text_free(&page);
 }
 
+/* Also where each trial was better than the one before. */
+static void search_is_drawn_to_its_end(void **state)
+{
+    struct yt_text page = {0};
+    make_copies(*state, "3000", "100 + i", "0.28");
+    make_page(*state, &page);
+    json_t *facts = facts_of(&page);
+    const json_t *trials = json_object_get(facts, "trials");
+    const size_t count = json_array_size(trials);
+    const json_t *last = json_array_get(trials, count - 1);
+    assert_in_range(count, 500, 801);
+    assert_int_equal(json_integer_value(json_object_get(last, "trial")), 3001);
+    assert_true(json_number_value(json_object_get(last, "best")) == 3100);
+    json_decref(facts);
+    yt_text_free(&page);
+}
+
 #define HOSTILE "</script><script>alert(1)</script>"
 
 static void texts_of_others_stay_texts(void **state)
@@ -337,6 +354,7 @@ int main(void)
         FIXTURE_TEST(front_is_who_is_not_beaten),
         FIXTURE_TEST(others_are_no_points),
         FIXTURE_TEST(many_points_are_not_all_drawn),
+        FIXTURE_TEST(search_is_drawn_to_its_end),
         FIXTURE_TEST(texts_of_others_stay_texts),
         FIXTURE_TEST(numbers_without_measure_draw_nothing),
         FIXTURE_TEST(missed_limits_are_said),
