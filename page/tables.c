@@ -12,6 +12,7 @@ struct column {
     const char *title, *name;
     int decimals;   /* -1: a text */
     double divisor; /* of the number; 0: 1 */
+    int is_share;   /* 1: of 100, drawn as a bar, too */
 };
 
 #define NOT_MEASURED "<td class=\"n\" title=\"not measured\">&#8211;</td>"
@@ -26,8 +27,11 @@ static void add_cell(struct yt_text *to, const json_t *row,
     } else if (c->decimals < 0 || isnan(value)) {
         yt_text_add(to, NOT_MEASURED);
     } else {
-        yt_text_add(to, "<td class=\"n\" data-v=\"%.9g\">%.*f</td>", value,
-                    c->decimals, value);
+        yt_text_add(to, "<td class=\"n\" data-v=\"%.9g\"", value);
+        if (c->is_share) /* a bar behind the number */
+            yt_text_add(to, " style=\"--share:%.2f%%\"",
+                        fmin(fmax(value, 0), 100));
+        yt_text_add(to, ">%.*f</td>", c->decimals, value);
     }
 }
 
@@ -211,8 +215,8 @@ void yt_table_layers(struct yt_text *to, const struct yt_facts *facts)
         {"layer", "name", -1, 0},
         {"ms", "ms", 4, 0},
         {"&#177; ms", "mad_ms", 4, 0},
-        {"% of network", "share", 2, 0},
-        {"% of peak", "pct_of_peak", 1, 0},
+        {"% of network", "share", 2, 0, 1},
+        {"% of peak", "pct_of_peak", 1, 0, 1},
         {"GFLOP/s", "gflops", 1, 0},
         {"precision", "precision", -1, 0},
         {"algorithm", "algorithm", -1, 0},
