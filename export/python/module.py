@@ -13,6 +13,7 @@ ctypes is needed; a call lets other Python threads run.
 import ctypes
 import os
 import threading
+import types
 from typing import Any, List, NamedTuple, Optional, Sequence, Tuple
 
 __all__ = ["Batch", "Box", "Error", "Model"]
@@ -81,30 +82,30 @@ class _BatchOptions(ctypes.Structure):
                 ("step_cost_count", ctypes.c_int32)]
 
 
-def _load() -> ctypes.CDLL:
-    """The library beside this file, or that of the export which it lies in."""
+def _load() -> types.SimpleNamespace:
+    """Functions of the library beside this file, or of the export around it."""
     here = os.path.dirname(os.path.abspath(__file__))
     place = os.path.join(here, "lib@NAME@.so")
     if not os.path.exists(place):
         place = os.path.join(here, "..", "..", "lib", "lib@NAME@.so")
-    lib = ctypes.CDLL(place)
-    pointer = ctypes.c_void_p
-    lib.@NAME@_error.restype = ctypes.c_char_p
-    lib.@NAME@_open.argtypes = [pointer, pointer]
-    lib.@NAME@_info.argtypes = [pointer, pointer]
-    lib.@NAME@_info.restype = None
-    lib.@NAME@_detect.argtypes = [
-        pointer, pointer, pointer, pointer, ctypes.c_size_t, pointer,
-        ctypes.c_size_t, pointer, pointer]
-    lib.@NAME@_close.argtypes = [pointer]
-    lib.@NAME@_close.restype = None
-    lib.@NAME@_batch_open.argtypes = [pointer, pointer]
-    lib.@NAME@_batch_detect.argtypes = [
-        pointer, pointer, ctypes.c_size_t, pointer, pointer, ctypes.c_size_t,
-        pointer, pointer]
-    lib.@NAME@_batch_close.argtypes = [pointer]
-    lib.@NAME@_batch_close.restype = None
-    return lib
+    library = ctypes.CDLL(place)
+    pointer, size = ctypes.c_void_p, ctypes.c_size_t
+    functions = types.SimpleNamespace()
+    for name, result, arguments in (
+            ("error", ctypes.c_char_p, []),
+            ("open", ctypes.c_int, [pointer] * 2),
+            ("info", None, [pointer] * 2),
+            ("detect", ctypes.c_int,
+             [pointer] * 4 + [size, pointer, size, pointer, pointer]),
+            ("close", None, [pointer]),
+            ("batch_open", ctypes.c_int, [pointer] * 2),
+            ("batch_detect", ctypes.c_int,
+             [pointer] * 2 + [size] + [pointer] * 2 + [size] + [pointer] * 2),
+            ("batch_close", None, [pointer])):
+        function = getattr(library, "@NAME@_" + name)
+        function.restype, function.argtypes = result, arguments
+        setattr(functions, name, function)
+    return functions
 
 
 _lib = _load()
@@ -112,7 +113,7 @@ _lib = _load()
 
 def _check(status: int) -> None:
     if status:
-        raise Error(_lib.@NAME@_error().decode(errors="replace"))
+        raise Error(_lib.error().decode(errors="replace"))
 
 
 def _one_of(table: dict, value: str, what: str) -> Any:
@@ -178,11 +179,11 @@ class _Names:
 def _class_names() -> _Names:
     """Those of the model, for which one is opened."""
     model, info = ctypes.c_void_p(), _ModelInfo()
-    _check(_lib.@NAME@_open(ctypes.byref(_OpenOptions(1, 0)),
+    _check(_lib.open(ctypes.byref(_OpenOptions(1, 0)),
                             ctypes.byref(model)))
-    _lib.@NAME@_info(model, ctypes.byref(info))
+    _lib.info(model, ctypes.byref(info))
     names = _Names(info)
-    _lib.@NAME@_close(model)
+    _lib.close(model)
     return names
 
 
@@ -194,10 +195,10 @@ class Model:
         """threads: of the model's own pool; 0: as tuned. pin: keep each to a
         CPU. Error when this CPU lacks an instruction of @ISA@."""
         self._model = ctypes.c_void_p()
-        _check(_lib.@NAME@_open(ctypes.byref(_OpenOptions(threads, pin)),
+        _check(_lib.open(ctypes.byref(_OpenOptions(threads, pin)),
                                 ctypes.byref(self._model)))
         self._info = _ModelInfo()
-        _lib.@NAME@_info(self._model, ctypes.byref(self._info))
+        _lib.info(self._model, ctypes.byref(self._info))
         self._names = _Names(self._info)
         self._lock = threading.Lock() if self._info.threads > 1 else None
         self._own = threading.local()
@@ -209,7 +210,7 @@ class Model:
     def close(self) -> None:
         """Release the model; no call on it may be in progress."""
         model, self._model = self._model, ctypes.c_void_p()
-        _lib.@NAME@_close(model)
+        _lib.close(model)
 
     def __enter__(self) -> "Model":
         return self
@@ -254,9 +255,9 @@ class Model:
                      ctypes.byref(count), None)
         if self._lock:
             with self._lock:
-                status = _lib.@NAME@_detect(*arguments)
+                status = _lib.detect(*arguments)
         else:
-            status = _lib.@NAME@_detect(*arguments)
+            status = _lib.detect(*arguments)
         del kept
         _check(status)
         return self._names.boxes(found, count.value)
@@ -274,7 +275,7 @@ class Batch:
         self._names = _class_names()
         self._batch = ctypes.c_void_p()
         options = _BatchOptions(instances, threads, stages, pin, None, 0)
-        _check(_lib.@NAME@_batch_open(ctypes.byref(options),
+        _check(_lib.batch_open(ctypes.byref(options),
                                       ctypes.byref(self._batch)))
         self._lock = threading.Lock()
         self.names: List[str] = self._names.names
@@ -282,7 +283,7 @@ class Batch:
     def close(self) -> None:
         """End the threads; no call may be in progress."""
         batch, self._batch = self._batch, ctypes.c_void_p()
-        _lib.@NAME@_batch_close(batch)
+        _lib.batch_close(batch)
 
     def __enter__(self) -> "Batch":
         return self
@@ -307,7 +308,7 @@ class Batch:
         found = (_Box * (count * room))()
         counts = (ctypes.c_size_t * count)()
         with self._lock:
-            status = _lib.@NAME@_batch_detect(
+            status = _lib.batch_detect(
                 self._batch, pictures, count, ctypes.byref(wanted), found, room,
                 counts, None)
         _check(status)
