@@ -11,37 +11,71 @@
 #include "base/text.h"
 
 /* Where the new file goes: a link stays one, what it leads to is replaced.
- * NULL: out of memory. */
-static char *place_of(const char *path)
+ * @return 0; else an errno, also for a link to what has no name. */
+static int place_of(const char *path, char **place_out)
 {
-    char *place = realpath(path, NULL);
-    return place ? place : strdup(path);
+    struct stat info;
+    *place_out = realpath(path, NULL);
+    if (*place_out)
+        return 0;
+    const int code = errno;
+    if (lstat(path, &info) == 0)
+        return code;
+    *place_out = strdup(path);
+    return *place_out ? 0 : ENOMEM;
+}
+
+/* Of our own output there is a reader who has it open: a new file in its place
+ * would not reach him. */
+static int is_own_output(const struct stat *info)
+{
+    struct stat own;
+    for (int fd = STDOUT_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fstat(fd, &own) == 0 && own.st_dev == info->st_dev &&
+            own.st_ino == info->st_ino)
+            return fd;
+    return -1;
+}
+
+static int begin_beside(struct yt_replace *replace)
+{
+    struct yt_text beside = {0};
+    yt_text_add(&beside, "%s.part", replace->place);
+    if (beside.failed) {
+        yt_text_free(&beside);
+        return ENOMEM;
+    }
+    replace->beside = beside.at;
+    (void)unlink(beside.at); /* of a process that was killed */
+    replace->fd =
+        open(beside.at, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    return replace->fd < 0 ? errno : 0;
 }
 
 int yt_replace_begin(const char *path, struct yt_replace *replace_out)
 {
     struct stat info;
-    struct yt_text beside = {0};
+    struct yt_replace replace = {.fd = -1};
+    const int stands = stat(path, &info) == 0;
     /* A device would be gone. */
-    if (stat(path, &info) == 0 && !S_ISREG(info.st_mode))
+    if (stands && !S_ISREG(info.st_mode))
         return EEXIST;
-    char *place = place_of(path);
-    if (place)
-        yt_text_add(&beside, "%s.part", place);
-    free(place);
-    if (!place || beside.failed) {
-        yt_text_free(&beside);
-        return ENOMEM;
+    const int own = stands ? is_own_output(&info) : -1;
+    if (own >= 0) {
+        (void)fflush(NULL);
+        replace.fd = fcntl(own, F_DUPFD_CLOEXEC, 0);
+        *replace_out = replace;
+        return replace.fd < 0 ? errno : 0;
     }
-    (void)unlink(beside.at); /* of a process that was killed */
-    const int fd =
-        open(beside.at, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (fd < 0) {
-        const int code = errno;
-        yt_text_free(&beside);
+    int code = place_of(path, &replace.place);
+    if (!code)
+        code = begin_beside(&replace);
+    if (code) {
+        free(replace.place);
+        free(replace.beside);
         return code;
     }
-    *replace_out = (struct yt_replace){.fd = fd, .beside = beside.at};
+    *replace_out = replace;
     return 0;
 }
 
@@ -85,21 +119,20 @@ static void flush_folder(const char *path)
     yt_text_free(&folder);
 }
 
-int yt_replace_end(const char *path, struct yt_replace *replace, int keep)
+int yt_replace_end(struct yt_replace *replace, int keep)
 {
-    char *place = place_of(path);
     int code = keep ? flush(replace->fd) : 0;
     if (close(replace->fd) != 0 && !code)
         code = errno;
-    if (!place && !code)
-        code = ENOMEM;
-    if (keep && !code && rename(replace->beside, place) != 0)
-        code = errno;
-    if (keep && !code)
-        flush_folder(place);
-    else
-        unlink(replace->beside);
-    free(place);
+    if (replace->beside) {
+        if (keep && !code && rename(replace->beside, replace->place) != 0)
+            code = errno;
+        if (keep && !code)
+            flush_folder(replace->place);
+        else
+            unlink(replace->beside);
+    }
+    free(replace->place);
     free(replace->beside);
     *replace = (struct yt_replace){.fd = -1};
     return code;
@@ -112,6 +145,13 @@ int yt_replace_file(const char *path, const void *bytes, size_t size)
     if (code)
         return code;
     code = yt_replace_write(&replace, bytes, size);
-    const int ended = yt_replace_end(path, &replace, !code);
+    const int ended = yt_replace_end(&replace, !code);
     return code ? code : ended;
+}
+
+int yt_is_same_file(const char *a, const char *b)
+{
+    struct stat from, to;
+    return stat(a, &from) == 0 && stat(b, &to) == 0 &&
+           from.st_dev == to.st_dev && from.st_ino == to.st_ino;
 }

@@ -75,7 +75,7 @@ static void test_given_up(void **state)
     assert_int_equal(yt_replace_begin(f->path, &replace), 0);
     assert_int_equal(yt_replace_write(&replace, "half", 4), 0);
     assert_int_equal(access(f->beside, F_OK), 0);
-    assert_int_equal(yt_replace_end(f->path, &replace, 0), 0);
+    assert_int_equal(yt_replace_end(&replace, 0), 0);
     assert_int_equal(access(f->beside, F_OK), -1);
     assert_holds(f->path, "first");
 }
@@ -125,6 +125,42 @@ static void test_link(void **state)
     assert_int_equal(unlink(link), 0);
 }
 
+/* What a link leads to that has no name cannot be replaced, and the link is
+ * none of ours to replace. */
+static void test_dangling_link(void **state)
+{
+    const struct folder *f = *state;
+    char link[96], to[8];
+    snprintf(link, sizeof link, "%s/link", f->at);
+    assert_int_equal(symlink("file", link), 0);
+    assert_int_equal(yt_replace_file(link, "x", 1), ENOENT);
+    assert_int_equal(readlink(link, to, sizeof to), 4);
+    assert_int_equal(access(f->path, F_OK), -1);
+    assert_int_equal(unlink(link), 0);
+}
+
+/* As of `>> file`: what is there stays, and what comes goes behind it. */
+static void test_own_output(void **state)
+{
+    const struct folder *f = *state;
+    assert_int_equal(yt_replace_file(f->path, "first ", 6), 0);
+    fflush(stdout);
+    const int kept = dup(STDOUT_FILENO);
+    FILE *again = fopen(f->path, "a");
+    assert_non_null(again);
+    assert_int_equal(dup2(fileno(again), STDOUT_FILENO), STDOUT_FILENO);
+    printf("printed ");
+    const int code = yt_replace_file("/proc/self/fd/1", "written ", 8);
+    printf("last");
+    fflush(stdout);
+    assert_int_equal(dup2(kept, STDOUT_FILENO), STDOUT_FILENO);
+    close(kept);
+    fclose(again);
+    assert_int_equal(code, 0);
+    assert_holds(f->path, "first printed written last");
+    assert_int_equal(access(f->beside, F_OK), -1);
+}
+
 static void test_not_a_file(void **state)
 {
     const struct folder *f = *state;
@@ -143,6 +179,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_leftover, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_no_room, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_link, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_dangling_link, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_own_output, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_not_a_file, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -182,7 +182,7 @@ enum yt_status yt_checkpoint_write(const struct yt_checkpoint *c,
     if (status == YT_OK)
         status = put_all(&stream, c);
     stream_end(&stream);
-    code = yt_replace_end(path, &replace, status == YT_OK);
+    code = yt_replace_end(&replace, status == YT_OK);
     return status == YT_OK && code ? cannot_write(path, code) : status;
 }
 
