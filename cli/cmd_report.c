@@ -93,6 +93,23 @@ static enum yt_status put_file(const char *path, const char *bytes, size_t size)
     return YT_OK;
 }
 
+/* The files of the database. */
+static enum yt_status check_place(struct yt_db *db, const char *path)
+{
+    static const char *const endings[] = {"", "-wal", "-shm", "-journal"};
+    for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++) {
+        struct yt_text file = {0};
+        yt_text_add(&file, "%s%s", yt_db_path(db), endings[i]);
+        const int same = yt_is_same_file(yt_text_get(&file), path);
+        const int failed = file.failed;
+        yt_text_free(&file);
+        YT_FAIL_IF(failed, YT_NO_MEMORY, "%s: out of memory", path);
+        YT_FAIL_IF(same, YT_BAD_ARGUMENT,
+                   "%s: the report would overwrite the database", path);
+    }
+    return YT_OK;
+}
+
 static enum yt_status put_text(struct yt_db *db,
                                const struct yt_page_options *options,
                                const char *path)
@@ -116,6 +133,7 @@ static enum yt_status run(const struct job *job, struct yt_db *db)
         .recommendation = job->recommendation, .db = job->db_path};
     if (!job->out)
         return write_text(db, &options, stdout);
+    YT_TRY(check_place(db, job->out));
     if (!is_page(job->out))
         return put_text(db, &options, job->out);
     struct yt_text page = {0};

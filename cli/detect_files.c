@@ -8,6 +8,7 @@
 #include <strings.h>
 #include <sys/stat.h>
 
+#include "base/replace.h"
 #include "base/text.h"
 #include "cli/cli.h"
 #include "eval/dataset_build.h"
@@ -24,17 +25,9 @@ static const char *base_name(const char *path)
     return slash ? slash + 1 : path;
 }
 
-static int is_same_file(const char *a, const char *b)
-{
-    struct stat from;
-    struct stat to;
-    return stat(a, &from) == 0 && stat(b, &to) == 0 &&
-           from.st_dev == to.st_dev && from.st_ino == to.st_ino;
-}
-
 static enum yt_status check_input(const char *file, const char *path)
 {
-    YT_FAIL_IF(is_same_file(file, path), YT_BAD_ARGUMENT,
+    YT_FAIL_IF(yt_is_same_file(file, path), YT_BAD_ARGUMENT,
                "%s: the drawing would overwrite it; choose another --out",
                file);
     return YT_OK;
@@ -156,7 +149,7 @@ static enum yt_status check_truth(const char *file, const char *path)
     int failed = !names[0];
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         char *truth = names[i] ? yt_label_path(names[i]) : NULL;
-        same |= truth && is_same_file(truth, path);
+        same |= truth && yt_is_same_file(truth, path);
         failed |= names[i] && !truth;
         free(truth);
         free(names[i]);

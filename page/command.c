@@ -1,6 +1,7 @@
 #include "page/command.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 
 #include "page/rows.h"
@@ -56,11 +57,18 @@ static void add_precision(struct yt_text *to, const char *precision)
     }
 }
 
-static void add_arrangement(struct yt_text *to, const char *configuration)
+/* @return whether the command has an option for all that was asked for: of what
+ * is done to a picture before and behind the network it has none. */
+static int add_arrangement(struct yt_text *to, const char *configuration)
 {
     struct yt_config config;
     if (!*configuration || yt_config_parse(configuration, &config) != YT_OK)
-        return;
+        return 1;
+    if (config.augment != YT_TTA_NONE || config.fit != YT_FIT_LETTERBOX ||
+        config.filter != YT_FILTER_BILINEAR || config.agnostic ||
+        config.candidates || config.max_det != YT_CONFIG_MAX_DET ||
+        fabsf(config.iou - YT_CONFIG_IOU) > 1e-6f)
+        return 0;
     if (config.bands)
         yt_text_add(to, " --bands");
     if (config.parallel != YT_LATENCY)
@@ -70,6 +78,7 @@ static void add_arrangement(struct yt_text *to, const char *configuration)
                     config.groups, config.threads);
     if (config.pin)
         yt_text_add(to, " --pin");
+    return 1;
 }
 
 enum yt_status yt_command_add(json_t *row, const char *db)
@@ -84,7 +93,8 @@ enum yt_status yt_command_add(json_t *row, const char *db)
         yt_row_int(row, "h"), yt_row_int(row, "w"), yt_row_int(row, "threads"));
     yt_command_word(&text, yt_row_text(row, "isa"));
     add_precision(&text, yt_row_text(row, "precision"));
-    add_arrangement(&text, yt_row_text(row, "configuration"));
+    const int is_whole =
+        add_arrangement(&text, yt_row_text(row, "configuration"));
     if (yt_row_int(row, "background_load"))
         yt_text_add(&text, " --background-load %" PRId64,
                     yt_row_int(row, "background_load"));
@@ -92,7 +102,7 @@ enum yt_status yt_command_add(json_t *row, const char *db)
         yt_text_add(&text, " --db ");
         yt_command_word(&text, db);
     }
-    json_t *value = json_string(yt_text_get(&text));
+    json_t *value = json_string(is_whole ? yt_text_get(&text) : "");
     if (!value) /* a path that is not UTF-8 */
         value = json_string("");
     const int failed =

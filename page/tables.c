@@ -129,6 +129,18 @@ static void add_limits(struct yt_text *to, const json_t *constraints)
     }
 }
 
+static void add_command(struct yt_text *to, const char *command)
+{
+    if (!*command) {
+        yt_text_add(to, "<p>yolotune bench has no option for some of its "
+                        "settings.</p>\n");
+        return;
+    }
+    yt_text_add(to, "<p>Measure its speed again:</p>\n<pre>");
+    yt_html_text(to, "%s", command);
+    yt_text_add(to, "</pre>\n");
+}
+
 void yt_table_reasons(struct yt_text *to, const struct yt_facts *facts)
 {
     const json_t *r = facts->recommendation;
@@ -144,9 +156,8 @@ void yt_table_reasons(struct yt_text *to, const struct yt_facts *facts)
         add_limits(to, constraints);
         json_array_foreach(reasons, i, reason) if (json_is_string(reason))
             yt_html_element(to, "li", "%s", json_string_value(reason));
-        yt_text_add(to, "</ul>\n<p>Measure its speed again:</p>\n<pre>");
-        yt_html_text(to, "%s", yt_row_text(facts->choice, "command"));
-        yt_text_add(to, "</pre>\n");
+        yt_text_add(to, "</ul>\n");
+        add_command(to, yt_row_text(facts->choice, "command"));
     }
     json_decref(reasons);
     json_decref(constraints);

@@ -118,6 +118,9 @@ run 0 report --db "$work/plans.db" && says '^Nothing was measured yet.$' out
 
 # A file that cannot be written stays what it was.
 run 1 report --db "$db" -o "$work/none/a.html" && says 'none/a.html: cannot be'
+run 2 report --db "$db" -o "$db" && says 'would overwrite the database'
+ln -s "$db" "$work/link.html"
+run 2 report --db "$db" -o "$work/link.html" && says 'overwrite the database'
 mkdir "$work/folder.html"
 run 1 report --db "$db" -o "$work/folder.html" && says 'no ordinary file'
 echo before >"$work/full.html"

@@ -12,6 +12,7 @@
 
 #include "db_fixture.h"
 #include "page/command.h"
+#include "strategies/choice/config.h"
 #include "page/html.h"
 #include "page/page.h"
 
@@ -333,6 +334,20 @@ static void commands_are_for_a_shell(void **state)
         "yolotune bench --model 'a'\\''b; rm.pt' --imgsz 384x640 --threads 1 "
         "--isa scalar --precision int8 --parallel throughput:2x1 --pin "
         "--db 'my results.db'");
+    /* A command that would measure something else is none. */
+    static const char *const others[] = {
+        "yolov5n-384x640-int8-tuned-throughput-2x1-flip",
+        "yolov5n-384x640-int8-tuned-throughput-2x1-stretch",
+    };
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        json_t *row = json_array_get(rows, 0);
+        struct yt_config config;
+        assert_ok(yt_config_parse(others[i], &config));
+        json_object_set_new(row, "configuration", json_string(others[i]));
+        assert_ok(yt_command_add(row, NULL));
+        assert_string_equal(json_string_value(json_object_get(row, "command")),
+                            "");
+    }
     json_decref(rows);
 }
 
