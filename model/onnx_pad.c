@@ -41,6 +41,14 @@ static enum yt_status read_zeros(struct yt_onnx_scope *scope, int32_t n,
     return YT_OK;
 }
 
+static int is_nothing(const int64_t zeros[8])
+{
+    for (int32_t i = 0; i < 8; ++i)
+        if (zeros[i])
+            return 0;
+    return 1;
+}
+
 /* It is said to be a convolution, which none of its kind gets to be: those that
  * read it count its zeros as their own. */
 enum yt_status yt_onnx_visit_pad(struct yt_onnx_scope *scope, int32_t n)
@@ -54,9 +62,16 @@ enum yt_status yt_onnx_visit_pad(struct yt_onnx_scope *scope, int32_t n)
     char who[YT_ONNX_WHO_MAX];
     YT_TRY(yt_onnx_feature_map(scope, n, &x));
     YT_TRY(read_zeros(scope, n, zeros));
+    if (is_nothing(zeros)) {
+        yt_onnx_lazy_alias(scope, n, scope->nodes[n].in[0]);
+        return YT_OK;
+    }
     if (filled >= 0)
         YT_TRY(yt_onnx_scalar(scope, filled, &value));
     const struct yt_onnx_value *in = yt_onnx_input_value(scope, n, 0);
+    YT_FAIL_IF(in->code == YT_ONNX_CODES && in->code_node >= 0, YT_UNSUPPORTED,
+               "%s pads codes whose zero point is measured as it runs",
+               yt_onnx_who(scope, n, who));
     const double nothing = in->code == YT_ONNX_CODES ? in->code_zero : 0;
     YT_FAIL_IF(!yt_onnx_attr_is(proto, "mode", "constant", "constant") ||
                    !(value == nothing),

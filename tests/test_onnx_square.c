@@ -163,6 +163,8 @@ static const char *middle(struct maker *m, const char *x,
     const int is_conv = strcmp(m->op, "Conv") == 0;
     if (v->zeros[0] || v->zeros[1] || v->zeros[2] || v->zeros[3])
         x = pad(m, x, v->zeros);
+    else if (v->stride == 1 && !m->is_quantised) /* of nothing */
+        x = pad(m, pad(m, x, v->zeros), v->zeros);
     const char *in[] = {x, NULL};
     if (is_conv)
         in[1] = m->is_quantised
