@@ -125,6 +125,7 @@ function(yt_embed list file array)
   set(${list} ${${list}} ${out} PARENT_SCOPE)
 endfunction()
 
+yt_embed(YT_EXPORT_FILES export/cpp/model.hpp yt_export_hpp_text)
 yt_embed(YT_EXPORT_FILES export/python/module.py yt_export_python_text)
 yt_embed(YT_EXPORT_FILES export/python/yolotune_wheel.py yt_export_wheel_text)
 yt_embed(YT_EXPORT_FILES export/python/pyproject.toml yt_export_pyproject_text)

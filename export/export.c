@@ -194,6 +194,8 @@ static enum yt_status write_sources(struct exporter *e)
     YT_TRY(copy_header(e, "include/yolotune/runtime.h"));
     snprintf(path, sizeof path, "include/%s.h", e->name);
     YT_TRY(write_texts(e, 1, path, yt_export_header_texts));
+    snprintf(path, sizeof path, "include/%s.hpp", e->name);
+    YT_TRY(write_text(e, 1, path, yt_export_hpp_text));
     YT_TRY(write_text(e, 0, "functions.c", yt_export_functions_text));
     YT_TRY(write_text(e, 0, "blob.s", yt_export_blob_text));
     YT_TRY(write_text(e, 0, "globals", yt_export_globals_text));
@@ -303,10 +305,13 @@ static enum yt_status make_libraries(struct exporter *e)
 
 /* ------------------------------------------------------------------ papers */
 
-/* By which pip makes a wheel of the shared library. */
+/* By which pip makes a wheel of the shared library, where it can have the
+ * name. */
 static enum yt_status write_python(struct exporter *e)
 {
     char path[PATH_MAX_NAME];
+    if (!yt_export_name_suits_python(e->name))
+        return YT_OK;
     snprintf(path, sizeof path, "python/%s/__init__.py", e->name);
     YT_TRY(write_text(e, 1, path, yt_export_python_text));
     YT_TRY(write_text(e, 1, "python/yolotune_wheel.py", yt_export_wheel_text));

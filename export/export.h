@@ -56,4 +56,8 @@ void yt_export_name(const char *model, char name[YT_EXPORT_NAME_MAX]);
 /** YT_OK when @p name can be used as it is; YT_BAD_ARGUMENT saying why not. */
 enum yt_status yt_export_name_check(const char *name);
 
+/** Whether a Python package can be called so: no keyword, no module of
+ *  Python's own, and no '_' at the end. */
+int yt_export_name_suits_python(const char *name);
+
 #endif

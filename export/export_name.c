@@ -24,12 +24,29 @@ static const char *const taken[] = {
     "utime",       "wchar",   "wctype",   "wordexp",
 };
 
-static int is_taken(const char *name)
+static const char *const taken_by_python[] = {
+#include "export/python_names.inc"
+};
+
+static int is_among(const char *name, const char *const *names, size_t count)
 {
-    for (size_t i = 0; i < sizeof taken / sizeof taken[0]; i++)
-        if (strcmp(name, taken[i]) == 0)
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(name, names[i]) == 0)
             return 1;
     return 0;
+}
+
+static int is_taken(const char *name)
+{
+    return is_among(name, taken, sizeof taken / sizeof taken[0]);
+}
+
+int yt_export_name_suits_python(const char *name)
+{
+    const size_t length = strlen(name);
+    return length && name[length - 1] != '_' &&
+           !is_among(name, taken_by_python,
+                     sizeof taken_by_python / sizeof taken_by_python[0]);
 }
 
 /* isalnum() asks the locale. */

@@ -15,6 +15,8 @@ extern const char yt_export_versions_text[];  /* ld: what libNAME.so shows */
 extern const char yt_export_pkgconfig_text[]; /* lib/pkgconfig/NAME.pc */
 extern const char yt_export_cmake_text[];     /* NAMEConfig.cmake */
 
+extern const char yt_export_hpp_text[]; /* include/NAME.hpp, from export/cpp/ */
+
 /* Of Python, embedded from export/python/. */
 extern const char yt_export_python_text[];    /* python/NAME/__init__.py */
 extern const char yt_export_wheel_text[];     /* python/yolotune_wheel.py */

@@ -8,30 +8,10 @@
 #include <string>
 #include <vector>
 
+#include "export_image.hpp"
 #include "toy.h"
-#include "yolotune/runtime.h"
 
 static const size_t boxes_max = 300;
-
-static std::vector<uint8_t> read_toy(const char *path, yt_image &image)
-{
-    std::vector<uint8_t> pixels;
-    std::FILE *file = std::fopen(path, "rb");
-    if (file &&
-        std::fscanf(file, "P6\n# noise\n%d %d\n255", &image.width,
-                    &image.height) == 2 &&
-        std::fgetc(file) == '\n') {
-        pixels.resize(size_t(image.width) * size_t(image.height) * 3);
-        if (std::fread(pixels.data(), 1, pixels.size(), file) != pixels.size())
-            pixels.clear();
-    }
-    if (file)
-        std::fclose(file);
-    image.pixels = pixels.data();
-    image.stride_bytes = int64_t(image.width) * 3;
-    image.format = YT_PIXEL_RGB;
-    return pixels;
-}
 
 static bool detect(const yt_image &image, std::vector<yt_box> &boxes,
                    std::vector<std::string> &names)

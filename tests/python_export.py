@@ -7,6 +7,7 @@ yolotune/runtime.h, and "struct size". Pictures need no numpy: an object with
 __array_interface__ does.
 """
 
+import copy
 import ctypes
 import importlib
 import json
@@ -107,6 +108,9 @@ def check_formats(model, pixels, height, width, found):
     view = Array(swapped, (height, width, 3), (3 * width, 3, -1), offset=2)
     assert model(view, conf=0.01) == found
     assert Array.copies == 1
+    held = Array(pixels, (height, width, 3))
+    held.__array_interface__["data"] = bytes(pixels)
+    assert model(held, conf=0.01) == found
 
 
 def check_refusals(model, image):
@@ -117,6 +121,15 @@ def check_refusals(model, image):
     raises(ValueError, "over 0", model, image, iou=0)
     raises(ValueError, "not in list", model, image, classes=["zebra crossing"])
     raises(module.Error, "conf=2", model, image, conf=2)
+    raises(ValueError, "max_det=4294967296", model, image, max_det=2**32)
+    raises(ValueError, "candidates=", model, image, candidates=2**32)
+    raises(ValueError, "threads=", module.Model, threads=2**32 + 1)
+    raises(TypeError, "copied", copy.copy, model)
+    short = Array(bytearray(18), (2, 3, 3))
+    short.__array_interface__["data"] = bytes(17)
+    raises(ValueError, "fewer bytes", model, short)
+    short.__array_interface__["data"] = None
+    raises(TypeError, "no address", model, short)
 
 
 def check_threads(image, found):

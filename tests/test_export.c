@@ -154,29 +154,31 @@ static void cmake_finds_both_libraries(void **state)
 /* The headers in a language where a struct's name is a type's, and a function
  * of that name hides it. */
 static void check_cplusplus(const struct toy *toy, const char *compiler,
-                            const char *library)
+                            const char *source, const char *library)
 {
     char command[512];
     need(toy, compiler);
     snprintf(command, sizeof command,
-             "%s -O1 -Wall -Wextra -Wshadow -Wpedantic -Werror -Iout/include "
-             "$YT_SOURCE_DIR/tests/export_cpp.cc "
+             "%s -std=c++17 -O1 -Wall -Wextra -Wshadow -Wpedantic -Werror "
+             "-Iout/include $YT_SOURCE_DIR/tests/%s "
              "out/lib/libtoy.%s -pthread -Wl,-rpath,$PWD/out/lib -o with_cpp",
-             compiler, library);
+             compiler, source, library);
     assert_int_equal(toy_shell(toy, command, NULL, 0), 0);
     check_program(toy, "./with_cpp");
 }
 
 static void gnu_cplusplus_links_and_runs(void **state)
 {
-    check_cplusplus(*state, "g++", "a");
-    check_cplusplus(*state, "g++", "so");
+    check_cplusplus(*state, "g++", "export_cpp.cc", "a");
+    check_cplusplus(*state, "g++", "export_cpp.cc", "so");
+    check_cplusplus(*state, "g++", "export_hpp.cc", "a");
 }
 
 static void clang_cplusplus_links_and_runs(void **state)
 {
-    check_cplusplus(*state, "clang++-19", "a");
-    check_cplusplus(*state, "clang++-19", "so");
+    check_cplusplus(*state, "clang++-19", "export_cpp.cc", "a");
+    check_cplusplus(*state, "clang++-19", "export_cpp.cc", "so");
+    check_cplusplus(*state, "clang++-19", "export_hpp.cc", "a");
 }
 
 static const char api[] =

@@ -82,12 +82,26 @@ static void unusable_names_are_refused(void **state)
     }
 }
 
+/* Python's own words and modules, and what its packages cannot be called. */
+static void names_of_python_are_known(void **state)
+{
+    (void)state;
+    static const char *const other[] = {"class", "lambda", "test",
+                                        "queue", "json",   "yolo_"};
+    for (size_t i = 0; i < sizeof other / sizeof other[0]; i++)
+        assert_false(yt_export_name_suits_python(other[i]));
+    assert_true(yt_export_name_suits_python("yolov5n"));
+    assert_true(yt_export_name_suits_python("tests_2"));
+    assert_true(yt_export_name_suits_python("classes"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_are_identifiers),
         cmocka_unit_test(long_names_are_cut),
         cmocka_unit_test(unusable_names_are_refused),
+        cmocka_unit_test(names_of_python_are_known),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

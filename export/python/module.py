@@ -116,6 +116,13 @@ def _check(status: int) -> None:
         raise Error(_lib.error().decode(errors="replace"))
 
 
+def _int32(value: int, what: str) -> int:
+    """What ctypes would cut to 32 bits without a word."""
+    if not -2**31 <= value < 2**31:
+        raise ValueError(f"{what}={value} is out of range")
+    return int(value)
+
+
 def _one_of(table: dict, value: str, what: str) -> Any:
     if value not in table:
         raise ValueError(f"{what} {value!r} is not one of {', '.join(table)}")
@@ -141,7 +148,16 @@ def _describe(image: Any, format: Optional[str]) -> Tuple[_Image, Any]:
     strides = facts.get("strides") or (width * channels, channels, 1)
     if strides[1:] != (channels, 1) or strides[0] < width * channels:
         return _describe(image.copy(order="C"), format)
-    return _Image(facts["data"][0], width, height, strides[0], code), image
+    data = facts.get("data")
+    if isinstance(data, bytes):  # as of PIL's images
+        if len(data) < strides[0] * (height - 1) + width * channels:
+            raise ValueError("an image has fewer bytes than its shape")
+        address = ctypes.cast(ctypes.c_char_p(data), ctypes.c_void_p).value
+    elif isinstance(data, tuple):
+        address = data[0]
+    else:
+        raise TypeError("an image's __array_interface__ has no address")
+    return _Image(address, width, height, strides[0], code), (image, data)
 
 
 class _Names:
@@ -170,10 +186,10 @@ class _Names:
             only = bytes(wanted)
         if conf <= 0 or iou <= 0 or max_det <= 0:
             raise ValueError("conf, iou and max_det must be over 0")
-        return _DetectOptions(conf, iou, max_det, agnostic,
+        return _DetectOptions(conf, iou, _int32(max_det, "max_det"), agnostic,
                               _one_of(_FITS, fit, "fit"),
                               _one_of(_FILTERS, filter, "filter"),
-                              candidates, flip, only)
+                              _int32(candidates, "candidates"), flip, only)
 
 
 def _class_names() -> _Names:
@@ -195,8 +211,8 @@ class Model:
         """threads: of the model's own pool; 0: as tuned. pin: keep each to a
         CPU. Error when this CPU lacks an instruction of @ISA@."""
         self._model = ctypes.c_void_p()
-        _check(_lib.open(ctypes.byref(_OpenOptions(threads, pin)),
-                                ctypes.byref(self._model)))
+        wanted = _OpenOptions(_int32(threads, "threads"), pin)
+        _check(_lib.open(ctypes.byref(wanted), ctypes.byref(self._model)))
         self._info = _ModelInfo()
         _lib.info(self._model, ctypes.byref(self._info))
         self._names = _Names(self._info)
@@ -217,6 +233,9 @@ class Model:
 
     def __exit__(self, *unused: Any) -> None:
         self.close()
+
+    def __reduce__(self) -> Any:
+        raise TypeError("what the library opened cannot be copied or pickled")
 
     def __del__(self) -> None:
         if getattr(self, "_model", None):
@@ -274,7 +293,9 @@ class Batch:
         yolotune/runtime.h, yt_batch_options."""
         self._names = _class_names()
         self._batch = ctypes.c_void_p()
-        options = _BatchOptions(instances, threads, stages, pin, None, 0)
+        options = _BatchOptions(_int32(instances, "instances"),
+                                _int32(threads, "threads"),
+                                _int32(stages, "stages"), pin, None, 0)
         _check(_lib.batch_open(ctypes.byref(options),
                                       ctypes.byref(self._batch)))
         self._lock = threading.Lock()
@@ -290,6 +311,9 @@ class Batch:
 
     def __exit__(self, *unused: Any) -> None:
         self.close()
+
+    def __reduce__(self) -> Any:
+        raise TypeError("what the library opened cannot be copied or pickled")
 
     def __del__(self) -> None:
         if getattr(self, "_batch", None):
