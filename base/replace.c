@@ -1,5 +1,6 @@
 #include "base/replace.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -121,6 +122,7 @@ static void flush_folder(const char *path)
 
 int yt_replace_end(struct yt_replace *replace, int keep)
 {
+    assert(replace->fd >= 0);
     int code = keep ? flush(replace->fd) : 0;
     if (close(replace->fd) != 0 && !code)
         code = errno;
