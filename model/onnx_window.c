@@ -347,9 +347,9 @@ enum yt_status yt_onnx_visit_resize(struct yt_onnx_scope *scope, int32_t n)
     YT_TRY(read_scales(scope, n, &yt_onnx_input_value(scope, n, 0)->t, scales));
     char who[YT_ONNX_WHO_MAX];
     const double factor = scales[2];
-    const int64_t every = factor < 1 ? (int64_t)(1 / factor) : 1;
-    YT_FAIL_IF(!is_power(scope->nodes[n].proto, scales) ||
-                   scope->nets[x].h % every || scope->nets[x].w % every,
+    const int known = is_power(scope->nodes[n].proto, scales);
+    const int64_t every = known && factor < 1 ? (int64_t)(1 / factor) : 1;
+    YT_FAIL_IF(!known || scope->nets[x].h % every || scope->nets[x].w % every,
                YT_UNSUPPORTED,
                "%s isn't a resizing by a power of two that repeats or leaves "
                "out pixels",
