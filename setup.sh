@@ -31,7 +31,7 @@ video_packages='
     libavformat-dev libavcodec-dev libswscale-dev libavutil-dev libavdevice-dev'
 
 # What the tests call besides.
-test_packages="sqlite3 python3 g++ qemu-user dpkg-dev $video_packages"
+test_packages="sqlite3 python3 g++ qemu-user dpkg-dev file $video_packages"
 
 say()
 {

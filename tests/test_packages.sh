@@ -79,7 +79,7 @@ diff "$work/bash" "$work/fish" || complain "fish offers other values than bash"
 if grep -q '^YT_SANITIZE:BOOL=ON' "$build/CMakeCache.txt"; then
     echo "a program for tests is in no package"
 elif command -v cpack >/dev/null && command -v dpkg-deb >/dev/null &&
-    command -v dpkg-shlibdeps >/dev/null; then
+    command -v dpkg-shlibdeps >/dev/null && command -v file >/dev/null; then
     (cd "$build" && cpack -B "$work/packages") >"$work/log" 2>&1 ||
         complain "cpack: $(tail -5 "$work/log")"
     version=$("$yolotune" version | sed 's/^yolotune \([0-9.]*\),.*/\1/')
@@ -105,6 +105,6 @@ elif command -v cpack >/dev/null && command -v dpkg-deb >/dev/null &&
     dpkg-deb -f "$work"/packages/yolotune_*.deb Depends |
         grep -q libllvm19 || complain "dependencies"
 else
-    echo "no cpack or dpkg-dev: packages were not made"
+    echo "no cpack, dpkg-dev or file: packages were not made"
 fi
 exit $failed
