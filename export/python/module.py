@@ -203,32 +203,19 @@ def _class_names() -> _Names:
     return names
 
 
-class Model:
-    """The model, opened. With threads=1 any number of Python threads may call
-    it at once; with more it has a pool, and calls wait for each other."""
+class _Opened:
+    """What the library opened, and _release() closes, once."""
 
-    def __init__(self, threads: int = 0, pin: bool = False) -> None:
-        """threads: of the model's own pool; 0: as tuned. pin: keep each to a
-        CPU. Error when this CPU lacks an instruction of @ISA@."""
-        self._model = ctypes.c_void_p()
-        wanted = _OpenOptions(_int32(threads, "threads"), pin)
-        _check(_lib.open(ctypes.byref(wanted), ctypes.byref(self._model)))
-        self._info = _ModelInfo()
-        _lib.info(self._model, ctypes.byref(self._info))
-        self._names = _Names(self._info)
-        self._lock = threading.Lock() if self._info.threads > 1 else None
-        self._own = threading.local()
-        self.names: List[str] = self._names.names
-        self.input_size: Tuple[int, int] = (self._info.input_height,
-                                            self._info.input_width)
-        self.threads: int = self._info.threads
+    def __init__(self, release: Any) -> None:
+        self._handle = ctypes.c_void_p()
+        self._release = release
 
     def close(self) -> None:
-        """Release the model; no call on it may be in progress."""
-        model, self._model = self._model, ctypes.c_void_p()
-        _lib.close(model)
+        """Release it; no call on it may be in progress."""
+        handle, self._handle = self._handle, ctypes.c_void_p()
+        self._release(handle)
 
-    def __enter__(self) -> "Model":
+    def __enter__(self) -> Any:
         return self
 
     def __exit__(self, *unused: Any) -> None:
@@ -238,8 +225,29 @@ class Model:
         raise TypeError("what the library opened cannot be copied or pickled")
 
     def __del__(self) -> None:
-        if getattr(self, "_model", None):
+        if getattr(self, "_handle", None):
             self.close()
+
+
+class Model(_Opened):
+    """The model, opened. With threads=1 any number of Python threads may call
+    it at once; with more it has a pool, and calls wait for each other."""
+
+    def __init__(self, threads: int = 0, pin: bool = False) -> None:
+        """threads: of the model's own pool; 0: as tuned. pin: keep each to a
+        CPU. Error when this CPU lacks an instruction of @ISA@."""
+        super().__init__(_lib.close)
+        wanted = _OpenOptions(_int32(threads, "threads"), pin)
+        _check(_lib.open(ctypes.byref(wanted), ctypes.byref(self._handle)))
+        self._info = _ModelInfo()
+        _lib.info(self._handle, ctypes.byref(self._info))
+        self._names = _Names(self._info)
+        self._lock = threading.Lock() if self._info.threads > 1 else None
+        self._own = threading.local()
+        self.names: List[str] = self._names.names
+        self.input_size: Tuple[int, int] = (self._info.input_height,
+                                            self._info.input_width)
+        self.threads: int = self._info.threads
 
     def _workspace(self, size: int) -> int:
         """Memory of this Python thread, aligned to 64 bytes."""
@@ -260,7 +268,7 @@ class Model:
         candidates (0: all), flip (False), classes (None: all; or numbers and
         names).
         """
-        if not self._model:
+        if not self._handle:
             raise Error("the model is closed")
         picture, kept = _describe(image, format)
         wanted = self._names.options(**options)
@@ -269,7 +277,7 @@ class Model:
         info = self._info
         size = (info.flip_workspace_bytes if wanted.flip
                 else info.workspace_bytes)
-        arguments = (self._model, ctypes.byref(picture), ctypes.byref(wanted),
+        arguments = (self._handle, ctypes.byref(picture), ctypes.byref(wanted),
                      self._workspace(size), size, found, wanted.max_det,
                      ctypes.byref(count), None)
         if self._lock:
@@ -282,7 +290,7 @@ class Model:
         return self._names.boxes(found, count.value)
 
 
-class Batch:
+class Batch(_Opened):
     """Several images at the same time, on groups of threads. Calls wait for
     each other."""
 
@@ -292,38 +300,20 @@ class Batch:
         threads: of each. stages: over 1, cut the layers into so many. See
         yolotune/runtime.h, yt_batch_options."""
         self._names = _class_names()
-        self._batch = ctypes.c_void_p()
+        super().__init__(_lib.batch_close)
         options = _BatchOptions(_int32(instances, "instances"),
                                 _int32(threads, "threads"),
                                 _int32(stages, "stages"), pin, None, 0)
         _check(_lib.batch_open(ctypes.byref(options),
-                                      ctypes.byref(self._batch)))
+                                      ctypes.byref(self._handle)))
         self._lock = threading.Lock()
         self.names: List[str] = self._names.names
-
-    def close(self) -> None:
-        """End the threads; no call may be in progress."""
-        batch, self._batch = self._batch, ctypes.c_void_p()
-        _lib.batch_close(batch)
-
-    def __enter__(self) -> "Batch":
-        return self
-
-    def __exit__(self, *unused: Any) -> None:
-        self.close()
-
-    def __reduce__(self) -> Any:
-        raise TypeError("what the library opened cannot be copied or pickled")
-
-    def __del__(self) -> None:
-        if getattr(self, "_batch", None):
-            self.close()
 
     def __call__(self, images: Sequence[Any], format: Optional[str] = None,
                  **options: Any) -> List[List[Box]]:
         """The boxes of each image, as Model finds them; same options, without
         flip."""
-        if not self._batch:
+        if not self._handle:
             raise Error("the batch is closed")
         described = [_describe(image, format) for image in images]
         wanted = self._names.options(**options)
@@ -333,7 +323,7 @@ class Batch:
         counts = (ctypes.c_size_t * count)()
         with self._lock:
             status = _lib.batch_detect(
-                self._batch, pictures, count, ctypes.byref(wanted), found, room,
+                self._handle, pictures, count, ctypes.byref(wanted), found, room,
                 counts, None)
         _check(status)
         return [self._names.boxes(found[i * room:(i + 1) * room], counts[i])
